@@ -1,0 +1,29 @@
+/** The parts of an Amazon Resource Name, `arn:partition:service:region:account:resource`. */
+export interface Arn {
+  readonly partition: string;
+  readonly service: string;
+  readonly region: string;
+  readonly account: string;
+  /** Everything after the fifth colon, colons included. */
+  readonly resource: string;
+}
+
+/** Parses an ARN; `undefined` when the text is not one. Source: IAM User Guide, "Amazon Resource Names (ARNs)". */
+export function parseArn(text: string): Arn | undefined {
+  const match = /^arn:([^:]+):([^:]+):([^:]*):([^:]*):(.+)$/s.exec(text);
+  if (!match) return undefined;
+  const [, partition, service, region, account, resource] = match as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  return { partition, service, region, account, resource };
+}
+
+/** Writes an ARN; the partition is `aws` unless told. */
+export function formatArn(parts: Omit<Arn, 'partition'> & { readonly partition?: string }): string {
+  return `arn:${parts.partition ?? 'aws'}:${parts.service}:${parts.region}:${parts.account}:${parts.resource}`;
+}

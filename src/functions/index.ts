@@ -1,0 +1,17 @@
+export type {
+  CodeLocation,
+  EngineStatus,
+  EnvironmentStatus,
+  FunctionEngine,
+  FunctionLogs,
+  FunctionSpec,
+  Invocation,
+  InvocationReport,
+  InvocationResult,
+  LoggingConfig,
+  LogLine,
+  ResponseSink,
+  RoleCredentials,
+  StreamPrelude,
+  TemporaryCredentials,
+} from './engine.ts';

@@ -1,0 +1,77 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** A directory or file of the host shown inside the sandbox. */
+export interface Bind {
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+export interface SandboxOptions {
+  /** Unique; names the cgroup and the scratch directory. */
+  readonly id: string;
+  /** Program and arguments, as seen inside. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Shown besides the base file system (system libraries, CA certificates, `/etc/resolv.conf`). */
+  readonly binds: readonly Bind[];
+  readonly workingDirectory: string;
+  /** Size limit of `/tmp`, MB. */
+  readonly tmpMb: number;
+  /** Memory limit, MB; CPU follows from it (1,769 MB = 1 vCPU). `undefined`: not limited yet (a pooled runtime). */
+  readonly memoryMb: number | undefined;
+  /** Names added to the inside's `/etc/hosts`, beyond what the DNS answers. */
+  readonly hosts?: Readonly<Record<string, string>>;
+}
+
+/** A started process tree in namespaces of its own. */
+export interface Sandbox {
+  readonly id: string;
+  /** Process id, as the host sees it, of the first process inside. */
+  readonly pid: number;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** A host directory that the inside sees as `/run/kobune` (sockets of ours live here). */
+  readonly exchangeDirectory: string;
+  /** Shows `source` inside at `target` (one of `/var/task`, `/opt`) after the start. */
+  attach(source: string, target: '/var/task' | '/opt'): Promise<void>;
+  /** Sets memory (and so CPU) and `/tmp` limits of a pooled sandbox. */
+  limit(limits: { readonly memoryMb: number; readonly tmpMb: number }): Promise<void>;
+  /** Stops and resumes every process inside. Resolves once the kernel has done it. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
+  /** Highest memory use since the last call, bytes. */
+  peakMemory(): number;
+  /** Memory in use now, bytes. */
+  memory(): number;
+  /** Kills everything inside, at once. `exited` resolves after. */
+  kill(): void;
+  /** Polite stop for extensions: SIGTERM to the first process. */
+  terminate(): void;
+  readonly exited: Promise<SandboxExit>;
+}
+
+export interface SandboxExit {
+  readonly code: number | undefined;
+  readonly signal: string | undefined;
+  /** The kernel killed something inside for memory. */
+  readonly outOfMemory: boolean;
+}
+
+export interface SandboxProvider {
+  /** What isolation this machine gives; `doctor` prints it. */
+  readonly capabilities: SandboxCapabilities;
+  create(options: SandboxOptions): Promise<Sandbox>;
+  /** Kills and removes everything it made, also what a killed earlier run left behind. */
+  close(): Promise<void>;
+}
+
+export interface SandboxCapabilities {
+  readonly kind: 'bwrap' | 'process';
+  readonly cgroups: 'v1' | 'v2' | 'none';
+  readonly network: 'namespace' | 'none';
+  readonly seccomp: boolean;
+  /** One line for each thing that is missing: what, and what is lost without it. */
+  readonly missing: readonly string[];
+}

@@ -1,0 +1,1 @@
+export type { AuthorizationRequest, AwsService, Operation, Principal, RequestBody, RequestContext } from './service.ts';
