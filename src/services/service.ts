@@ -14,6 +14,8 @@ export interface Principal {
   readonly roleArn?: string;
   /** Inline session policy given to AssumeRole. */
   readonly sessionPolicy?: string;
+  /** Session tags given to AssumeRole: condition keys `aws:PrincipalTag/…`. */
+  readonly tags?: Readonly<Record<string, string>>;
   /** For type Service: `s3.amazonaws.com`, … */
   readonly service?: string;
 }

@@ -1,0 +1,140 @@
+import { createRemoteJWKSet, customFetch, decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
+import type { Clock } from '../../base/clock.ts';
+import { ServiceError } from '../../base/errors.ts';
+import type { OidcProvider } from './identities.ts';
+
+const TIMEOUT_MS = 5000;
+const MAX_DOCUMENT_BYTES = 256 * 1024;
+/** Asymmetric algorithms only: a token signed with a shared secret proves nothing here. */
+const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+type KeySet = ReturnType<typeof createRemoteJWKSet>;
+
+/**
+ * Verifies OpenID Connect tokens against providers registered in IAM: signature by the issuer's published keys, issuer,
+ * audience, times. Source: STS API Reference, "AssumeRoleWithWebIdentity", and OpenID Connect Discovery 1.0.
+ */
+export class TokenVerifier {
+  readonly #clock: Clock;
+  readonly #fetch: Fetch;
+  /** Key sets by issuer; each caches its keys. */
+  readonly #keySets = new Map<string, KeySet>();
+
+  constructor(clock: Clock, fetchDocument: Fetch = (url, init) => fetch(url, init)) {
+    this.#clock = clock;
+    this.#fetch = fetchDocument;
+  }
+
+  /** The `iss` that a token claims, unverified: tells which provider to ask. */
+  issuerOf(token: string): string {
+    try {
+      const { iss } = decodeJwt(token);
+      if (typeof iss === 'string' && iss !== '') return iss;
+    } catch {
+      // Falls through: not a token.
+    }
+    throw invalidToken(
+      'The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)',
+    );
+  }
+
+  /** The verified claims. Throws InvalidIdentityToken, ExpiredTokenException or IDPCommunicationError. */
+  async verify(token: string, issuer: string, provider: OidcProvider): Promise<JWTPayload & { sub: string }> {
+    const keys = await this.#keySet(issuer);
+    const payload = await this.#verifySignature(token, issuer, keys);
+    const audiences = [payload.azp ?? payload.aud ?? []].flat();
+    if (!audiences.some((audience) => provider.clientIds.includes(String(audience)))) {
+      throw invalidToken('Incorrect token audience');
+    }
+    if (typeof payload.sub !== 'string' || payload.sub === '') throw invalidToken('Missing a required claim: sub');
+    return payload as JWTPayload & { sub: string };
+  }
+
+  async #verifySignature(token: string, issuer: string, keys: KeySet): Promise<JWTPayload> {
+    try {
+      const { payload } = await jwtVerify(token, keys, {
+        issuer,
+        algorithms: ALGORITHMS,
+        currentDate: new Date(this.#clock.now()),
+        clockTolerance: 300,
+        requiredClaims: ['exp', 'iat', 'sub', 'aud'],
+      });
+      return payload;
+    } catch (error) {
+      if (error instanceof ServiceError) throw error;
+      if (error instanceof errors.JWTExpired) {
+        throw new ServiceError('ExpiredTokenException', 'Token expired: the web identity token has expired.');
+      }
+      if (error instanceof errors.JWTClaimValidationFailed) {
+        throw invalidToken(`Invalid or missing claim: ${error.claim}`);
+      }
+      if (error instanceof errors.JWKSTimeout) throw unreachable(issuer, error);
+      throw invalidToken(
+        "Couldn't retrieve verification key from your identity provider, or the signature is not valid",
+        error,
+      );
+    }
+  }
+
+  async #keySet(issuer: string): Promise<KeySet> {
+    const known = this.#keySets.get(issuer);
+    if (known) return known;
+    const discovery = await this.#read(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, issuer);
+    const document = (await discovery.json()) as { issuer?: unknown; jwks_uri?: unknown };
+    if (document.issuer !== issuer)
+      throw invalidToken("The issuer in the discovery document is not the token's issuer");
+    if (typeof document.jwks_uri !== 'string') throw unreachable(issuer);
+    const keySet = createRemoteJWKSet(new URL(document.jwks_uri), {
+      timeoutDuration: TIMEOUT_MS,
+      [customFetch]: (url) => this.#read(url, issuer),
+    });
+    this.#keySets.set(issuer, keySet);
+    return keySet;
+  }
+
+  /** Fetches a small document of the issuer: no redirects, bounded time and size, plain HTTP only on loopback. */
+  async #read(url: string, issuer: string): Promise<Response> {
+    if (!isAcceptableUrl(url)) throw unreachable(issuer);
+    try {
+      const response = await this.#fetch(url, {
+        redirect: 'error',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        headers: { accept: 'application/json' },
+      });
+      if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
+      const chunks: Uint8Array[] = [];
+      let size = 0;
+      for await (const chunk of response.body) {
+        size += chunk.length;
+        if (size > MAX_DOCUMENT_BYTES) throw new Error('document too large');
+        chunks.push(chunk);
+      }
+      const text = Buffer.concat(chunks).toString('utf8');
+      JSON.parse(text);
+      return new Response(text, { status: 200, headers: { 'content-type': 'application/json' } });
+    } catch (error) {
+      throw unreachable(issuer, error);
+    }
+  }
+}
+
+/** HTTPS anywhere, HTTP only to this machine: keys fetched in the clear prove nothing. */
+function isAcceptableUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (!url || url.username || url.password) return false;
+  if (url.protocol === 'https:') return true;
+  return url.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
+}
+
+function invalidToken(message: string, cause?: unknown): ServiceError {
+  return new ServiceError('InvalidIdentityToken', message, { cause, detail: cause ? String(cause) : undefined });
+}
+
+function unreachable(issuer: string, cause?: unknown): ServiceError {
+  return new ServiceError('IDPCommunicationError', `Could not communicate with the identity provider ${issuer}`, {
+    cause,
+    detail: cause ? String(cause) : undefined,
+  });
+}
