@@ -1,13 +1,17 @@
 import type { ObserveRequest, RequestObservation } from './front-end.ts';
 
 /** Upper bounds of the latency histogram, in seconds: fine where warm invocations and small objects lie. */
-const LATENCY_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 900] as const;
+const LATENCY_BOUNDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 900,
+] as const;
 
 /** A value read when the metrics are. */
 export interface Gauge {
   readonly name: string;
   readonly help: string;
   /** Label sets with their values. */
+  /** `gauge` unless told. */
+  readonly type?: 'gauge' | 'counter';
   read(): Iterable<{ readonly labels?: Readonly<Record<string, string>>; readonly value: number }>;
 }
 
@@ -42,14 +46,18 @@ export class Metrics {
     this.#renderRequests(lines);
     this.#renderLatency(lines);
     for (const gauge of this.#gauges) {
-      lines.push(`# HELP ${gauge.name} ${gauge.help}`, `# TYPE ${gauge.name} gauge`);
+      lines.push(`# HELP ${gauge.name} ${gauge.help}`, `# TYPE ${gauge.name} ${gauge.type ?? 'gauge'}`);
       for (const { labels = {}, value } of gauge.read()) lines.push(`${gauge.name}${labelText(labels)} ${value}`);
     }
     return `${lines.join('\n')}\n`;
   }
 
   #count({ service, operation, status }: RequestObservation): void {
-    const byStatus = nested(nested(this.#requests, service, newMap<string, Map<number, number>>), operation, newMap<number, number>);
+    const byStatus = nested(
+      nested(this.#requests, service, newMap<string, Map<number, number>>),
+      operation,
+      newMap<number, number>,
+    );
     byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
   }
 
@@ -100,6 +108,7 @@ export function processGauges(): Gauge[] {
     },
     {
       name: 'process_cpu_seconds_total',
+      type: 'counter',
       help: 'User and system CPU time spent in seconds.',
       read: () => {
         const { user, system } = process.cpuUsage();
