@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { baseFileSystem, sealFileSystem } from './base-files.ts';
+import { isRunning } from './proc.ts';
+import type { Stage } from './stage.ts';
+import { SANDBOX_GROUP } from './user-namespace.ts';
+
+/** What bwrap is told for one sandbox. */
+export interface BwrapPlan {
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly binds: readonly { readonly source: string; readonly target: string; readonly readOnly: boolean }[];
+  readonly workingDirectory: string;
+  readonly tmpMb: number;
+  readonly user: number;
+  /** The namespace of `user`; `undefined` when we are not root and bwrap makes one of its own. */
+  readonly userNamespace: number | undefined;
+  /** File with the compiled filter. */
+  readonly seccomp: string | undefined;
+  readonly hostname: string;
+  readonly stage: Stage | undefined;
+}
+
+/** A sandbox that is made but has not run anything yet. */
+export interface HeldProcess {
+  /** bwrap itself, on the host's side: ends when the sandbox does, with its exit status. */
+  readonly monitor: ChildProcess;
+  /** First process inside. Everything else is its child and dies with it. */
+  readonly pid: number;
+  /** Lets it go on to the command; resolves when all its mounts are in place. */
+  release(): Promise<void>;
+}
+
+/** Starts bwrap and waits until its namespaces are there; the command waits for `release()`. */
+export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
+  const descriptors: number[] = [];
+  // Descriptors 0–2 are the command's own, 3–5 carry arguments, the answer and the go-ahead.
+  const pass = (fd: number): string => String(5 + descriptors.push(fd));
+  try {
+    const args = bwrapArguments(plan, pass);
+    const start = () =>
+      spawn('bwrap', ['--args', '3', '--', ...plan.command], {
+        stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', ...descriptors],
+        // The function's variables go by --args: a loader variable among them must not reach bwrap, which runs as we do.
+        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+        cwd: '/',
+        // Makes Node drop our supplementary groups too.
+        ...(plan.userNamespace === undefined ? {} : { uid: 0, gid: 0 }),
+      });
+    const monitor = plan.stage ? plan.stage.run(start) : start();
+    const [, , , argumentStream, info, goAhead] = monitor.stdio as unknown as [
+      Writable,
+      Readable,
+      Readable,
+      Writable,
+      Readable,
+      Duplex,
+    ];
+    for (const stream of [argumentStream, info, goAhead, monitor.stdin!]) stream.on('error', () => {});
+    argumentStream.end(`${args.join('\0')}\0`);
+    const death = watchForDeath(monitor);
+    const pid = await Promise.race([readChildPid(info), death.died]);
+    return {
+      monitor,
+      pid,
+      async release() {
+        await Promise.race([letGo(goAhead, pid), death.died]);
+        death.stop();
+      },
+    };
+  } finally {
+    for (const fd of descriptors) if (fd !== plan.userNamespace) closeSync(fd);
+  }
+}
+
+function bwrapArguments(plan: BwrapPlan, pass: (fd: number) => string): string[] {
+  const args = ['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--unshare-cgroup-try'];
+  if (plan.userNamespace === undefined) args.push('--unshare-user');
+  else args.push('--userns', pass(plan.userNamespace));
+  args.push('--uid', String(plan.user), '--gid', String(SANDBOX_GROUP), '--hostname', plan.hostname);
+  args.push('--die-with-parent', '--new-session', '--info-fd', '4', '--block-fd', '5', '--clearenv');
+  for (const [name, value] of Object.entries(plan.environment)) args.push('--setenv', name, value);
+  args.push(...baseFileSystem());
+  args.push('--perms', '1777', '--size', String(plan.tmpMb * 1024 * 1024), '--tmpfs', '/tmp');
+  for (const { source, target, readOnly } of plan.binds) {
+    args.push(readOnly ? '--ro-bind' : '--bind', plan.stage?.show(source) ?? source, target);
+  }
+  args.push(...sealFileSystem(), '--chdir', plan.workingDirectory);
+  if (plan.seccomp !== undefined) args.push('--seccomp', pass(openSync(plan.seccomp, 'r')));
+  return args;
+}
+
+/** The child's id, which bwrap tells as soon as the namespaces are there. */
+async function readChildPid(info: Readable): Promise<number> {
+  let answer = '';
+  for await (const chunk of info) {
+    answer += chunk;
+    if (answer.includes('}')) return (JSON.parse(answer) as { 'child-pid': number })['child-pid'];
+  }
+  return new Promise(() => {}); // It ended without an answer; its exit is reported elsewhere.
+}
+
+/** bwrap reads the go-ahead, and closes it, after its last mount and just before the command. */
+async function letGo(goAhead: Duplex, pid: number): Promise<void> {
+  goAhead.resume();
+  goAhead.end('.');
+  await once(goAhead, 'end');
+  if (!isRunning(pid)) await new Promise(() => {}); // The pipe closed because it died; its exit is reported elsewhere.
+}
+
+/** Fails, with what bwrap complained of, as soon as it ends; `stop` hands the error stream on to the command's reader. */
+function watchForDeath(monitor: ChildProcess): { readonly died: Promise<never>; stop(): void } {
+  let complaint = '';
+  const stderr = monitor.stderr!;
+  const collect = (chunk: Buffer) => {
+    complaint += chunk.toString('latin1');
+  };
+  stderr.on('data', collect);
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onError = (error: Error) => reject(error);
+  const onExit = (code: number | null, signal: string | null) => {
+    const fail = () =>
+      reject(new Error(`bwrap ended with ${code ?? signal} before the command ran: ${complaint.trim()}`));
+    if (stderr.readableEnded) fail();
+    else stderr.once('end', fail);
+  };
+  promise.catch(() => {});
+  monitor.once('error', onError);
+  monitor.once('exit', onExit);
+  return {
+    died: promise,
+    stop() {
+      monitor.off('error', onError);
+      monitor.off('exit', onExit);
+      stderr.off('data', collect);
+      stderr.pause();
+      // What came so far is already the command's.
+      if (complaint !== '') stderr.unshift(Buffer.from(complaint, 'latin1'));
+    },
+  };
+}

@@ -1,0 +1,9 @@
+export { createSandboxProvider, type SandboxProviderOptions } from './provider.ts';
+export type {
+  Bind,
+  Sandbox,
+  SandboxCapabilities,
+  SandboxExit,
+  SandboxOptions,
+  SandboxProvider,
+} from './sandbox.ts';

@@ -1,0 +1,241 @@
+import { closeSync, openSync } from 'node:fs';
+
+/** The part of `node:ffi` used here. Declared by hand: the module is experimental and its types move. */
+interface Ffi {
+  dlopen(
+    path: string | null,
+    definitions: Record<string, { readonly return: string; readonly arguments: readonly string[] }>,
+  ): { readonly functions: Record<string, (...args: unknown[]) => unknown> };
+  getInt32(pointer: unknown): number;
+}
+
+export const CLONE_FS = 0x200;
+export const CLONE_NEWNS = 0x20000;
+export const CLONE_NEWNET = 0x40000000;
+
+/** A kind of namespace that a single thread can enter and leave. */
+export type NamespaceKind = typeof CLONE_NEWNET | typeof CLONE_NEWNS;
+
+const NAMESPACE_FILES: Readonly<Record<NamespaceKind, string>> = {
+  [CLONE_NEWNS]: '/proc/thread-self/ns/mnt',
+  [CLONE_NEWNET]: '/proc/thread-self/ns/net',
+};
+
+/** An error of a system call, with `code` as Node's own errors carry it. */
+export class KernelError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  constructor(call: string, errno: number) {
+    const code = ERRNO_NAMES[errno] ?? `errno ${errno}`;
+    super(`${call}: ${code}`);
+    this.name = 'KernelError';
+    this.code = code;
+    this.errno = errno;
+  }
+}
+
+const ERRNO_NAMES: Readonly<Record<number, string>> = {
+  1: 'EPERM',
+  2: 'ENOENT',
+  3: 'ESRCH',
+  9: 'EBADF',
+  11: 'EAGAIN',
+  12: 'ENOMEM',
+  13: 'EACCES',
+  16: 'EBUSY',
+  17: 'EEXIST',
+  19: 'ENODEV',
+  20: 'ENOTDIR',
+  22: 'EINVAL',
+  28: 'ENOSPC',
+  38: 'ENOSYS',
+  95: 'EOPNOTSUPP',
+  97: 'EAFNOSUPPORT',
+  98: 'EADDRINUSE',
+  99: 'EADDRNOTAVAIL',
+  101: 'ENETUNREACH',
+};
+
+const SIGNATURES = {
+  unshare: { return: 'int32', arguments: ['int32'] },
+  setns: { return: 'int32', arguments: ['int32', 'int32'] },
+  fchdir: { return: 'int32', arguments: ['int32'] },
+  mount: { return: 'int32', arguments: ['string', 'string', 'string', 'uint64', 'string'] },
+  syscall: {
+    return: 'int64',
+    arguments: ['int64', 'int64', 'pointer', 'int64', 'pointer', 'int64', 'int64'],
+  },
+  socket: { return: 'int32', arguments: ['int32', 'int32', 'int32'] },
+  bind: { return: 'int32', arguments: ['int32', 'buffer', 'uint32'] },
+  listen: { return: 'int32', arguments: ['int32', 'int32'] },
+  setsockopt: { return: 'int32', arguments: ['int32', 'int32', 'int32', 'buffer', 'uint32'] },
+  send: { return: 'int64', arguments: ['int32', 'buffer', 'uint64', 'int32'] },
+  recv: { return: 'int64', arguments: ['int32', 'buffer', 'uint64', 'int32'] },
+  __errno_location: { return: 'pointer', arguments: [] },
+} as const;
+
+type CallName = Exclude<keyof typeof SIGNATURES, '__errno_location' | 'syscall'>;
+
+/**
+ * Linux system calls made from this process, for what Node has no function for. All of them are synchronous, so a
+ * change of the calling thread's namespace and the way back happen with nothing else running on it in between.
+ */
+export interface Kernel {
+  /** Calls a libc function; throws {@link KernelError} when it answers a negative number. */
+  call(name: CallName, ...args: readonly unknown[]): number;
+  /**
+   * Runs `work` with this thread in another namespace and comes back, whatever happens. `fd` is an open
+   * `/proc/PID/ns/…`; `work` must not touch the file system through Node's caches nor start anything asynchronous.
+   */
+  within<T>(fd: number, kind: NamespaceKind, work: () => T): T;
+  /** Makes a namespace, runs `prepare` in it and comes back; it lives as long as the descriptor answered. */
+  create(kind: NamespaceKind, prepare: () => void): number;
+  /** A raw system call by number; string and buffer arguments go in the second and fourth place. */
+  raw(
+    name: string,
+    number: number,
+    first: number,
+    second: Uint8Array | undefined,
+    third: number,
+    fourth?: Uint8Array,
+    fifth?: number,
+  ): number;
+}
+
+/** Loads the C library; `undefined` where this Node has no `node:ffi` (before 26.1) or the system is not Linux. */
+export function openKernel(): Kernel | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const ffi = loadFfi();
+  if (!ffi) return undefined;
+  let functions: Record<string, (...args: unknown[]) => unknown>;
+  try {
+    functions = ffi.dlopen(null, SIGNATURES).functions;
+  } catch {
+    return undefined;
+  }
+  return new LibcKernel(ffi, functions);
+}
+
+/**
+ * Takes the module without its "experimental" warning: the user can do nothing about it, and everything made with it
+ * has another way. Only this one warning, only while loading.
+ */
+function loadFfi(): Ffi | undefined {
+  const emitWarning = process.emitWarning;
+  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
+    if (String(warning).startsWith('FFI is an experimental feature')) return;
+    Reflect.apply(emitWarning, process, [warning, ...rest]);
+  }) as typeof process.emitWarning;
+  try {
+    return process.getBuiltinModule('node:ffi') as unknown as Ffi | undefined;
+  } catch {
+    return undefined;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+class LibcKernel implements Kernel {
+  readonly #ffi: Ffi;
+  readonly #functions: Record<string, (...args: unknown[]) => unknown>;
+  readonly #own = new Map<number, number>();
+
+  constructor(ffi: Ffi, functions: Record<string, (...args: unknown[]) => unknown>) {
+    this.#ffi = ffi;
+    this.#functions = functions;
+  }
+
+  call(name: CallName, ...args: readonly unknown[]): number {
+    const result = Number(this.#functions[name]!(...args));
+    if (result < 0) throw new KernelError(name, this.#errno());
+    return result;
+  }
+
+  raw(
+    name: string,
+    number: number,
+    first: number,
+    second: Uint8Array | undefined,
+    third: number,
+    fourth?: Uint8Array,
+    fifth = 0,
+  ): number {
+    const result = Number(
+      this.#functions.syscall!(
+        BigInt(number),
+        BigInt(first),
+        second ?? null,
+        BigInt(third),
+        fourth ?? null,
+        BigInt(fifth),
+        0n,
+      ),
+    );
+    if (result < 0) throw new KernelError(name, this.#errno());
+    return result;
+  }
+
+  within<T>(fd: number, kind: NamespaceKind, work: () => T): T {
+    return this.#away(kind, () => {
+      this.call('setns', fd, kind);
+      return work();
+    });
+  }
+
+  create(kind: NamespaceKind, prepare: () => void): number {
+    return this.#away(kind, () => {
+      this.call('unshare', kind);
+      const fd = openSync(NAMESPACE_FILES[kind], 'r');
+      try {
+        prepare();
+        return fd;
+      } catch (error) {
+        closeSync(fd);
+        throw error;
+      }
+    });
+  }
+
+  #away<T>(kind: NamespaceKind, work: () => T): T {
+    const own = this.#ownNamespace(kind);
+    // Entering a mount namespace also moves the thread's working directory to that namespace's root.
+    const directory = kind === CLONE_NEWNS ? openSync('.', O_PATH) : undefined;
+    try {
+      return work();
+    } finally {
+      this.#comeBack(own, kind);
+      if (directory !== undefined) {
+        this.call('fchdir', directory);
+        closeSync(directory);
+      }
+    }
+  }
+
+  #comeBack(own: number, kind: NamespaceKind): void {
+    try {
+      this.call('setns', own, kind);
+    } catch (error) {
+      // Going on inside someone else's namespace would show its files and its network to the whole program.
+      process.stderr.write(`kobune: cannot return from a sandbox's namespace: ${String(error)}\n`);
+      process.abort();
+    }
+  }
+
+  #ownNamespace(kind: NamespaceKind): number {
+    let fd = this.#own.get(kind);
+    if (fd === undefined) {
+      // The kernel refuses a mount namespace to a thread that shares its working directory with others.
+      if (kind === CLONE_NEWNS) this.call('unshare', CLONE_FS);
+      fd = openSync(NAMESPACE_FILES[kind], 'r');
+      this.#own.set(kind, fd);
+    }
+    return fd;
+  }
+
+  #errno(): number {
+    return this.#ffi.getInt32(this.#functions.__errno_location!());
+  }
+}
+
+/** `open(2)`'s flag for a descriptor that only names a file; Node's constants do not list it. */
+export const O_PATH = 0x200000;
