@@ -19,10 +19,20 @@ export interface WriteBlobOptions {
  * or a `Lease` holds it.
  */
 export interface BlobStore {
-  /** Streams `source` to disk in constant memory. The result is held by a lease until `release`. */
-  write(source: AsyncIterable<Uint8Array>, options?: WriteBlobOptions): Promise<Blob & BlobLease>;
-  /** Opens bytes `start`..`end` (inclusive, like HTTP ranges); the whole blob by default. */
-  open(digest: string, range?: { readonly start: number; readonly end: number }): Promise<Readable>;
+  /**
+   * Streams `source` to disk in constant memory (bytes that are in memory already are written without a copy). The
+   * result is held by a lease until `release`. Chunks must not be changed by the caller afterwards.
+   */
+  write(source: AsyncIterable<Uint8Array> | Uint8Array, options?: WriteBlobOptions): Promise<Blob & BlobLease>;
+  /** Opens bytes `start`..`end` (inclusive, like HTTP ranges); the whole blob by default. `BlobNotFoundError`. */
+  open(digest: string, range?: BlobRange): Promise<Readable>;
+  /** The same bytes in one buffer: the fast way for what is small enough to be held in memory. `BlobNotFoundError`. */
+  read(digest: string, range?: BlobRange): Promise<Buffer>;
+  /**
+   * Holds a blob that is there already; undefined when it is not. Whoever wants to refer to a blob that it neither
+   * wrote nor finds referenced in the same transaction takes a lease first.
+   */
+  lease(digest: string): Promise<(Blob & BlobLease) | undefined>;
   /** Path of the finished file, for mounting and for sendfile. */
   path(digest: string): string;
   /** Adds a reference inside `transaction`. `owner` names who refers to it, e.g. `['s3', account, bucket, key, version]`. */
@@ -32,6 +42,32 @@ export interface BlobStore {
   /** Deletes files without a reference or lease. */
   collect(): Promise<{ readonly deleted: number; readonly bytes: number }>;
   close(): Promise<void>;
+}
+
+/** Bytes `start`..`end`, both inclusive. */
+export interface BlobRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** More bytes came than the caller allows; nothing of them is kept. */
+export class BlobTooLargeError extends Error {
+  readonly maxSize: number;
+  constructor(maxSize: number) {
+    super(`the blob is larger than ${maxSize} bytes`);
+    this.name = 'BlobTooLargeError';
+    this.maxSize = maxSize;
+  }
+}
+
+/** There is no such blob: never was, or it was collected after its last reference went. */
+export class BlobNotFoundError extends Error {
+  readonly digest: string;
+  constructor(digest: string, cause?: unknown) {
+    super(`there is no blob ${digest}`, { cause });
+    this.name = 'BlobNotFoundError';
+    this.digest = digest;
+  }
 }
 
 /** Keeps a blob from being collected until a reference to it has been committed. */

@@ -1,4 +1,8 @@
-export type { Blob, BlobLease, BlobStore, WriteBlobOptions } from './blob-store.ts';
+export type { Blob, BlobLease, BlobRange, BlobStore, WriteBlobOptions } from './blob-store.ts';
+export { BlobNotFoundError, BlobTooLargeError } from './blob-store.ts';
+export { type BlobStoreOptions, openBlobStore } from './blobs/blob-files.ts';
+export { type HistoryLimits, StoreWriteError } from './commit-queue.ts';
+export { type MemoryStoreOptions, openMemoryStore } from './memory-store.ts';
 export type {
   ChangeBatch,
   ChangeEvent,
@@ -8,6 +12,7 @@ export type {
   RangeOptions,
   Store,
   Transaction,
+  TransactOptions,
   Value,
   Watch,
 } from './store.ts';

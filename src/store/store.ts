@@ -7,7 +7,7 @@
 export type KeyPart = string | number | Uint8Array;
 export type Key = readonly KeyPart[];
 
-/** Plain data: JSON values plus `Uint8Array` and `undefined` members (dropped). Never class instances. */
+/** Plain data: JSON values plus `Uint8Array` (read back as `Buffer`) and `undefined` members (dropped). Never class instances. */
 export type Value = unknown;
 
 export interface Entry<V = Value> {
@@ -35,7 +35,10 @@ export interface RangeOptions {
   readonly revision?: number;
 }
 
-/** The view inside a transaction: reads see its own writes; the commit fails and reruns if anything read has changed. */
+/**
+ * The view inside a transaction: reads see its own writes (with revisions 0: they have none yet); the commit fails and
+ * reruns if anything read has changed. It ends with the body: a call after that throws.
+ */
 export interface Transaction {
   get<V = Value>(key: Key): Promise<Entry<V> | undefined>;
   /** Entries in key order, own writes included; a key that later appears in the range conflicts too. */
@@ -63,6 +66,11 @@ export interface Watch<V = Value> extends AsyncIterable<ChangeBatch<V>> {
   close(): void;
 }
 
+export interface TransactOptions {
+  /** Told the revision of the commit, once it is durable; not called when nothing was written. */
+  onCommit?(revision: number): void;
+}
+
 export interface Store {
   /** The revision of the last commit; 0 for a new store. */
   readonly revision: number;
@@ -76,7 +84,7 @@ export interface Store {
    * Runs `body` and commits its writes atomically, durable when the promise resolves. Runs `body` again when what it
    * read has changed meanwhile, so `body` must have no other effects. What `body` throws aborts and is rethrown.
    */
-  transact<T>(body: (transaction: Transaction) => Promise<T>): Promise<T>;
+  transact<T>(body: (transaction: Transaction) => Promise<T>, options?: TransactOptions): Promise<T>;
   /** Changes under `prefix` after `fromRevision` (exclusive; default: now), without gaps; `CompactedError` if too old. */
   watch<V = Value>(options: { readonly prefix: Key; readonly fromRevision?: number }): Watch<V>;
   /** Forgets history up to and including `revision`; current values stay. */
