@@ -1,0 +1,67 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Random } from '../../base/random.ts';
+import type { Delivery } from '../../events/index.ts';
+import type { BlobStore, Store } from '../../store/index.ts';
+import type { AwsService } from '../service.ts';
+import { deliverySource } from './notifications.ts';
+import { bindOperations, type S3Operations } from './operations.ts';
+import { refused } from './refused.ts';
+import { Sequence } from './sequence.ts';
+import type { CanInvoke, S3State } from './state.ts';
+
+export interface S3Options {
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly delivery: Pick<Delivery, 'enqueue' | 'supports' | 'registerSource'>;
+  readonly canInvoke: CanInvoke;
+  /** True when the wire evaluates policies; otherwise accounts are kept apart by ownership alone. */
+  readonly enforcing?: boolean;
+  /** Bodies up to this many bytes live in the store; 16 KB unless told. */
+  readonly inlineLimit?: number;
+}
+
+export interface S3Service extends AwsService {
+  readonly operations: S3Operations & AwsService['operations'];
+}
+
+/** Amazon S3 on `store` and `blobs`. */
+export function createS3(options: S3Options): S3Service {
+  const s3: S3State = {
+    store: options.store,
+    blobs: options.blobs,
+    clock: options.clock,
+    random: options.random,
+    logger: options.logger,
+    delivery: options.delivery,
+    canInvoke: options.canInvoke,
+    enforcing: options.enforcing ?? false,
+    sequence: new Sequence(options.clock),
+    inlineLimit: options.inlineLimit ?? 16 * 1024,
+    lifecycleChanged: () => {},
+  };
+  options.delivery.registerSource(deliverySource, {
+    // The target has its own queue (Lambda's asynchronous invocation); these retries only bridge its being busy.
+    policy: async () => ({
+      maximumRetries: 100,
+      maximumAgeSeconds: 24 * 3600,
+      backoffMs: (retry) => Math.min(1000 * 2 ** (retry - 1), 300_000),
+    }),
+    finished: async (delivery, outcome) => {
+      if (outcome.condition === 'Success') return;
+      options.logger.warn('an event notification was given up', {
+        target: delivery.targetArn,
+        condition: outcome.condition,
+        reason: outcome.type === 'delivered' ? undefined : outcome.reason,
+      });
+    },
+  });
+  return {
+    name: 's3',
+    operations: bindOperations(s3) as S3Service['operations'],
+    refused,
+  };
+}

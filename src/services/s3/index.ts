@@ -1,0 +1,2 @@
+export { createS3, type S3Options, type S3Service } from './create-s3.ts';
+export type { CanInvoke } from './state.ts';

@@ -1,0 +1,46 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Random } from '../../base/random.ts';
+import type { Delivery } from '../../events/index.ts';
+import type { BlobStore, Store } from '../../store/index.ts';
+import type { Sequence } from './sequence.ts';
+
+/**
+ * Whether S3 may invoke a function on behalf of a bucket, as the function's resource policy says.
+ * `source` is the bucket's ARN, `account` the account that owns the bucket.
+ */
+export type CanInvoke = (functionArn: string, source: string, account: string) => Promise<boolean>;
+
+/** What the operations work on. */
+export interface S3State {
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly delivery: Pick<Delivery, 'enqueue' | 'supports'>;
+  readonly canInvoke: CanInvoke;
+  /** True when the wire asks `authorization` before each operation; else accounts are kept apart here. */
+  readonly enforcing: boolean;
+  readonly sequence: Sequence;
+  /** Bodies up to this many bytes live in the store, larger ones in files. */
+  readonly inlineLimit: number;
+  /** Called when a bucket got lifecycle rules. */
+  readonly lifecycleChanged: () => void;
+}
+
+const idAlphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/** A name for a body's bytes that is never used again; starts with the time, so that new ones are appended. */
+export function newBodyId(s3: S3State): string {
+  return s3.sequence.next() + s3.random.hex(8);
+}
+
+export function newUploadId(s3: S3State): string {
+  return s3.sequence.next() + s3.random.from(idAlphabet, 46);
+}
+
+/** Makes a version's public id from its order's digits. */
+export function newVersionSuffix(s3: S3State): string {
+  return s3.random.from(idAlphabet, 14);
+}
