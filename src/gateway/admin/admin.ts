@@ -4,6 +4,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { FrontEnd } from '../front-end.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClockChange, Control, LogQuery } from './control.ts';
+import { ADMIN_HEADER } from './header.ts';
 
 export interface AdminOptions {
   readonly control: Control;
@@ -11,8 +12,6 @@ export interface AdminOptions {
   readonly logger: Logger;
 }
 
-/** Sent by our own tools with every request that changes something; a web page cannot without a preflight, which fails. */
-export const ADMIN_HEADER = 'x-kobune-admin';
 const MAX_BODY = 16 * 1024;
 
 type Handler = (call: Call) => Promise<unknown> | unknown;

@@ -1,0 +1,206 @@
+import { Command, Option } from 'commander';
+import { CommandError } from './command-error.ts';
+import { EXIT } from './exit-codes.ts';
+import { readSettings, type SettingName, type Settings } from './settings.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Options of a command as commander hands them over. */
+type Flags = Readonly<Record<string, unknown>>;
+
+const EXIT_STATUS = `
+Exit status: ${EXIT.ok} done, ${EXIT.failure} failed, ${EXIT.usage} wrong command line or configuration, ${EXIT.notRunning} not running,
+${EXIT.inUse} port or data directory in use, ${EXIT.functionError} the invoked function failed; "kobune run" ends with its command's.
+
+Every setting of "up" can also be in kobune.yaml or in a KOBUNE_* variable (--log-level: logLevel, KOBUNE_LOG_LEVEL).
+A flag wins over a variable, that over the file.`;
+
+/** The command line. Each subcommand's code is loaded when it is used. */
+export function createProgram(terminal: Terminal, version: string, exit: (code: number) => void): Command {
+  const program = new Command('kobune')
+    .description('The serverless-and-container cloud that you run yourself.')
+    .version(version, '-V, --version')
+    .configureHelp({ showGlobalOptions: false })
+    .addHelpText('after', EXIT_STATUS)
+    // What follows `run -- COMMAND` is the command's own.
+    .enablePositionalOptions()
+    .exitOverride();
+  addLifecycle(program, terminal);
+  addFunctions(program, terminal);
+  addState(program, terminal);
+  addMachine(program, terminal, exit);
+  return program;
+}
+
+function addLifecycle(program: Command, terminal: Terminal): void {
+  withSettings(command(program, 'up', 'start Kobune', 'kobune up --detach --port 0 --data ./state'))
+    .option('-d, --detach', 'return as soon as it is ready, and let it run on')
+    .addOption(new Option('--ready-fd <n>').hideHelp().argParser(Number))
+    .action(async (flags: Flags) => {
+      const settings = await settingsOf(terminal, flags);
+      const { up } = await import('./up.ts');
+      await up(terminal, settings, {
+        detach: flags.detach === true,
+        json: flags.json === true,
+        readyFd: flags.readyFd as number | undefined,
+      });
+    });
+  instanceCommand(
+    program,
+    'down',
+    'end a running Kobune; requests under way finish first',
+    'kobune down --data ./state',
+  )
+    .option('--force', 'kill it when it does not end within 30 s')
+    .action(async (flags: Flags) => {
+      const { down } = await import('./down.ts');
+      await down(terminal, await directoryOf(terminal, flags), {
+        json: flags.json === true,
+        force: flags.force === true,
+      });
+    });
+  instanceCommand(program, 'status', 'show what runs and where', 'kobune status --json').action(
+    async (flags: Flags) => {
+      const { status } = await import('./status.ts');
+      await status(terminal, await directoryOf(terminal, flags), { json: flags.json === true });
+    },
+  );
+}
+
+function addFunctions(program: Command, terminal: Terminal): void {
+  instanceCommand(program, 'invoke', 'invoke a function', `kobune invoke thumbnail --payload '{"key": "cat.jpg"}'`)
+    .argument('<name>', 'name or ARN of the function')
+    .option('-p, --payload <json>', 'the event, as JSON or @file')
+    .option('-q, --qualifier <version>', 'a version or alias')
+    .option('--async', 'do not wait for the answer')
+    .option('-l, --log', "print the end of the invocation's log on standard error")
+    .action(async (name: string, flags: Flags) => {
+      const { invoke } = await import('./invoke.ts');
+      await invoke(terminal, await directoryOf(terminal, flags), name, {
+        json: flags.json === true,
+        payload: flags.payload as string | undefined,
+        qualifier: flags.qualifier as string | undefined,
+        async: flags.async === true,
+        log: flags.log === true,
+      });
+    });
+  instanceCommand(program, 'logs', "print a function's log", 'kobune logs -f thumbnail')
+    .argument('<name>', 'function, or log group (with a slash)')
+    .option('-f, --follow', 'go on until Ctrl-C')
+    .option('--since <duration>', 'only what is younger, such as 10m')
+    .option('--filter <pattern>', 'only what matches, in the filter-pattern language of CloudWatch Logs')
+    .action(async (name: string, flags: Flags) => {
+      const { logs } = await import('./logs.ts');
+      await logs(terminal, await directoryOf(terminal, flags), name, {
+        json: flags.json === true,
+        follow: flags.follow === true,
+        since: flags.since as string | undefined,
+        filter: flags.filter as string | undefined,
+      });
+    });
+}
+
+function addState(program: Command, terminal: Terminal): void {
+  instanceCommand(program, 'reset', 'delete all state of a running Kobune, or of one service', 'kobune reset s3')
+    .argument('[service]', 'such as s3 or lambda')
+    .action(async (service: string | undefined, flags: Flags) => {
+      const { reset } = await import('./reset.ts');
+      await reset(terminal, await directoryOf(terminal, flags), { json: flags.json === true, service });
+    });
+  const parent = command(program, 'clock', "show or move Kobune's time", 'kobune clock advance 24h');
+  const add = (name: string, description: string, isDefault = false) =>
+    instanceOptions(parent.command(name, { isDefault }).description(description));
+  const act = async (
+    flags: Flags,
+    change: (clock: typeof import('./clock.ts')) => import('../gateway/admin/index.ts').ClockChange | undefined,
+  ) => {
+    const clock = await import('./clock.ts');
+    await clock.clock(terminal, await directoryOf(terminal, flags), {
+      json: flags.json === true,
+      change: change(clock),
+    });
+  };
+  add('show', 'show the time (the default)', true).action((flags: Flags) => act(flags, () => undefined));
+  add('advance', 'move time forward; what becomes due happens at once')
+    .argument('<duration>', 'such as 90s, 15m, 24h or 1d12h')
+    .action((duration: string, flags: Flags) => act(flags, ({ advanceBy }) => advanceBy(duration)));
+  add('freeze', 'stop time').action((flags: Flags) => act(flags, () => ({ frozen: true })));
+  add('unfreeze', 'let time go on').action((flags: Flags) => act(flags, () => ({ frozen: false })));
+}
+
+function addMachine(program: Command, terminal: Terminal, exit: (code: number) => void): void {
+  instanceOptions(command(program, 'env', "print the variables that point AWS's tools here", 'eval "$(kobune env)"'))
+    .addOption(new Option('--shell <shell>', 'syntax').choices(['posix', 'fish', 'powershell']).default('posix'))
+    .action(async (flags: Flags) => {
+      const { env } = await import('./env.ts');
+      const shell = flags.shell as import('./env.ts').Shell;
+      await env(terminal, await directoryOf(terminal, flags), { json: flags.json === true, shell });
+    });
+  command(program, 'run', 'run a command with these variables', 'kobune run -- aws s3 ls')
+    .argument('<command...>', 'the command and its arguments, after --')
+    .option('--data <directory>', 'data directory of the Kobune meant')
+    .option('--config <file>', 'configuration file')
+    .passThroughOptions()
+    .action(async (words: string[], flags: Flags) => {
+      const { run } = await import('./run.ts');
+      exit(await run(terminal, await directoryOf(terminal, flags), words));
+    });
+  command(program, 'doctor', 'show what this machine can do, and what is lost without the rest', 'kobune doctor')
+    .option('--json', 'print JSON')
+    .option('--data <directory>', 'data directory to look at')
+    .option('--config <file>', 'configuration file')
+    .action(async (flags: Flags) => {
+      const { doctor } = await import('./doctor.ts');
+      await doctor(terminal, await directoryOf(terminal, flags), { json: flags.json === true });
+    });
+  command(program, 'completion', 'print a completion script for a shell', 'source <(kobune completion bash)')
+    .addArgument(program.createArgument('<shell>', 'bash, zsh or fish').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: import('./completion.ts').CompletionShell) => {
+      const { completionScript } = await import('./completion.ts');
+      terminal.stdout.write(`${completionScript(program, shell)}\n`);
+    });
+}
+
+function command(program: Command, name: string, description: string, example: string): Command {
+  return program.command(name).description(description).addHelpText('after', `\nExample:\n  ${example}`);
+}
+
+function instanceCommand(program: Command, name: string, description: string, example: string): Command {
+  return instanceOptions(command(program, name, description, example));
+}
+
+function instanceOptions(target: Command): Command {
+  return target
+    .option('--data <directory>', 'data directory of the Kobune meant')
+    .option('--config <file>', 'configuration file (default: kobune.yaml here, if there is one)')
+    .option('--json', 'print JSON');
+}
+
+function withSettings(target: Command): Command {
+  return target
+    .option('--port <port>', 'port for all APIs, HTTP and HTTPS; 0: any free one (default: 4566)')
+    .option('--host <address>', 'address to listen on; any but loopback needs --iam enforce (default: 127.0.0.1)')
+    .option('--data <directory>', 'where state is kept (default: ~/.local/share/kobune)')
+    .option('--ephemeral', 'keep nothing')
+    .option('--iam <mode>', 'off: any credentials do; enforce: verify signatures and evaluate policies')
+    .option('--hosts <names>', 'further host names that clients may use, separated by commas')
+    .option('--origins <origins>', 'origins of web pages that may call, separated by commas')
+    .option('--log-level <level>', 'debug, info, warn or error')
+    .option('--log-format <format>', 'text or json')
+    .option('--config <file>', 'configuration file (default: kobune.yaml here, if there is one)')
+    .option('--json', 'print JSON');
+}
+
+function settingsOf(terminal: Terminal, flags: Flags): Promise<Settings> {
+  return readSettings({
+    flags: flags as Partial<Record<SettingName | 'config', unknown>>,
+    environment: terminal.environment,
+    workingDirectory: terminal.workingDirectory,
+  });
+}
+
+/** Commands that talk to an instance need only its data directory, but a wrong configuration is said all the same. */
+async function directoryOf(terminal: Terminal, flags: Flags): Promise<string> {
+  const { data, config } = flags;
+  if (data === '') throw new CommandError('--data must be the path of a directory', { exitCode: EXIT.usage });
+  return (await settingsOf(terminal, { data, config })).data;
+}
