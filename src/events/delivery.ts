@@ -8,6 +8,8 @@ export interface DeliveryPolicy {
   readonly maximumAgeSeconds: number;
   /** Delay before retry n (1-based), in milliseconds. */
   readonly backoffMs: (retry: number) => number;
+  /** Delay after the n-th throttled try in a row (1-based); doubling from 1 s to 5 min unless told. */
+  readonly throttleBackoffMs?: (throttle: number) => number;
 }
 
 /** An event on its way to one target. Plain data: it is kept in the store until it is delivered or given up. */
@@ -32,12 +34,21 @@ export interface PendingDelivery extends DeliveryRequest {
   readonly attempts: number;
 }
 
-export type DeliveryOutcome =
-  | { readonly type: 'delivered'; readonly response?: Uint8Array }
-  /** Worth another try, if the policy has one left. `throttled` tries do not count as attempts but age. */
-  | { readonly type: 'failed'; readonly reason: string; readonly throttled?: boolean; readonly response?: Uint8Array }
-  /** Not worth another try: the target is gone or refuses. */
-  | { readonly type: 'rejected'; readonly reason: string; readonly response?: Uint8Array };
+/** What a target gave back besides the outcome itself. */
+export interface DeliveryResponse {
+  readonly response?: Uint8Array;
+  /** What the source needs to know of this try, plain data. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export type DeliveryOutcome = DeliveryResponse &
+  (
+    | { readonly type: 'delivered' }
+    /** Worth another try, if the policy has one left. `throttled` tries do not count as attempts but age. */
+    | { readonly type: 'failed'; readonly reason: string; readonly throttled?: boolean }
+    /** Not worth another try: the target is gone or refuses. */
+    | { readonly type: 'rejected'; readonly reason: string }
+  );
 
 /** A kind of target, registered under its ARN's service name (`lambda`, `sqs`, …). */
 export interface DeliveryTarget {
