@@ -1,1 +1,8 @@
-export { CLONE_NEWNET, CLONE_NEWNS, type Kernel, KernelError, O_PATH, openKernel } from './kernel.ts';
+export { CLONE_NEWNET, CLONE_NEWNS, type Kernel, KernelError, openKernel } from './kernel.ts';
+export {
+  type Attachment,
+  createSandboxNetwork,
+  GATEWAY_PORTS,
+  type SandboxNetwork,
+  type SandboxNetworkOptions,
+} from './sandbox-network.ts';

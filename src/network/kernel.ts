@@ -176,15 +176,16 @@ class LibcKernel implements Kernel {
   }
 
   within<T>(fd: number, kind: NamespaceKind, work: () => T): T {
-    return this.#away(kind, () => {
-      this.call('setns', fd, kind);
-      return work();
-    });
+    return this.#away(
+      kind,
+      () => void this.call('setns', fd, kind),
+      () => work(),
+    );
   }
 
   create(kind: NamespaceKind, prepare: () => void): number {
-    return this.#away(kind, () => {
-      this.call('unshare', kind);
+    const enter = () => void this.call('unshare', kind);
+    return this.#away(kind, enter, () => {
       const fd = openSync(NAMESPACE_FILES[kind], 'r');
       try {
         prepare();
@@ -196,18 +197,31 @@ class LibcKernel implements Kernel {
     });
   }
 
-  #away<T>(kind: NamespaceKind, work: () => T): T {
+  #away<T>(kind: NamespaceKind, leave: () => void, work: () => T): T {
     const own = this.#ownNamespace(kind);
-    // Entering a mount namespace also moves the thread's working directory to that namespace's root.
-    const directory = kind === CLONE_NEWNS ? openSync('.', O_PATH) : undefined;
-    try {
-      return work();
-    } finally {
-      this.#comeBack(own, kind);
-      if (directory !== undefined) {
-        this.call('fchdir', directory);
-        closeSync(directory);
+    if (kind === CLONE_NEWNET) {
+      leave();
+      try {
+        return work();
+      } finally {
+        this.#comeBack(own, kind);
       }
+    }
+    // The kernel refuses a mount namespace to a thread that shares its working directory with others, and each thread
+    // that this one has started since the last time shares it again.
+    this.call('unshare', CLONE_FS);
+    // Entering a mount namespace also moves the thread's working directory to that namespace's root.
+    const directory = openSync('.', O_PATH);
+    try {
+      leave();
+      try {
+        return work();
+      } finally {
+        this.#comeBack(own, kind);
+        this.call('fchdir', directory);
+      }
+    } finally {
+      closeSync(directory);
     }
   }
 
@@ -224,8 +238,6 @@ class LibcKernel implements Kernel {
   #ownNamespace(kind: NamespaceKind): number {
     let fd = this.#own.get(kind);
     if (fd === undefined) {
-      // The kernel refuses a mount namespace to a thread that shares its working directory with others.
-      if (kind === CLONE_NEWNS) this.call('unshare', CLONE_FS);
       fd = openSync(NAMESPACE_FILES[kind], 'r');
       this.#own.set(kind, fd);
     }

@@ -5,7 +5,7 @@ import type { Cgroup } from './cgroup.ts';
 import { linkTree } from './link-tree.ts';
 import { mountInside, resizeTmp } from './mounts.ts';
 import { childrenOf, exitStatus, residentMemory } from './proc.ts';
-import type { Sandbox, SandboxExit } from './sandbox.ts';
+import type { Sandbox, SandboxExit, SandboxLimits } from './sandbox.ts';
 import type { SandboxFiles } from './sandbox-files.ts';
 
 export interface BwrapSandboxParts {
@@ -16,8 +16,8 @@ export interface BwrapSandboxParts {
   /** With root and `node:ffi`: attach and limit by mounting inside. */
   readonly kernel: Kernel | undefined;
   readonly logger: Logger;
-  /** Called once, after everything inside has ended. */
-  onExit(): void;
+  /** Called once, when everything inside has ended. */
+  onExit(ended: BwrapSandbox): void;
 }
 
 /** A process tree started by bwrap. */
@@ -29,9 +29,12 @@ export class BwrapSandbox implements Sandbox {
   readonly stderr: Sandbox['stderr'];
   readonly exchangeDirectory: string;
   readonly exited: Promise<SandboxExit>;
+  /** Resolves when nothing of it is left on the host. */
+  readonly removed: Promise<void>;
   readonly #parts: BwrapSandboxParts;
   #ended = false;
   #killed = false;
+  #freezing: NodeJS.Timeout | undefined;
 
   constructor(parts: BwrapSandboxParts) {
     const { monitor, pid } = parts.process;
@@ -42,8 +45,14 @@ export class BwrapSandbox implements Sandbox {
     this.stdout = monitor.stdout!;
     this.stderr = monitor.stderr!;
     this.exchangeDirectory = parts.files.exchange;
-    this.exited = new Promise((resolve) => {
-      monitor.once('exit', (code, signal) => resolve(this.#end(code, signal)));
+    const { promise, resolve } = Promise.withResolvers<SandboxExit>();
+    this.exited = promise;
+    this.removed = new Promise((done) => {
+      monitor.once('exit', (code, signal) => {
+        const exit = this.#end(code, signal);
+        resolve(exit);
+        void this.#remove().then(done);
+      });
     });
   }
 
@@ -54,25 +63,40 @@ export class BwrapSandbox implements Sandbox {
     else await linkTree(source, target === '/opt' ? files.opt : files.task);
   }
 
-  async limit({ memoryMb, tmpMb }: { readonly memoryMb: number; readonly tmpMb: number }): Promise<void> {
+  async limit({ memoryMb, tmpMb, cpuMb = memoryMb }: SandboxLimits): Promise<void> {
     const { kernel, cgroup } = this.#parts;
-    cgroup?.limit(memoryMb);
+    if (this.#ended) throw new Error(`sandbox ${this.id} has ended`);
+    cgroup?.limit(memoryMb, cpuMb === 'all' ? undefined : cpuMb);
     if (kernel) resizeTmp(kernel, this.pid, tmpMb);
   }
 
-  async freeze(): Promise<void> {
-    if (!this.#ended) await this.#parts.cgroup?.freeze();
+  async freeze({ afterMs = 0 }: { readonly afterMs?: number } = {}): Promise<void> {
+    const { cgroup } = this.#parts;
+    if (this.#ended || !cgroup) return;
+    clearTimeout(this.#freezing);
+    this.#freezing = undefined;
+    if (afterMs <= 0) return cgroup.freeze();
+    this.#freezing = setTimeout(() => {
+      this.#freezing = undefined;
+      void this.freeze();
+    }, afterMs).unref();
   }
 
   async thaw(): Promise<void> {
+    if (this.#freezing !== undefined) {
+      clearTimeout(this.#freezing);
+      this.#freezing = undefined;
+    }
     if (!this.#ended) this.#parts.cgroup?.thaw();
   }
 
   peakMemory(): number {
+    if (this.#ended) return 0;
     return this.#parts.cgroup?.peakMemory() ?? residentMemory(this.pid, 'VmHWM');
   }
 
   memory(): number {
+    if (this.#ended) return 0;
     return this.#parts.cgroup?.memory() ?? residentMemory(this.pid, 'VmRSS');
   }
 
@@ -100,11 +124,28 @@ export class BwrapSandbox implements Sandbox {
     }
   }
 
+  /** The kernel may have killed a helper and left the rest running half-done: on Lambda all of it goes. */
+  endIfOutOfMemory(): void {
+    if (!this.#ended && !this.#killed && this.#parts.cgroup!.outOfMemoryKills() > 0) this.kill();
+  }
+
   #end(code: number | null, signal: string | null): SandboxExit {
     this.#ended = true;
-    const outOfMemory = (this.#parts.cgroup?.outOfMemoryKills() ?? 0) > 0;
-    this.#parts.onExit();
+    clearTimeout(this.#freezing);
+    const { cgroup, onExit } = this.#parts;
+    const outOfMemory = (cgroup?.outOfMemoryKills() ?? 0) > 0;
+    onExit(this);
     if (this.#killed) return { code: undefined, signal: 'SIGKILL', outOfMemory };
     return { ...exitStatus(code, signal), outOfMemory };
+  }
+
+  async #remove(): Promise<void> {
+    const { cgroup, files, logger } = this.#parts;
+    try {
+      files.remove();
+      await cgroup?.remove();
+    } catch (error) {
+      logger.warn('something of a sandbox was left behind', { id: this.id, error: (error as Error).message });
+    }
   }
 }

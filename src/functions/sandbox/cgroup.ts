@@ -1,9 +1,14 @@
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+
 /** The control group of one sandbox: limits, use, and stopping everything inside at once. */
 export interface Cgroup {
-  /** Puts a process, and what it will start, under the limits. Called before it runs any code of the user's. */
-  add(pid: number): void;
-  /** Sets the memory limit and the share of the processors that goes with it. */
-  limit(memoryMb: number): void;
+  /**
+   * Puts a process, and what it will start, under the limits. Called before it runs any code of the user's. Takes
+   * milliseconds (the kernel waits for all processors), off this thread.
+   */
+  add(pid: number): Promise<void>;
+  /** Sets the memory limit, and the share of the processors that goes with it (`undefined`: all of them). */
+  limit(memoryMb: number, cpuMb: number | undefined): void;
   /** Resolves when every process has stopped. */
   freeze(): Promise<void>;
   thaw(): void;
@@ -12,25 +17,54 @@ export interface Cgroup {
   memory(): number;
   /** How often the kernel killed something inside for memory. */
   outOfMemoryKills(): number;
-  /** Closes what is open and removes the group once it is empty. */
-  remove(): void;
+  /** Closes what is open and removes the group, which must be empty. */
+  remove(): Promise<void>;
 }
 
 /** Makes groups below one of our own. */
 export interface CgroupDriver {
   readonly version: 'v1' | 'v2';
-  create(id: string): Cgroup;
-  /** Removes our own group and whatever is left in it. */
-  close(): void;
+  /** Whether the kernel itself ends the whole group when it is out of memory, not only one of its processes. */
+  readonly killsWholeGroup: boolean;
+  create(id: string): Promise<Cgroup>;
+  /** Removes our own group; all of its sandboxes must have ended. */
+  close(): Promise<void>;
 }
 
 /** "At 1,769 MB, a function has the equivalent of one vCPU" (Lambda Developer Guide, "Configure Lambda function memory"). */
-export const MEGABYTES_PER_CPU = 1769;
+const MEGABYTES_PER_CPU = 1769;
 
 /** "Execution processes/threads: 1,024" (Lambda Developer Guide, "Lambda quotas"). */
 export const PROCESS_LIMIT = 1024;
 
+/** Short, so that a small function waits 20 ms for its next share and not the kernel's usual 100 ms. */
+export const CPU_PERIOD_US = 20_000;
+
 /** Microseconds of processor time in each period. Never below 1 ms, which the kernel would refuse. */
-export function cpuQuota(memoryMb: number, periodUs: number): number {
-  return Math.max(1000, Math.round((memoryMb / MEGABYTES_PER_CPU) * periodUs));
+export function cpuQuota(memoryMb: number): number {
+  return Math.max(1000, Math.round((memoryMb / MEGABYTES_PER_CPU) * CPU_PERIOD_US));
+}
+
+export const MEGABYTE = 1024 * 1024;
+
+/** A file of the control group file system, kept open: reading or writing it is one system call. */
+export class ControlFile {
+  readonly #fd: number;
+  readonly #buffer = Buffer.alloc(512);
+
+  constructor(path: string, flags: 'r' | 'r+' | 'w' = 'r+') {
+    this.#fd = openSync(path, flags);
+  }
+
+  read(): string {
+    return this.#buffer.toString('latin1', 0, readSync(this.#fd, this.#buffer, 0, this.#buffer.length, 0)).trim();
+  }
+
+  write(value: string | number): void {
+    writeSync(this.#fd, String(value));
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
 }

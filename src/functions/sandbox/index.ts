@@ -4,6 +4,7 @@ export type {
   Sandbox,
   SandboxCapabilities,
   SandboxExit,
+  SandboxLimits,
   SandboxOptions,
   SandboxProvider,
 } from './sandbox.ts';

@@ -1,48 +1,108 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Logger } from '../../base/logger.ts';
-import { openKernel } from '../../network/index.ts';
+import type { SandboxNetwork } from '../../network/index.ts';
 import { startBwrap } from './bwrap-process.ts';
 import { BwrapSandbox } from './bwrap-sandbox.ts';
+import { exploreMachine, type Machine } from './machine.ts';
+import { startProcess } from './process-sandbox.ts';
 import type { Sandbox, SandboxCapabilities, SandboxOptions, SandboxProvider } from './sandbox.ts';
 import { createSandboxFiles } from './sandbox-files.ts';
-import { createStage } from './stage.ts';
-import { createUserNamespace } from './user-namespace.ts';
 
 export interface SandboxProviderOptions {
-  /** Scratch directory of this Kobune only. */
+  /** Scratch directory of this Kobune only. What an earlier run left in it is removed. */
   readonly directory: string;
   readonly logger: Logger;
+  /** The network that sandboxes join; without one they have only their own loopback. */
+  readonly network?: SandboxNetwork;
 }
 
 /** The name of the machine inside; Lambda's are of this kind. */
 const HOSTNAME = '169-254-100-2';
+/** The user's number on Lambda; with root each sandbox has one of its own. */
+const LAMBDA_USER = 993;
+/** How often running sandboxes are looked at, where the kernel ends only one process of a group that is out of memory. */
+const MEMORY_WATCH_MS = 100;
 
 /** Finds out what the machine can do and makes the provider for it. */
 export async function createSandboxProvider(options: SandboxProviderOptions): Promise<SandboxProvider> {
-  const { directory, logger } = options;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const root = process.getuid?.() === 0;
-  const kernel = root ? openKernel() : undefined;
-  const stage = kernel ? createStage(kernel) : undefined;
-  const users = root ? await createUserNamespace() : undefined;
-  const live = new Set<Sandbox>();
-  const capabilities: SandboxCapabilities = {
-    kind: 'bwrap',
-    cgroups: 'none',
-    network: 'none',
-    seccomp: false,
-    missing: [],
-  };
+  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  const machine = await exploreMachine(options.directory);
+  removeLeftovers(options.directory);
+  if (typeof machine === 'string') return processProvider(options, machine);
+  return new BwrapProvider(options, machine);
+}
 
-  const create = async (wanted: SandboxOptions): Promise<Sandbox> => {
-    const user = users?.nextUser() ?? 993;
+/** Sandboxes of a killed run died with it; their files did not. */
+function removeLeftovers(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) rmSync(join(directory, entry.name), { recursive: true, force: true });
+  }
+}
+
+class BwrapProvider implements SandboxProvider {
+  readonly capabilities: SandboxCapabilities;
+  readonly #options: SandboxProviderOptions;
+  readonly #machine: Machine;
+  readonly #live = new Set<BwrapSandbox>();
+  readonly #starting = new Set<Promise<unknown>>();
+  readonly #watch: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: SandboxProviderOptions, machine: Machine) {
+    this.#options = options;
+    this.#machine = machine;
+    const { network } = options;
+    this.capabilities = {
+      kind: 'bwrap',
+      cgroups: machine.cgroups?.version ?? 'none',
+      network: network ? 'namespace' : 'none',
+      seccomp: machine.seccomp !== undefined,
+      missing: [...machine.missing, ...(network?.missing ?? [])],
+    };
+    if (machine.cgroups && !machine.cgroups.killsWholeGroup) {
+      this.#watch = setInterval(() => {
+        for (const sandbox of this.#live) sandbox.endIfOutOfMemory();
+      }, MEMORY_WATCH_MS).unref();
+    }
+  }
+
+  create(wanted: SandboxOptions): Promise<Sandbox> {
+    if (this.#closed) return Promise.reject(new Error('the sandbox provider is closed'));
+    const started = this.#create(wanted);
+    this.#starting.add(started);
+    const done = () => this.#starting.delete(started);
+    started.then(done, done);
+    return started;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#watch);
+    await Promise.allSettled(this.#starting);
+    const all = [...this.#live];
+    for (const sandbox of all) sandbox.kill();
+    await Promise.all(all.map((sandbox) => sandbox.removed));
+    await this.#machine.close();
+    rmSync(this.#options.directory, { recursive: true, force: true });
+  }
+
+  async #create(wanted: SandboxOptions): Promise<Sandbox> {
+    const { directory, network, logger } = this.#options;
+    const { users, kernel, stage, cgroups, seccomp } = this.#machine;
+    const user = users?.nextUser() ?? LAMBDA_USER;
     const files = createSandboxFiles(directory, {
       id: wanted.id,
       user,
       hosts: wanted.hosts ?? {},
       hostname: HOSTNAME,
-      nameserver: undefined,
+      nameserver: network?.gatewayAddress,
     });
+    const cgroup = await cgroups?.create(wanted.id).catch((error: unknown) => {
+      files.remove();
+      throw error;
+    });
+    let sandbox: BwrapSandbox | undefined;
     try {
       const held = await startBwrap({
         command: wanted.command,
@@ -50,52 +110,62 @@ export async function createSandboxProvider(options: SandboxProviderOptions): Pr
         binds: [
           ...files.configuration,
           { source: files.exchange, target: '/run/kobune', readOnly: true },
-          ...(kernel
-            ? []
-            : [
-                { source: files.task, target: '/var/task', readOnly: true },
-                { source: files.opt, target: '/opt', readOnly: true },
-              ]),
+          ...(kernel ? [] : files.code),
           ...wanted.binds,
         ],
         workingDirectory: wanted.workingDirectory,
         tmpMb: wanted.tmpMb,
         user,
         userNamespace: users?.fd,
-        seccomp: undefined,
+        seccomp,
         hostname: HOSTNAME,
         stage,
       });
-      const sandbox: BwrapSandbox = new BwrapSandbox({
+      sandbox = new BwrapSandbox({
         id: wanted.id,
         process: held,
         files,
-        cgroup: undefined,
+        cgroup,
         kernel,
         logger,
-        onExit: () => {
-          live.delete(sandbox);
-          files.remove();
-        },
+        onExit: (ended) => this.#live.delete(ended),
       });
-      live.add(sandbox);
+      this.#live.add(sandbox);
+      // Nothing of the user's runs before its limits and its network are there.
+      await cgroup?.add(held.pid);
+      if (wanted.memoryMb !== undefined) cgroup?.limit(wanted.memoryMb, wanted.memoryMb);
+      await network?.attach(held.pid);
       await held.release();
       return sandbox;
     } catch (error) {
-      files.remove();
+      if (sandbox) {
+        sandbox.kill();
+        await sandbox.removed;
+      } else {
+        await cgroup?.remove();
+        files.remove();
+      }
       throw error;
     }
-  };
+  }
+}
 
+function processProvider({ directory, logger }: SandboxProviderOptions, reason: string): SandboxProvider {
+  const missing = `${reason}: functions run as plain processes, see this machine's files, network and processes, and have no limits`;
+  logger.warn('functions are not isolated', { reason });
+  const live = new Set<Sandbox>();
   return {
-    capabilities,
-    create,
-    close: async () => {
+    capabilities: { kind: 'process', cgroups: 'none', network: 'none', seccomp: false, missing: [missing] },
+    async create(wanted) {
+      const sandbox: Sandbox = await startProcess(directory, wanted, () => live.delete(sandbox));
+      live.add(sandbox);
+      return sandbox;
+    },
+    async close() {
       const all = [...live];
       for (const sandbox of all) sandbox.kill();
-      await Promise.all(all.map((sandbox) => sandbox.exited));
-      users?.close();
-      stage?.close();
+      await Promise.all(all.map(({ exited }) => exited));
+      rmSync(directory, { recursive: true, force: true });
     },
   };
 }

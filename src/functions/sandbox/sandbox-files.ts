@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accounts, NSSWITCH } from './base-files.ts';
+import type { Bind } from './sandbox.ts';
 import { SANDBOX_GROUP } from './user-namespace.ts';
 
 /** The few files that the host keeps for one sandbox. */
@@ -11,8 +12,10 @@ export interface SandboxFiles {
   /** Stand for `/var/task` and `/opt` where nothing can be mounted later. */
   readonly task: string;
   readonly opt: string;
+  /** Both, and their place inside. */
+  readonly code: readonly Bind[];
   /** `/etc` files and their place inside. */
-  readonly configuration: readonly { readonly source: string; readonly target: string; readonly readOnly: true }[];
+  readonly configuration: readonly Bind[];
   remove(): void;
 }
 
@@ -49,13 +52,19 @@ export function createSandboxFiles(
   const configuration = Object.entries(contents).map(([name, text]) => {
     const source = join(etc, name);
     writeFileSync(source, text, { mode: 0o644 });
-    return { source, target: `/etc/${name}`, readOnly: true as const };
+    return { source, target: `/etc/${name}`, readOnly: true };
   });
+  const task = inside('task');
+  const opt = inside('opt');
   return {
     directory,
     exchange: inside('x'),
-    task: inside('task'),
-    opt: inside('opt'),
+    task,
+    opt,
+    code: [
+      { source: task, target: '/var/task', readOnly: true },
+      { source: opt, target: '/opt', readOnly: true },
+    ],
     configuration,
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };

@@ -32,14 +32,21 @@ export interface Sandbox {
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** A host directory that the inside sees as `/run/kobune` (sockets of ours live here). */
+  /**
+   * A host directory that the inside sees as `/run/kobune`, read-only: sockets of ours live here. A socket's mode must
+   * be 0666, since the user inside is nobody on the host; no one else on the host can reach the directory.
+   */
   readonly exchangeDirectory: string;
   /** Shows `source` inside at `target` (one of `/var/task`, `/opt`) after the start. */
   attach(source: string, target: '/var/task' | '/opt'): Promise<void>;
-  /** Sets memory (and so CPU) and `/tmp` limits of a pooled sandbox. */
-  limit(limits: { readonly memoryMb: number; readonly tmpMb: number }): Promise<void>;
-  /** Stops and resumes every process inside. Resolves once the kernel has done it. */
-  freeze(): Promise<void>;
+  /** Sets memory (and so CPU) and `/tmp` limits of a pooled sandbox. May be called again. */
+  limit(limits: SandboxLimits): Promise<void>;
+  /**
+   * Stops every process inside; resolves once the kernel has done it (some 0.2 ms). With `afterMs`, resolves at once
+   * and stops them only if `thaw` was not called within that time, so that a busy sandbox pays nothing.
+   */
+  freeze(options?: { readonly afterMs?: number }): Promise<void>;
+  /** Resumes them (some 0.13 ms), or calls off a stop that has not happened yet. */
   thaw(): Promise<void>;
   /** Highest memory use since the last call, bytes. */
   peakMemory(): number;
@@ -50,6 +57,13 @@ export interface Sandbox {
   /** Polite stop for extensions: SIGTERM to the first process. */
   terminate(): void;
   readonly exited: Promise<SandboxExit>;
+}
+
+export interface SandboxLimits {
+  readonly memoryMb: number;
+  readonly tmpMb: number;
+  /** The memory whose share of the processors it gets; `memoryMb` unless told. `all`: no share, as while initialising. */
+  readonly cpuMb?: number | 'all';
 }
 
 export interface SandboxExit {

@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type Kernel, openKernel } from '../../network/index.ts';
+import type { CgroupDriver } from './cgroup.ts';
+import { openCgroups } from './cgroups.ts';
+import { compileFilter } from './seccomp.ts';
+import { createStage, type Stage } from './stage.ts';
+import { createUserNamespace, type UserNamespace } from './user-namespace.ts';
+
+/** What this machine lends to sandboxes. */
+export interface Machine {
+  readonly kernel: Kernel | undefined;
+  readonly stage: Stage | undefined;
+  readonly users: UserNamespace | undefined;
+  readonly cgroups: CgroupDriver | undefined;
+  /** File with the compiled filter. */
+  readonly seccomp: string | undefined;
+  /** One line for each thing that is missing: what, and what is lost without it. */
+  readonly missing: readonly string[];
+  close(): Promise<void>;
+}
+
+const SYSTEM_PATH = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+
+/** Tries what is there; answers why no sandbox can be made at all otherwise. */
+export async function exploreMachine(directory: string): Promise<Machine | string> {
+  if (process.platform !== 'linux') return `sandboxes need Linux, this is ${process.platform}`;
+  const trial = ['--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--', 'true'];
+  const failure = await promisify(execFile)('bwrap', trial, { env: SYSTEM_PATH }).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException & { stderr?: string }) =>
+      error.code === 'ENOENT'
+        ? 'bwrap is not installed (Debian package bubblewrap)'
+        : `bwrap does not work here: ${(error.stderr ?? error.message).trim()}`,
+  );
+  if (failure) return failure;
+
+  const missing: string[] = [];
+  const root = process.getuid?.() === 0;
+  const users = root ? await createUserNamespace() : undefined;
+  const { kernel, stage } = openStage(root, missing);
+  const cgroups = findCgroups(directory, missing);
+  const seccomp = writeFilter(directory, missing);
+  return {
+    kernel,
+    stage,
+    users,
+    cgroups,
+    seccomp,
+    missing,
+    async close() {
+      users?.close();
+      stage?.close();
+      await cgroups?.close();
+    },
+  };
+}
+
+function openStage(root: boolean, missing: string[]): { kernel?: Kernel; stage?: Stage } {
+  const kernel = root ? openKernel() : undefined;
+  if (!kernel) {
+    const need = root ? 'Node 26.1 or newer (node:ffi)' : 'root';
+    missing.push(`${need}: code is linked into a sandbox instead of mounted, and /tmp keeps the size it started with`);
+    return {};
+  }
+  try {
+    return { kernel, stage: createStage(kernel) };
+  } catch (error) {
+    missing.push(`mounting into sandboxes (${(error as Error).message}): code is linked into them instead`);
+    return {};
+  }
+}
+
+function findCgroups(directory: string, missing: string[]): CgroupDriver | undefined {
+  const hash = createHash('sha256').update(directory).digest('hex').slice(0, 12);
+  const driver = openCgroups(`kobune-${hash}${process.pid.toString(16)}`, join(directory, 'cgroups.json'));
+  if (typeof driver !== 'string') return driver;
+  missing.push(`control groups (${driver}): no limit of memory, processors and processes, no freezing`);
+  return undefined;
+}
+
+function writeFilter(directory: string, missing: string[]): string | undefined {
+  if (process.arch !== 'x64' && process.arch !== 'arm64') {
+    missing.push(`a system call filter for ${process.arch}: functions may make every system call`);
+    return undefined;
+  }
+  const path = join(directory, 'seccomp.bpf');
+  writeFileSync(path, compileFilter(process.arch), { mode: 0o600 });
+  return path;
+}

@@ -1,0 +1,33 @@
+import { BlockList, isIPv4 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+
+/** Where every sandbox finds the gateway and the DNS. Link-local: no network of the user's can have it too. */
+export const GATEWAY_ADDRESS = '169.254.100.1';
+
+const FIRST = (169 << 24) | (254 << 16) | (128 << 8);
+const COUNT = 32 * 1024;
+
+/** The address of the sandbox number `slot`: 169.254.128.0 to 169.254.255.255, over and over. */
+export function sandboxAddress(slot: number): string {
+  const address = FIRST + (slot % COUNT);
+  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join('.');
+}
+
+/** Addresses that mean this machine or its link, whatever machine it is (IANA's special-purpose address registry). */
+const NEVER = new BlockList();
+NEVER.addSubnet('0.0.0.0', 8);
+NEVER.addSubnet('127.0.0.0', 8);
+NEVER.addSubnet('169.254.0.0', 16);
+NEVER.addSubnet('224.0.0.0', 3);
+
+/**
+ * Whether a sandbox may connect to `address`: not to the machine's own services, its link (instance metadata) or to
+ * groups. The interfaces are looked at anew each time: addresses come and go.
+ */
+export function isOutside(address: string): boolean {
+  if (!isIPv4(address) || NEVER.check(address)) return false;
+  for (const addresses of Object.values(networkInterfaces())) {
+    for (const own of addresses ?? []) if (own.address === address) return false;
+  }
+  return true;
+}

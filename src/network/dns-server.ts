@@ -1,0 +1,153 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { readFile } from 'node:fs/promises';
+import { connect, createServer, isIP, type Server, type Socket } from 'node:net';
+import { answerOwn, failure } from './names.ts';
+
+const DNS_PORT = 53;
+const TIMEOUT_MS = 3_000;
+/** More at once are answered with a failure: a function must not use up our descriptors. */
+const MOST_QUESTIONS = 256;
+const MOST_CONNECTIONS = 64;
+const IDLE_CONNECTION_MS = 10_000;
+
+export interface DnsServerOptions {
+  /** Bound sockets. */
+  readonly udp: number;
+  readonly tcp: number;
+  readonly names: readonly string[];
+  /** Where to ask for everything else; the host's own servers unless told. */
+  readonly servers?: () => Promise<readonly string[]>;
+}
+
+/** The DNS that sandboxes ask: the cloud's names are the gateway's; all others are the host's to answer. */
+export class DnsServer {
+  readonly #options: DnsServerOptions;
+  readonly #udp: UdpSocket;
+  readonly #tcp: Server;
+  readonly #connections = new Set<Socket>();
+  #questions = 0;
+
+  private constructor(options: DnsServerOptions) {
+    this.#options = options;
+    this.#udp = createSocket('udp4');
+    this.#udp.on('message', (query, { address, port }) => {
+      void this.#answer(query, false).then((answer) => {
+        if (answer) this.#udp.send(answer, port, address, () => {});
+      });
+    });
+    this.#tcp = createServer((socket) => this.#serve(socket));
+    this.#tcp.maxConnections = MOST_CONNECTIONS;
+  }
+
+  static async start(options: DnsServerOptions): Promise<DnsServer> {
+    const server = new DnsServer(options);
+    await new Promise<void>((resolve, reject) => {
+      server.#udp.once('error', reject);
+      server.#udp.bind({ fd: options.udp }, resolve);
+    });
+    server.#udp.on('error', () => {});
+    await new Promise<void>((resolve, reject) => {
+      server.#tcp.once('error', reject);
+      server.#tcp.listen({ fd: options.tcp }, resolve);
+    });
+    server.#tcp.on('error', () => {});
+    return server;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#connections) socket.destroy();
+    await new Promise<void>((resolve) => this.#udp.close(resolve));
+    await new Promise<void>((resolve) => this.#tcp.close(() => resolve()));
+  }
+
+  /** `undefined` for what is not a question: it gets no answer. */
+  async #answer(query: Buffer, stream: boolean): Promise<Buffer | undefined> {
+    try {
+      const own = answerOwn(query, this.#options.names);
+      if (own) return own;
+      if (this.#questions >= MOST_QUESTIONS) return failure(query);
+      this.#questions++;
+      try {
+        for (const server of await (this.#options.servers ?? hostServers)()) {
+          const answer = await (stream ? askByTcp(query, server) : askByUdp(query, server));
+          if (answer) return answer;
+        }
+        return failure(query);
+      } finally {
+        this.#questions--;
+      }
+    } catch {
+      return undefined;
+    }
+  }
+
+  #serve(socket: Socket): void {
+    this.#connections.add(socket);
+    socket.once('close', () => this.#connections.delete(socket));
+    socket.setTimeout(IDLE_CONNECTION_MS, () => socket.destroy());
+    socket.on('error', () => socket.destroy());
+    onFrames(socket, (query) => {
+      void this.#answer(query, true).then((answer) => {
+        if (answer && !socket.destroyed) socket.write(frame(answer));
+      });
+    });
+  }
+}
+
+/** The name servers of the host's `/etc/resolv.conf`, read anew: they change with the network. */
+async function hostServers(): Promise<readonly string[]> {
+  const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
+  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, address]) => address!).filter((a) => isIP(a) !== 0);
+}
+
+function askByUdp(query: Buffer, server: string): Promise<Buffer | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket(isIP(server) === 6 ? 'udp6' : 'udp4');
+    const done = (answer?: Buffer) => {
+      clearTimeout(timer);
+      socket.removeAllListeners('message');
+      socket.close();
+      resolve(answer);
+    };
+    const timer = setTimeout(done, TIMEOUT_MS);
+    socket.once('error', () => done());
+    socket.on('message', (answer) => {
+      // An answer to another question is not ours.
+      if (answer.length >= 12 && answer.readUInt16BE(0) === query.readUInt16BE(0)) done(answer);
+    });
+    socket.connect(DNS_PORT, server, () => socket.send(query));
+  });
+}
+
+function askByTcp(query: Buffer, server: string): Promise<Buffer | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: server, port: DNS_PORT, timeout: TIMEOUT_MS });
+    socket.once('close', () => resolve(undefined));
+    socket.on('error', () => socket.destroy());
+    socket.on('timeout', () => socket.destroy());
+    socket.once('connect', () => socket.write(frame(query)));
+    onFrames(socket, (answer) => {
+      resolve(answer);
+      socket.destroy();
+    });
+  });
+}
+
+/** A length of two bytes before each message (RFC 1035, section 4.2.2). */
+function frame(message: Buffer): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(message.length);
+  return Buffer.concat([length, message]);
+}
+
+function onFrames(socket: Socket, take: (message: Buffer) => void): void {
+  let pending = Buffer.alloc(0);
+  socket.on('data', (chunk: Buffer) => {
+    pending = Buffer.concat([pending, chunk]);
+    while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
+      const end = 2 + pending.readUInt16BE(0);
+      take(pending.subarray(2, end));
+      pending = pending.subarray(end);
+    }
+  });
+}
