@@ -10,7 +10,8 @@ import {
   type StreamRecord,
 } from './records.ts';
 
-const CHUNKS_A_READ = 8;
+/** The first read takes one chunk, each further one twice as many, up to this. */
+const MAX_CHUNKS_A_READ = 8;
 
 export interface ReadRange {
   /** Oldest timestamp, inclusive. */
@@ -34,6 +35,7 @@ export class StreamCursor {
   #buffer: StoredEvent[] = [];
   #page: Entry<ChunkRecord>[] = [];
   #pageIndex = 0;
+  #pageSize = 1;
   #last: Entry<ChunkRecord> | undefined;
   #exhausted = false;
 
@@ -109,13 +111,14 @@ export class StreamCursor {
       const upper = chunkKey(id, to, Number.MAX_SAFE_INTEGER);
       this.#page = await this.#store.range<ChunkRecord>({
         prefix: chunkPrefix(id),
-        limit: CHUNKS_A_READ,
+        limit: this.#pageSize,
         ...(backward
           ? { reverse: true, from: lower, before: this.#last?.key ?? upper }
           : { before: upper, ...(this.#last ? { after: this.#last.key } : { from: lower }) }),
       });
       this.#pageIndex = 0;
-      this.#exhausted = this.#page.length < CHUNKS_A_READ;
+      this.#exhausted = this.#page.length < this.#pageSize;
+      this.#pageSize = Math.min(this.#pageSize * 2, MAX_CHUNKS_A_READ);
     }
     return this.#page[this.#pageIndex];
   }
