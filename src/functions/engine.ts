@@ -130,8 +130,17 @@ export interface EnvironmentStatus {
 
 /** Where functions' log lines go; implemented by CloudWatch Logs. */
 export interface FunctionLogs {
-  /** Appends events, in order, creating group and stream when needed. Does not wait for the disk. */
-  append(account: string, region: string, group: string, stream: string, events: readonly LogLine[]): void;
+  /**
+   * Appends events, in order, creating group and stream when needed. Does not wait for the disk. A returned promise says
+   * when it is willing to take more: a function that floods its log is held back until then.
+   */
+  append(
+    account: string,
+    region: string,
+    group: string,
+    stream: string,
+    events: readonly LogLine[],
+  ): void | Promise<void>;
 }
 
 export interface LogLine {

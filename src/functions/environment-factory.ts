@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import { ServiceError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import { bringsExtensions, bringsLibraries, OptDirectories } from './code-directories.ts';
+import type { FunctionSpec, RoleCredentials, TemporaryCredentials } from './engine.ts';
+import { Environment, type EnvironmentHost } from './environment.ts';
+import { EnvironmentLog, type LogBatcher } from './environment-log.ts';
+import { functionVariables, needsOwnProcess } from './environment-variables.ts';
+import { FramedLink } from './framed-link.ts';
+import type { Launcher } from './launcher.ts';
+import { platformLines } from './platform-lines.ts';
+import type { RuntimeLink } from './runtime-link.ts';
+import { RuntimePool } from './runtime-pool.ts';
+import type { RuntimeProcess } from './runtime-process.ts';
+import { parseRuntime, type RuntimeIdentity } from './runtimes/catalogue.ts';
+import { chooseInterpreter, findInterpreters, type Interpreter, type InterpreterSearch } from './runtimes/installed.ts';
+import type { Bind } from './sandbox/index.ts';
+
+export interface EnvironmentFactoryOptions {
+  readonly launcher: Launcher;
+  readonly batcher: LogBatcher;
+  readonly host: EnvironmentHost;
+  readonly credentials: RoleCredentials;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly directory: string;
+  readonly poolSizes: { readonly nodejs: number; readonly python: number };
+  readonly search: InterpreterSearch;
+}
+
+/** An environment is not used any more when its credentials have less than this left. */
+const credentialMarginMs = 5 * 60_000;
+
+/** Makes environments: finds the interpreter, takes a runtime from its pool or starts one, and tells it what to become. */
+export class EnvironmentFactory {
+  readonly #options: EnvironmentFactoryOptions;
+  readonly #opt: OptDirectories;
+  readonly #pools = new Map<string, RuntimePool>();
+  readonly #credentials = new Map<string, TemporaryCredentials>();
+  #interpreters: Promise<readonly Interpreter[]> | undefined;
+
+  constructor(options: EnvironmentFactoryOptions) {
+    this.#options = options;
+    this.#opt = new OptDirectories(`${options.directory}/layers`);
+  }
+
+  async create(spec: FunctionSpec): Promise<Environment> {
+    const runtime = this.#runtime(spec);
+    const interpreter = await this.#interpreter(runtime);
+    const credentials = await this.#credentialsFor(spec);
+    const { clock, random, batcher } = this.#options;
+    const stream = `${new Date(clock.now()).toISOString().slice(0, 10).replaceAll('-', '/')}/[${spec.version}]${random.hex(32)}`;
+    const destination = { account: spec.account, region: spec.region, group: spec.logging.group, stream };
+    const log = new EnvironmentLog(batcher, destination, () => clock.now());
+    const variables = functionVariables({
+      spec,
+      runtime,
+      credentials,
+      endpoint: this.#options.launcher.endpoint(),
+      logStream: stream,
+      taskRoot: this.#taskRoot(spec),
+      runtimeDirectory: this.#options.launcher.runtimeDirectory(runtime.family),
+      runtimeApi: '127.0.0.1:9001',
+    });
+    if (interpreter && interpreter.version !== runtime.version) {
+      const language = interpreter.family === 'nodejs' ? 'Node.js' : 'Python';
+      log.event(
+        `KOBUNE ${runtime.name} runs on ${language} ${interpreter.fullVersion}, the nearest one installed on this machine.\n`,
+      );
+    }
+    const environment = new Environment({
+      id: random.hex(32),
+      spec,
+      log,
+      lines: platformLines(spec.logging, {
+        runtimeVersion: runtimeVersion(runtime, interpreter),
+        runtimeVersionArn: runtimeVersionArn(spec.region, runtime, interpreter),
+        functionName: spec.name,
+        functionVersion: spec.version,
+        initializationType: spec.initializationType,
+        now: () => clock.now(),
+      }),
+      host: this.#options.host,
+      connect: () => this.#connect(spec, runtime, interpreter, variables, log),
+    });
+    environment.expiresAt = credentials.expiration - credentialMarginMs;
+    return environment;
+  }
+
+  /** Does ahead of the first call what can be done ahead: the interpreter, a pool, merged layers, credentials. */
+  async prepare(spec: FunctionSpec): Promise<void> {
+    const runtime = this.#runtime(spec);
+    const interpreter = await this.#interpreter(runtime);
+    await Promise.all([
+      this.#opt.for(spec),
+      this.#credentialsFor(spec),
+      interpreter && this.#poolable(spec) ? this.#pool(interpreter).fill() : undefined,
+    ]);
+  }
+
+  pooledMemory(): number {
+    let sum = 0;
+    for (const pool of this.#pools.values()) sum += pool.memory();
+    return sum;
+  }
+
+  poolSizes(): Record<string, number> {
+    return Object.fromEntries([...this.#pools].map(([path, pool]) => [path, pool.waiting]));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
+  }
+
+  #runtime(spec: FunctionSpec): RuntimeIdentity {
+    const runtime = parseRuntime(spec.runtime);
+    if (!runtime) {
+      throw new ServiceError('InvalidRuntimeException', `The runtime ${spec.runtime} is not supported.`, {
+        status: 502,
+      });
+    }
+    return runtime;
+  }
+
+  async #interpreter(runtime: RuntimeIdentity): Promise<Interpreter | undefined> {
+    if (runtime.family === 'provided') return undefined;
+    this.#interpreters ??= findInterpreters(this.#options.search);
+    const interpreter = chooseInterpreter(runtime, await this.#interpreters);
+    if (!interpreter) {
+      throw new ServiceError(
+        'InvalidRuntimeException',
+        `No interpreter for ${runtime.name} is installed on this machine; "kobune doctor" says how to get one.`,
+        { status: 502 },
+      );
+    }
+    return interpreter;
+  }
+
+  async #credentialsFor(spec: FunctionSpec): Promise<TemporaryCredentials> {
+    const key = `${spec.roleArn}|${spec.name}|${spec.region}`;
+    const now = this.#options.clock.now();
+    const known = this.#credentials.get(key);
+    // Half an hour at least, so that a new environment does not have to go soon.
+    if (known && known.expiration - now > 30 * 60_000) return known;
+    const fresh = await this.#options.credentials.credentialsFor(spec.roleArn, spec.name, spec.region);
+    this.#credentials.set(key, fresh);
+    return fresh;
+  }
+
+  #taskRoot(spec: FunctionSpec): string {
+    return this.#options.launcher.mounts ? '/var/task' : spec.code.directory;
+  }
+
+  #poolable(spec: FunctionSpec): boolean {
+    return (
+      this.#options.launcher.mounts &&
+      !needsOwnProcess(spec.environment) &&
+      !bringsLibraries(spec) &&
+      !bringsExtensions(spec)
+    );
+  }
+
+  #pool(interpreter: Interpreter): RuntimePool {
+    let pool = this.#pools.get(interpreter.path);
+    if (!pool) {
+      const { launcher, logger, poolSizes } = this.#options;
+      pool = new RuntimePool(launcher, interpreter, poolSizes[interpreter.family], logger);
+      this.#pools.set(interpreter.path, pool);
+    }
+    return pool;
+  }
+
+  async #connect(
+    spec: FunctionSpec,
+    runtime: RuntimeIdentity,
+    interpreter: Interpreter | undefined,
+    variables: Record<string, string>,
+    log: EnvironmentLog,
+  ): Promise<RuntimeLink> {
+    const opt = await this.#opt.for(spec);
+    if (!interpreter) throw new ServiceError('InvalidRuntimeException', 'Custom runtimes are not there yet.');
+    const pooled = this.#poolable(spec) ? this.#pool(interpreter).take() : undefined;
+    const process = pooled ?? (await this.#startAlone(spec, interpreter, variables, opt));
+    try {
+      if (pooled) {
+        await pooled.sandbox.limit({ memoryMb: spec.memoryMb, tmpMb: spec.ephemeralStorageMb, cpuMb: 'all' });
+        await pooled.sandbox.attach(spec.code.directory, '/var/task');
+        if (opt) await pooled.sandbox.attach(opt, '/opt');
+      }
+    } catch (error) {
+      process.kill();
+      throw error;
+    }
+    const early = process.takeEarlyOutput();
+    if (early) log.output(early);
+    return new FramedLink(process, log, {
+      environment: variables,
+      handler: spec.handler,
+      taskRoot: this.#taskRoot(spec),
+      logFormat: spec.logging.format,
+      logLevel: spec.logging.format === 'JSON' ? spec.logging.applicationLevel : undefined,
+      runtimeMajor: runtime.version,
+      runtimeMinor: runtime.version,
+    });
+  }
+
+  #startAlone(
+    spec: FunctionSpec,
+    interpreter: Interpreter,
+    variables: Record<string, string>,
+    opt: string | undefined,
+  ): Promise<RuntimeProcess> {
+    const binds: Bind[] = [];
+    if (this.#options.launcher.mounts) {
+      binds.push({ source: spec.code.directory, target: '/var/task', readOnly: true });
+      if (opt) binds.push({ source: opt, target: '/opt', readOnly: true });
+    }
+    return this.#options.launcher.launch(interpreter, {
+      memoryMb: spec.memoryMb,
+      tmpMb: spec.ephemeralStorageMb,
+      environment: variables,
+      binds,
+      wrapper: variables.AWS_LAMBDA_EXEC_WRAPPER,
+      taskRoot: this.#taskRoot(spec),
+    });
+  }
+}
+
+function runtimeVersion(runtime: RuntimeIdentity, interpreter: Interpreter | undefined): string {
+  const name = runtime.family === 'provided' ? runtime.name.replace('.', ':') : runtime.name.replace(/\.x$/, '');
+  const [, family, version] = /^([a-z]+)(.*)$/.exec(name) ?? [];
+  return `${runtime.family === 'provided' ? name : `${family}:${version}`}.v${interpreter?.fullVersion.split('.')[2] ?? '1'}`;
+}
+
+/** Lambda's ends in a digest that names the runtime's build; here it names the interpreter that is used. */
+function runtimeVersionArn(region: string, runtime: RuntimeIdentity, interpreter: Interpreter | undefined): string {
+  const digest = createHash('sha256')
+    .update(`${runtime.name} ${interpreter?.fullVersion ?? ''}`)
+    .digest('hex');
+  return `arn:aws:lambda:${region}::runtime:${digest}`;
+}

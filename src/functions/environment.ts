@@ -1,0 +1,370 @@
+import type {
+  EnvironmentStatus,
+  FunctionSpec,
+  Invocation,
+  InvocationReport,
+  InvocationResult,
+  ResponseSink,
+} from './engine.ts';
+import type { EnvironmentLog } from './environment-log.ts';
+import { brokenRuntime, exited, type Outcome, timedOut } from './invocation-outcome.ts';
+import type { PlatformLines, TraceFields } from './platform-lines.ts';
+import type { InitOutcome, RuntimeLink } from './runtime-link.ts';
+import type { SandboxExit } from './sandbox/index.ts';
+
+/** Lambda gives the init phase of an on-demand environment ten seconds. */
+export const initTimeoutMs = 10_000;
+/** Memory is read again when an invocation took this long, or this long after the last reading. */
+const memorySampleMs = 20;
+const memoryStaleMs = 1_000;
+const megabyte = 1024 * 1024;
+
+export interface EnvironmentHost {
+  /** Clock time, epoch ms. */
+  now(): number;
+  /** Hex digits for a trace segment. */
+  segmentId(): string;
+  /** The environment has become idle. */
+  onIdle(environment: Environment): void;
+  /** It has ended and is gone for good. */
+  onGone(environment: Environment): void;
+}
+
+export interface EnvironmentParts {
+  readonly id: string;
+  readonly spec: FunctionSpec;
+  readonly log: EnvironmentLog;
+  readonly lines: PlatformLines;
+  readonly host: EnvironmentHost;
+  /** Starts a runtime for this environment; called again when its initialisation has failed. */
+  connect(): Promise<RuntimeLink>;
+}
+
+interface Running {
+  readonly sequence: number;
+  readonly invocation: Invocation;
+  readonly startedAt: number;
+  readonly timer: NodeJS.Timeout;
+  readonly resolve: (result: InvocationResult) => void;
+}
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/**
+ * One execution environment: a sandbox that serves one request at a time. starting → idle → busy → idle … → stopping.
+ * A time-out, a crash or a broken protocol ends it; it is never used again after that.
+ */
+export class Environment {
+  readonly id: string;
+  readonly spec: FunctionSpec;
+  readonly log: EnvironmentLog;
+  readonly #parts: EnvironmentParts;
+  #state: EnvironmentStatus['state'] = 'starting';
+  #link: RuntimeLink | undefined;
+  #init: InitOutcome | undefined;
+  #initDurationMs: number | undefined;
+  #initReported = false;
+  #running: Running | undefined;
+  #sequence = 0;
+  #frozen = false;
+  #peakBytes = 0;
+  #sampledAt = Number.NEGATIVE_INFINITY;
+  #exit: SandboxExit | undefined;
+  #retired = false;
+  /** Clock time at which it became idle; `performance.now()` time for freezing. */
+  idleSince = 0;
+  idleSinceTicks = 0;
+  readonly startedAt: number;
+  /** Clock time after which its credentials are too old to serve another request. */
+  expiresAt = Number.POSITIVE_INFINITY;
+
+  constructor(parts: EnvironmentParts) {
+    this.id = parts.id;
+    this.spec = parts.spec;
+    this.log = parts.log;
+    this.#parts = parts;
+    this.startedAt = parts.host.now();
+  }
+
+  get state(): EnvironmentStatus['state'] {
+    return this.#state;
+  }
+
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  get initialised(): boolean {
+    return this.#init?.kind === 'done';
+  }
+
+  /** Memory in use at the last reading, bytes. */
+  get memoryBytes(): number {
+    return this.#peakBytes;
+  }
+
+  /** Highest memory use so far, read now; MB. */
+  memoryUsedMb(): number {
+    this.#sampleMemory();
+    return this.#peakMb();
+  }
+
+  /** Runs the init phase. Its failure is not an error here: the first invocation reports it. */
+  async start(): Promise<void> {
+    const begun = performance.now();
+    const line = this.#parts.lines.initStart();
+    if (line) this.log.event(line);
+    this.#link = await this.#connect();
+    this.#init = await this.#initialise(this.#link, initTimeoutMs, begun);
+    const duration = performance.now() - begun;
+    if (this.#init.kind === 'done') {
+      this.#initDurationMs = duration;
+      return;
+    }
+    this.#reportInit('init', duration, this.#init);
+    this.#link.kill();
+  }
+
+  async #connect(): Promise<RuntimeLink> {
+    const link = await this.#parts.connect();
+    void link.ended.then((exit) => this.#onExit(link, exit));
+    return link;
+  }
+
+  async #initialise(link: RuntimeLink, timeoutMs: number, begun: number): Promise<InitOutcome> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<InitOutcome>((resolve) => {
+      timer = setTimeout(() => resolve({ kind: 'timeout' }), Math.max(0, timeoutMs - (performance.now() - begun)));
+    });
+    const died = link.ended.then((exit): InitOutcome => ({ kind: 'exit', exit }));
+    try {
+      const outcome = await Promise.race([link.initialise(), late, died]);
+      // From here on its share of the processor follows from its memory.
+      if (outcome.kind === 'done') {
+        await link.sandbox.limit({ memoryMb: this.spec.memoryMb, tmpMb: this.spec.ephemeralStorageMb });
+      }
+      return outcome;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #reportInit(phase: 'init' | 'invoke', durationMs: number, outcome: InitOutcome): void {
+    const status = outcome.kind === 'timeout' ? 'timeout' : 'error';
+    const errorType =
+      outcome.kind === 'error' ? outcome.errorType : outcome.kind === 'exit' ? exited('', outcome.exit).errorType! : '';
+    const line = this.#parts.lines.initReport(phase, durationMs, status, errorType);
+    if (line) this.log.event(line);
+  }
+
+  /** Marks it taken: no one else gets it. Returns false when it cannot serve any more. */
+  claim(): boolean {
+    if (this.#state !== 'idle' && this.#state !== 'starting') return false;
+    this.#state = 'busy';
+    return true;
+  }
+
+  /** Hands a new environment to those that look for an idle one. */
+  release(): void {
+    this.#becomeIdle();
+  }
+
+  /**
+   * Runs one invocation. To be called after {@link claim}. `undefined`: it was found dead before the invocation was
+   * handed over, which another environment can therefore serve.
+   */
+  async invoke(invocation: Invocation, sink: ResponseSink | undefined): Promise<InvocationResult | undefined> {
+    if (this.#frozen) {
+      this.#frozen = false;
+      await this.#link?.sandbox.thaw();
+    }
+    if (this.#exit && this.initialised) {
+      this.stop();
+      return undefined;
+    }
+    if (invocation.tailLog) this.log.startTail();
+    const startedAt = performance.now();
+    if (this.#init?.kind !== 'done') {
+      const failed = await this.#initialiseAgain(invocation, startedAt);
+      if (failed) {
+        const line = this.#parts.lines.start(invocation.requestId);
+        if (line) this.log.event(line);
+        return this.#conclude(invocation, startedAt, failed);
+      }
+    }
+    const line = this.#parts.lines.start(invocation.requestId);
+    if (line) this.log.event(line);
+    const link = this.#link!;
+    return new Promise((resolve) => {
+      const sequence = ++this.#sequence;
+      const remainingMs = Math.max(1, this.spec.timeoutMs - (performance.now() - startedAt));
+      const timer = setTimeout(() => this.#onTimeout(sequence), remainingMs);
+      this.#running = { sequence, invocation, startedAt, timer, resolve };
+      link.invoke(sequence, invocation, remainingMs, sink, (outcome) => this.#complete(sequence, outcome));
+    });
+  }
+
+  /**
+   * The init phase has failed: Lambda runs it again as part of the first invocation, within the function's time-out.
+   * Source: Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle", "Failures during the
+   * invoke phase".
+   */
+  async #initialiseAgain(invocation: Invocation, begun: number): Promise<Outcome | undefined> {
+    await this.#link?.ended;
+    this.#exit = undefined;
+    this.#link = await this.#connect();
+    const outcome = await this.#initialise(this.#link, this.spec.timeoutMs, begun);
+    this.#init = outcome;
+    if (outcome.kind === 'done') {
+      this.#initReported = true;
+      return undefined;
+    }
+    this.#reportInit('invoke', performance.now() - begun, outcome);
+    if (outcome.kind === 'timeout') return timedOut(invocation.requestId, this.spec.timeoutMs);
+    if (outcome.kind === 'exit') return exited(invocation.requestId, outcome.exit);
+    return { status: 'error', payload: outcome.payload, errorType: outcome.errorType, broken: true };
+  }
+
+  #onTimeout(sequence: number): void {
+    const running = this.#running;
+    if (running?.sequence !== sequence) return;
+    this.#complete(sequence, timedOut(running.invocation.requestId, this.spec.timeoutMs));
+  }
+
+  #onExit(link: RuntimeLink, exit: SandboxExit): void {
+    if (link !== this.#link) return;
+    this.#exit = exit;
+    if (this.#running) {
+      this.#complete(this.#running.sequence, link.lastWords() ?? exited(this.#running.invocation.requestId, exit));
+    } else if (this.initialised) {
+      this.#gone();
+    }
+  }
+
+  #complete(sequence: number, outcome: Outcome): void {
+    const running = this.#running;
+    if (running?.sequence !== sequence) return;
+    this.#running = undefined;
+    clearTimeout(running.timer);
+    this.#link?.endInvocation();
+    const conclude = () => running.resolve(this.#conclude(running.invocation, running.startedAt, outcome));
+    // Output that took the other way (a child's, native code's) is read in this turn of the event loop.
+    if (this.#link?.hasRawOutput) void nextTurn().then(conclude);
+    else conclude();
+  }
+
+  #conclude(invocation: Invocation, startedAt: number, outcome: Outcome): InvocationResult {
+    const { lines } = this.#parts;
+    const elapsed = performance.now() - startedAt;
+    if (outcome.broken) this.#sampleMemory();
+    const report = this.#report(outcome, elapsed);
+    this.log.endLine();
+    if (outcome.status === 'timeout') {
+      const line = lines.timedOut(invocation.requestId, this.spec.timeoutMs);
+      if (line) this.log.event(line);
+    }
+    if (outcome.logLine) this.log.event(outcome.logLine);
+    for (const line of lines.finish(invocation.requestId, report, this.#trace(invocation), outcome.errorType)) {
+      this.log.event(line);
+    }
+    const result: InvocationResult = {
+      payload: outcome.payload,
+      functionError: outcome.status === 'success' ? undefined : 'Unhandled',
+      logTail: invocation.tailLog ? this.log.takeTail() : undefined,
+      report,
+    };
+    if (outcome.broken || this.#exit || this.#retired) this.stop();
+    else this.#becomeIdle();
+    return result;
+  }
+
+  #report(outcome: Outcome, elapsed: number): InvocationReport {
+    const durationMs = outcome.status === 'timeout' ? Math.min(elapsed, this.spec.timeoutMs) : elapsed;
+    if (elapsed > memorySampleMs || performance.now() - this.#sampledAt > memoryStaleMs) this.#sampleMemory();
+    const onDemand = this.spec.initializationType === 'on-demand';
+    const initDurationMs = this.#initReported || !onDemand ? undefined : this.#initDurationMs;
+    this.#initReported = true;
+    return {
+      durationMs,
+      // Initialisation is billed too. Source: AWS Compute Blog, "AWS Lambda standardizes billing for INIT Phase".
+      billedDurationMs: Math.ceil(durationMs + (initDurationMs ?? 0)),
+      memorySizeMb: this.spec.memoryMb,
+      maxMemoryUsedMb: this.#peakMb(),
+      initDurationMs,
+      status: outcome.status,
+    };
+  }
+
+  #trace(invocation: Invocation): TraceFields | undefined {
+    if (this.spec.tracing !== 'Active' || !invocation.traceId.includes('Sampled=1')) return undefined;
+    const root = /Root=([^;]+)/.exec(invocation.traceId)?.[1];
+    return root ? { traceId: root, segmentId: this.#parts.host.segmentId() } : undefined;
+  }
+
+  #sampleMemory(): void {
+    const sandbox = this.#link?.sandbox;
+    if (!sandbox || this.#exit) return;
+    this.#sampledAt = performance.now();
+    try {
+      this.#peakBytes = Math.max(this.#peakBytes, sandbox.peakMemory());
+    } catch {
+      // It has just ended.
+    }
+  }
+
+  #peakMb(): number {
+    return Math.min(this.spec.memoryMb, Math.max(1, Math.ceil(this.#peakBytes / megabyte)));
+  }
+
+  #becomeIdle(): void {
+    this.#state = 'idle';
+    this.idleSince = this.#parts.host.now();
+    this.idleSinceTicks = performance.now();
+    this.#parts.host.onIdle(this);
+  }
+
+  /** Stops every process inside until the next invocation. */
+  async freeze(): Promise<void> {
+    if (this.#state !== 'idle' || this.#frozen || !this.#link) return;
+    this.#frozen = true;
+    await this.#link.sandbox.freeze();
+    // Taken while the kernel was at it: whoever took it saw `frozen` and thaws.
+  }
+
+  /** Ends it now, or, while it is busy, when the invocation is over. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#state !== 'busy') this.stop();
+  }
+
+  /** Ends it at once. */
+  stop(): void {
+    if (this.#state === 'stopping') return;
+    this.#state = 'stopping';
+    const running = this.#running;
+    if (running) this.#complete(running.sequence, brokenRuntime(running.invocation.requestId, 'Environment stopped'));
+    this.#link?.shutdown();
+    this.#parts.host.onGone(this);
+  }
+
+  #gone(): void {
+    if (this.#state === 'stopping') return;
+    this.#state = 'stopping';
+    this.#parts.host.onGone(this);
+  }
+
+  /** Resolves when nothing of it runs any more. */
+  async ended(): Promise<void> {
+    await this.#link?.ended;
+  }
+
+  status(): EnvironmentStatus {
+    return {
+      id: this.id,
+      functionArn: this.spec.arn,
+      state: this.#state,
+      memoryUsedMb: this.#peakMb(),
+      startedAt: this.startedAt,
+    };
+  }
+}

@@ -1,0 +1,129 @@
+import { basename, dirname, join } from 'node:path';
+import type { Random } from '../base/random.ts';
+import { baseVariables, type CloudEndpoint } from './environment-variables.ts';
+import { RuntimeProcess } from './runtime-process.ts';
+import type { Interpreter } from './runtimes/installed.ts';
+import type { Bind, SandboxProvider } from './sandbox/index.ts';
+
+/** Paths of the host that runtimes need. */
+export interface LauncherPaths {
+  /** Directory of `node/` and `python/`: our runtimes' own files. */
+  readonly runtimeAssets: string;
+  /** Directory of `authority.pem` and `bundle.pem`; `undefined` when the endpoint needs neither. */
+  readonly certificates: string | undefined;
+}
+
+export interface LaunchOptions {
+  /** `undefined`: waits in a pool, its limits are set later. */
+  readonly memoryMb: number | undefined;
+  readonly tmpMb: number;
+  /** Variables that the process must start with, beyond the base ones. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Where a function's own directories are shown; a pooled process gets them later. */
+  readonly binds?: readonly Bind[];
+  /** `AWS_LAMBDA_EXEC_WRAPPER`: starts the runtime in its place. */
+  readonly wrapper?: string | undefined;
+  /** Host directory that stands for `/var/task` where nothing can be mounted. */
+  readonly taskRoot: string;
+}
+
+const certificatesInside = '/etc/kobune';
+const startTimeoutMs = 20_000;
+
+/**
+ * Gives the runtime's frames descriptors 3 and 4 of their own, so that whatever writes to standard output or error is
+ * the function's output, in order, and nothing else can get between the frames.
+ */
+export const descriptorShuffle = 'exec 3>&1 4<&0 1>&2 0</dev/null; exec "$@"';
+
+/** Starts our runtimes in sandboxes. */
+export class Launcher {
+  readonly #sandboxes: SandboxProvider;
+  readonly #paths: LauncherPaths;
+  readonly #random: Random;
+  readonly #endpointUrl: string;
+
+  constructor(options: { sandboxes: SandboxProvider; paths: LauncherPaths; random: Random; endpointUrl: string }) {
+    this.#sandboxes = options.sandboxes;
+    this.#paths = options.paths;
+    this.#random = options.random;
+    this.#endpointUrl = options.endpointUrl;
+  }
+
+  /** False where sandboxes are plain processes: paths inside are then those of the host. */
+  get mounts(): boolean {
+    return this.#sandboxes.capabilities.kind === 'bwrap';
+  }
+
+  get sandboxes(): SandboxProvider {
+    return this.#sandboxes;
+  }
+
+  /** The cloud's endpoint as functions see it. */
+  endpoint(): CloudEndpoint {
+    const directory = this.#paths.certificates && (this.mounts ? certificatesInside : this.#paths.certificates);
+    return {
+      url: this.#endpointUrl,
+      caFile: directory && join(directory, 'authority.pem'),
+      caBundleFile: directory && join(directory, 'bundle.pem'),
+    };
+  }
+
+  runtimeDirectory(family: 'nodejs' | 'python' | 'provided'): string {
+    if (this.mounts || family === 'provided') return '/var/runtime';
+    return join(this.#paths.runtimeAssets, family === 'nodejs' ? 'node' : 'python');
+  }
+
+  /** What every sandbox of the engine shows besides the base files and the function's own. */
+  commonBinds(): Bind[] {
+    const certificates = this.#paths.certificates;
+    return certificates ? [{ source: certificates, target: certificatesInside, readOnly: true }] : [];
+  }
+
+  newId(kind: string): string {
+    return `${kind}-${this.#random.hex(12)}`;
+  }
+
+  /** A booted runtime. Rejects when it does not come up. */
+  async launch(interpreter: Interpreter, options: LaunchOptions): Promise<RuntimeProcess> {
+    const runtimeDirectory = this.runtimeDirectory(interpreter.family);
+    const assets = join(this.#paths.runtimeAssets, interpreter.family === 'nodejs' ? 'node' : 'python');
+    const binds: Bind[] = [{ source: assets, target: '/var/runtime', readOnly: true }, ...this.commonBinds()];
+    let program = interpreter.path;
+    if (interpreter.prefix && this.mounts) {
+      // A lone binary needs its own directory only; a Python brings its library.
+      const whole = interpreter.family === 'python';
+      const source = whole ? interpreter.prefix : dirname(interpreter.path);
+      binds.push({ source, target: whole ? '/var/lang' : '/var/lang/bin', readOnly: true });
+      program = `/var/lang/bin/${basename(interpreter.path)}`;
+    }
+    const command = ['/bin/sh', '-c', descriptorShuffle, 'sh'];
+    if (options.wrapper) command.push(options.wrapper);
+    command.push(program);
+    if (interpreter.family === 'nodejs') {
+      command.push('--max-http-header-size=81920', join(runtimeDirectory, 'bootstrap.cjs'));
+    } else {
+      command.push('-u', join(runtimeDirectory, 'bootstrap.py'));
+      if (interpreter.boto3) command.push('--preload');
+    }
+    const sandbox = await this.#sandboxes.create({
+      id: this.newId(interpreter.family),
+      command,
+      environment: {
+        ...baseVariables(interpreter, this.endpoint(), runtimeDirectory, options.taskRoot),
+        ...options.environment,
+      },
+      binds: [...binds, ...(options.binds ?? [])],
+      workingDirectory: this.mounts ? '/' : options.taskRoot,
+      tmpMb: options.tmpMb,
+      memoryMb: undefined,
+    });
+    // All of the processor while it starts, as on Lambda; memory is limited at once.
+    if (options.memoryMb !== undefined) {
+      await sandbox.limit({ memoryMb: options.memoryMb, tmpMb: options.tmpMb, cpuMb: 'all' });
+    }
+    const process = new RuntimeProcess(sandbox, interpreter);
+    await process.whenReady(startTimeoutMs);
+    return process;
+  }
+}

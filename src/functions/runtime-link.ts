@@ -1,0 +1,37 @@
+import type { Invocation, ResponseSink } from './engine.ts';
+import type { Outcome } from './invocation-outcome.ts';
+import type { Sandbox, SandboxExit } from './sandbox/index.ts';
+
+/** How an init phase ended. */
+export type InitOutcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'error'; readonly errorType: string; readonly payload: Uint8Array }
+  | { readonly kind: 'exit'; readonly exit: SandboxExit }
+  | { readonly kind: 'timeout' };
+
+/** The engine's connection to one runtime: ours over frames, or any over the Runtime API. */
+export interface RuntimeLink {
+  readonly sandbox: Sandbox;
+  /** Resolves once every process inside has ended and its output was read. */
+  readonly ended: Promise<SandboxExit>;
+  /** The runtime's output also comes by a way that has no order with its answers. */
+  readonly hasRawOutput: boolean;
+  /** Lets the runtime load the function. Resolves when it can serve, or has said why not. */
+  initialise(): Promise<InitOutcome>;
+  /** Passes an invocation on; `complete` is called once with how it ended, unless the process ends first. */
+  invoke(
+    sequence: number,
+    invocation: Invocation,
+    remainingMs: number,
+    sink: ResponseSink | undefined,
+    complete: (outcome: Outcome) => void,
+  ): void;
+  /** What the runtime said before it ended, if it did. */
+  lastWords(): Outcome | undefined;
+  /** The invocation is over, however it ended: whatever comes for it now is dropped. */
+  endInvocation(): void;
+  /** Ends it, politely where extensions want to be told. */
+  shutdown(): void;
+  /** Ends it at once. */
+  kill(): void;
+}

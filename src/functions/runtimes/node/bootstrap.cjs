@@ -1,0 +1,96 @@
+'use strict';
+// Kobune's Node.js runtime. It runs inside the sandbox, on whatever Node (18 or later) the function's runtime asks for:
+// boots, says that it is ready, and waits, possibly in a pool, for the function that it is to become.
+const fs = require('node:fs');
+const Module = require('node:module');
+const { type, sendText, sendLog, listen } = require('./channel.cjs');
+const { patch } = require('./console.cjs');
+const errors = require('./errors.cjs');
+const { loadHandler } = require('./loader.cjs');
+const { Invoker } = require('./invocation.cjs');
+const { installGlobal, isStreaming } = require('./streaming.cjs');
+const { useCodeCache } = require('./code-cache.cjs');
+
+const frames = { init: 1, invoke: 2, credit: 3 };
+const callbackRefusal =
+  'ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. You need to ' +
+  'modify this function to use a supported handler signature to use Node.js 24 or later.';
+
+let invoker;
+let log;
+let initialised = false;
+
+function setEnvironment(variables) {
+  for (const name of Object.keys(process.env)) if (!(name in variables)) delete process.env[name];
+  for (const [name, value] of Object.entries(variables)) process.env[name] = value;
+  Module._initPaths?.();
+}
+
+function failInit(error, exitCode) {
+  sendText(type.initError, JSON.stringify(errors.toResponse(error)));
+  process.reallyExit(exitCode);
+}
+
+async function initialise(settings) {
+  process.chdir(settings.taskRoot);
+  setEnvironment(settings.environment);
+  process.argv[1] = '/var/runtime/index.mjs';
+  log = patch(settings.logFormat, settings.logLevel);
+  if (!/^(1|true)$/.test(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA ?? '')) installGlobal();
+  const forgetCache = useCodeCache(settings.codeCache);
+  const modern = settings.runtimeMajor >= 24;
+  try {
+    const handler = await loadHandler(settings.taskRoot, settings.handler, modern);
+    const streaming = isStreaming(handler);
+    if (modern && !streaming && handler.length >= 3) {
+      throw new errors.RuntimeError('CallbackHandlerDeprecated', callbackRefusal);
+    }
+    const environment = { ...process.env };
+    invoker = new Invoker({ handler, streaming, callbacks: !modern, log, loop, environment });
+    initialised = true;
+    sendText(type.initDone, JSON.stringify({ streaming }));
+  } catch (error) {
+    log.logError('Uncaught Exception', error);
+    failInit(error, 129);
+  } finally {
+    forgetCache();
+  }
+}
+
+function receive(frameType, body) {
+  if (frameType === frames.invoke) {
+    const sequence = body.readUInt32LE(0);
+    const metaEnd = 8 + body.readUInt32LE(4);
+    invoker.begin(sequence, JSON.parse(body.toString('utf8', 8, metaEnd)), body.subarray(metaEnd));
+  } else if (frameType === frames.credit) {
+    invoker?.addCredit(body.readUInt32LE(0));
+  } else if (frameType === frames.init) {
+    void initialise(JSON.parse(body.toString('utf8')));
+  }
+}
+
+const loop = listen(receive, () => process.reallyExit(0));
+
+function onFatal(title, error, exitCode) {
+  if (log) log.logError(title, error);
+  else sendLog(`${title} ${errors.toLog(error)}\n`);
+  if (!initialised) failInit(error, exitCode);
+  invoker.abort(error);
+  process.reallyExit(exitCode);
+}
+process.on('uncaughtException', (error) => onFatal('Uncaught Exception', error, 129));
+process.on('unhandledRejection', (reason, promise) => {
+  onFatal('Unhandled Promise Rejection', errors.unhandledRejection(reason, promise), 128);
+});
+process.on('beforeExit', () => {
+  const next = invoker?.afterEmptyLoop;
+  if (!next) return;
+  invoker.afterEmptyLoop = undefined;
+  next();
+});
+
+// What every handler needs is loaded while the process still waits in the pool.
+require('node:url');
+require('node:util');
+void fs.existsSync('/');
+sendText(type.ready, JSON.stringify({ version: process.version }));

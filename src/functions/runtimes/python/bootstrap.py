@@ -1,0 +1,13 @@
+"""Starts Kobune's Python runtime; what it consists of lies in a package, so that no name of ours hides a function's module."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from kobune_runtime import log, main  # noqa: E402
+
+try:
+    main.main()
+finally:
+    log.flush()
