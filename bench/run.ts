@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +25,7 @@ if (values.help) {
   process.exit(0);
 }
 const chosen = values.only?.split(',') ?? BENCHMARKS;
+await installPeers();
 const rows: Row[] = [];
 const failed: string[] = [];
 for (const name of chosen) {
@@ -53,6 +56,16 @@ function run(name: string): Promise<{ code: number | null; output: string }> {
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, output }));
   });
+}
+
+/** The peers are no dependency of Kobune: they are installed when they are to be measured. */
+async function installPeers(): Promise<void> {
+  const directory = join(import.meta.dirname, 'peers');
+  if (existsSync(join(directory, 'node_modules/.package-lock.json'))) return;
+  console.error('── installing the peers');
+  const child = spawn('npm', ['ci', '--prefix', directory, '--loglevel=error'], { stdio: ['ignore', 2, 'inherit'] });
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`npm ci in ${directory} failed`);
 }
 
 /** Replaces the text between the two markers of bench/README.md. */
