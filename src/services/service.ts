@@ -78,5 +78,19 @@ export interface AwsService {
   readonly refused: Readonly<Record<string, string>>;
   /** What IAM must allow before the operation runs (enforce mode). Default: `<service>:<Operation>` on `*`. */
   authorization?(operation: string, input: never, context: RequestContext): Promise<readonly AuthorizationRequest[]>;
+  /** Answers a browser's `OPTIONS` request. A service without it answers that CORS is not enabled. */
+  preflight?(request: PreflightRequest): Promise<PreflightAnswer>;
   close?(): Promise<void>;
+}
+
+/** A browser asks whether it may send a request to another origin. */
+export interface PreflightRequest {
+  /** For S3: the bucket, and the key below it if there is one. */
+  readonly bucket: string | undefined;
+  readonly key: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+}
+
+export interface PreflightAnswer {
+  readonly headers: Readonly<Record<string, string>>;
 }

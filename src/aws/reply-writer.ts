@@ -1,0 +1,50 @@
+import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Logger } from '../base/logger.ts';
+import type { Reply } from './protocols/protocol.ts';
+
+/** Bytes of a request body that may be left unread on a connection that stays open. */
+const maximumUnread = 1024 * 1024;
+
+/** Sends a reply. Never rejects: what goes wrong once headers are out can only end the connection. */
+export async function writeReply(
+  response: ServerResponse,
+  reply: Reply,
+  options: { readonly date: string; readonly logger: Logger },
+): Promise<void> {
+  const { headers, body } = reply;
+  const { req } = response;
+  const bodiless = req.method === 'HEAD' || reply.status === 204 || reply.status === 304;
+  headers.date = options.date;
+  if (!req.complete && unreadBytes(response) > maximumUnread) headers.connection = 'close';
+  if (body instanceof Readable) {
+    response.writeHead(reply.status, headers);
+    if (bodiless) {
+      body.destroy();
+      response.end();
+      return;
+    }
+    try {
+      await pipeline(body, response);
+    } catch (error) {
+      if (!response.destroyed || (error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') {
+        options.logger.warn('a response stream failed', { error: String(error) });
+      }
+      response.destroy();
+    }
+    return;
+  }
+  if (!bodiless || req.method === 'HEAD') {
+    headers['content-length'] ??= String(body === undefined ? 0 : Buffer.byteLength(body));
+  }
+  response.writeHead(reply.status, headers);
+  if (bodiless || body === undefined) response.end();
+  else response.end(body);
+}
+
+function unreadBytes(response: ServerResponse): number {
+  const { headers } = response.req;
+  if (headers['transfer-encoding'] !== undefined) return Number.POSITIVE_INFINITY;
+  return Number(headers['content-length'] ?? 0);
+}
