@@ -1,0 +1,111 @@
+import { ServiceError } from '../../base/errors.ts';
+import type {
+  DeliveryOutcome,
+  DeliveryPolicy,
+  DeliverySource,
+  DeliveryTarget,
+  FinalOutcome,
+  PendingDelivery,
+} from '../../events/index.ts';
+import { sendRecords } from './destinations.ts';
+import { ASYNC_SOURCE, type AsyncAttributes, enqueueInvocation } from './event-queue.ts';
+import { type EventInvokeRecord, keys, LATEST } from './model.ts';
+import { parseFunctionArn } from './names.ts';
+import { permitsService } from './permissions.ts';
+import type { Room } from './room.ts';
+import { newTraceId, resolveActive, runOnce } from './run.ts';
+
+/** Source: Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation". */
+const DEFAULT_RETRIES = 2;
+const DEFAULT_MAX_AGE_SECONDS = 6 * 3600;
+const MAX_BACKOFF_MS = 300_000;
+
+/** How long and how often an event is tried, and where its record goes in the end. */
+export function asyncSource(room: Room): DeliverySource {
+  return {
+    policy: (delivery) => policyOf(room, delivery),
+    finished: (delivery, outcome) => finished(room, delivery, outcome),
+  };
+}
+
+/** Functions as targets: an event of another service is queued; a queued one is run. */
+export function lambdaTarget(room: Room): DeliveryTarget {
+  return {
+    deliver: (delivery) => (delivery.source === ASYNC_SOURCE ? run(room, delivery) : accept(room, delivery)),
+  };
+}
+
+async function policyOf(room: Room, delivery: PendingDelivery): Promise<DeliveryPolicy> {
+  const config = await eventInvokeConfig(room, delivery.targetArn);
+  return {
+    maximumRetries: config?.maximumRetryAttempts ?? DEFAULT_RETRIES,
+    maximumAgeSeconds: config?.maximumEventAgeSeconds ?? DEFAULT_MAX_AGE_SECONDS,
+    // "one minute before the first retry, two minutes before the second"
+    backoffMs: (retry) => retry * 60_000,
+    throttleBackoffMs: (throttle) => Math.min(1000 * 2 ** (throttle - 1), MAX_BACKOFF_MS),
+  };
+}
+
+async function eventInvokeConfig(room: Room, arn: string): Promise<EventInvokeRecord | undefined> {
+  const name = parseFunctionArn(arn);
+  if (!name) return undefined;
+  return (await room.store.get<EventInvokeRecord>(keys.eventInvoke(name, name.name, name.qualifier ?? LATEST)))?.value;
+}
+
+async function run(room: Room, delivery: PendingDelivery): Promise<DeliveryOutcome> {
+  const name = parseFunctionArn(delivery.targetArn);
+  if (!name) return { type: 'rejected', reason: `not a function: ${delivery.targetArn}` };
+  const attributes = delivery.attributes as unknown as AsyncAttributes;
+  try {
+    const target = await resolveActive(room, name);
+    if (target.reserved === 0) return { type: 'rejected', reason: 'ZeroReservedConcurrency' };
+    const result = await runOnce(room, target, {
+      requestId: attributes.requestId,
+      payload: delivery.payload,
+      invokedArn: target.invokedArn,
+      traceId: attributes.traceId,
+      clientContext: attributes.clientContext,
+    });
+    const details = { executedVersion: target.version, functionError: result.functionError };
+    if (result.functionError === undefined) return { type: 'delivered', response: result.payload, details };
+    return { type: 'failed', reason: result.functionError, response: result.payload, details };
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    if (error.code === 'ResourceNotFoundException') return { type: 'rejected', reason: error.message };
+    // Throttles and system errors are tried again until the event is too old, and cost no retry.
+    return { type: 'failed', reason: error.message, throttled: true };
+  }
+}
+
+/** An event from another service (S3 …): into the queue if the function is there and lets that service in. */
+async function accept(room: Room, delivery: PendingDelivery): Promise<DeliveryOutcome> {
+  const name = parseFunctionArn(delivery.targetArn);
+  if (!name) return { type: 'rejected', reason: `not a function: ${delivery.targetArn}` };
+  try {
+    await room.targets.resolve(name);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    return { type: 'rejected', reason: error.message };
+  }
+  if (room.enforce) {
+    const { servicePrincipal, sourceArn, sourceAccount } = (delivery.attributes ?? {}) as Record<string, unknown>;
+    const permitted = await permitsService(room, name, name.name, name.qualifier, {
+      service: typeof servicePrincipal === 'string' ? servicePrincipal : `${delivery.source}.amazonaws.com`,
+      sourceArn: typeof sourceArn === 'string' ? sourceArn : undefined,
+      sourceAccount: typeof sourceAccount === 'string' ? sourceAccount : delivery.account,
+    });
+    if (!permitted)
+      return { type: 'rejected', reason: `the policy of ${delivery.targetArn} does not let it be invoked` };
+  }
+  const traceId = newTraceId(room);
+  const requestId = room.random.uuid();
+  await room.store.transact(async (transaction) => {
+    enqueueInvocation(room, transaction, name, delivery.payload, { requestId, traceId });
+  });
+  return { type: 'delivered' };
+}
+
+async function finished(room: Room, delivery: PendingDelivery, outcome: FinalOutcome): Promise<void> {
+  const config = await eventInvokeConfig(room, delivery.targetArn);
+  await sendRecords(room, delivery, outcome, config);
+}

@@ -1,0 +1,159 @@
+import { parseArn } from '../../base/arn.ts';
+import { ServiceError } from '../../base/errors.ts';
+import type { DeliverySource, DeliveryTarget, FinalOutcome, PendingDelivery } from '../../events/index.ts';
+import { enqueueInvocation } from './event-queue.ts';
+import { type EventInvokeRecord, keys, LATEST, type VersionRecord } from './model.ts';
+import { functionArn, parseFunctionArn } from './names.ts';
+import type { ObjectAccess } from './ports.ts';
+import type { Room } from './room.ts';
+
+/** Name of the delivery source for invocation records and dead letters. */
+export const DESTINATION_SOURCE = 'lambda-destination';
+
+/** Tries to put a record where it belongs: a minute apart, for an hour. */
+const RETRIES = 30;
+
+/**
+ * Sends the invocation record to the destination that fits the outcome, and the event to the dead-letter queue when it
+ * failed. Source: Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations".
+ */
+export async function sendRecords(
+  room: Room,
+  delivery: PendingDelivery,
+  outcome: FinalOutcome,
+  config: EventInvokeRecord | undefined,
+): Promise<void> {
+  const succeeded = outcome.type === 'delivered';
+  const destination = succeeded ? config?.onSuccess : config?.onFailure;
+  const deadLetter = succeeded ? undefined : await deadLetterOf(room, delivery);
+  if (destination === undefined && deadLetter === undefined) {
+    if (!succeeded) {
+      const { reason } = outcome;
+      room.logger.info('an asynchronous event was dropped', { function: delivery.targetArn, reason });
+    }
+    return;
+  }
+  const now = room.clock.now();
+  const record = Buffer.from(JSON.stringify(invocationRecord(delivery, outcome, now)));
+  const uuid = room.random.uuid();
+  const requestId = room.random.uuid();
+  const traceId = String(delivery.attributes?.traceId ?? '');
+  await room.store.transact(async (transaction) => {
+    const common = { source: DESTINATION_SOURCE, account: delivery.account, region: delivery.region };
+    const lambda = destination === undefined ? undefined : parseFunctionArn(destination);
+    if (lambda) enqueueInvocation(room, transaction, lambda, record, { requestId, traceId });
+    else if (destination !== undefined) {
+      room.delivery.enqueue(transaction, {
+        ...common,
+        targetArn: destination,
+        payload: record,
+        attributes: { key: objectKey(delivery, now, uuid) },
+      });
+    }
+    if (deadLetter !== undefined) {
+      room.delivery.enqueue(transaction, {
+        ...common,
+        targetArn: deadLetter,
+        payload: delivery.payload,
+        attributes: { messageAttributes: deadLetterAttributes(delivery, outcome) },
+      });
+    }
+  });
+}
+
+async function deadLetterOf(room: Room, delivery: PendingDelivery): Promise<string | undefined> {
+  const name = parseFunctionArn(delivery.targetArn);
+  if (!name) return undefined;
+  const version = await room.store.get<VersionRecord>(keys.version(name, name.name, LATEST));
+  return version?.value.deadLetterArn;
+}
+
+function deadLetterAttributes(delivery: PendingDelivery, outcome: FinalOutcome): Record<string, string> {
+  return {
+    RequestID: String(delivery.attributes?.requestId ?? delivery.id),
+    ErrorCode: '200',
+    ErrorMessage: 'reason' in outcome ? outcome.reason.slice(0, 1024) : '',
+  };
+}
+
+function invocationRecord(delivery: PendingDelivery, outcome: FinalOutcome, now: number): object {
+  const details = (outcome.details ?? {}) as { executedVersion?: string; functionError?: string };
+  const name = parseFunctionArn(delivery.targetArn);
+  const ran = details.executedVersion !== undefined;
+  return {
+    version: '1.0',
+    timestamp: new Date(now).toISOString(),
+    requestContext: {
+      requestId: delivery.attributes?.requestId ?? delivery.id,
+      functionArn: name ? functionArn(name, name.name, name.qualifier ?? LATEST) : delivery.targetArn,
+      condition:
+        outcome.type === 'rejected' && outcome.reason === 'ZeroReservedConcurrency'
+          ? outcome.reason
+          : outcome.condition,
+      approximateInvokeCount: delivery.attempts,
+    },
+    requestPayload: json(delivery.payload),
+    ...(ran
+      ? {
+          responseContext: {
+            statusCode: 200,
+            executedVersion: details.executedVersion,
+            ...(details.functionError === undefined ? {} : { functionError: details.functionError }),
+          },
+          responsePayload: outcome.response === undefined ? null : json(outcome.response),
+        }
+      : {}),
+  };
+}
+
+/** The payload as a JSON value; text when it is none. */
+function json(bytes: Uint8Array): unknown {
+  const text = Buffer.from(bytes).toString();
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+/** `aws/lambda/async/<function>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<uuid>`. Source: the same page, "Example JSON (Amazon S3)". */
+function objectKey(delivery: PendingDelivery, now: number, uuid: string): string {
+  const time = new Date(now).toISOString().slice(0, 19);
+  const name = parseFunctionArn(delivery.targetArn)?.name ?? 'unknown';
+  return `aws/lambda/async/${name}/${time.slice(0, 10).replaceAll('-', '/')}/${time.replaceAll(':', '.')}-${uuid}`;
+}
+
+export function destinationSource(room: Pick<Room, 'logger'>): DeliverySource {
+  return {
+    policy: async () => ({ maximumRetries: RETRIES, maximumAgeSeconds: 3600, backoffMs: () => 60_000 }),
+    finished: async (delivery, outcome) => {
+      if (outcome.type === 'delivered') return;
+      room.logger.warn('an invocation record could not be delivered', {
+        destination: delivery.targetArn,
+        reason: outcome.reason,
+      });
+    },
+  };
+}
+
+/** Buckets as targets of invocation records. */
+export function bucketTarget(objects: ObjectAccess): DeliveryTarget {
+  return {
+    deliver: async (delivery) => {
+      const bucket = parseArn(delivery.targetArn)?.resource;
+      const key = delivery.attributes?.key;
+      if (delivery.source !== DESTINATION_SOURCE || bucket === undefined || typeof key !== 'string') {
+        return { type: 'rejected', reason: 'a bucket takes only invocation records' };
+      }
+      try {
+        await objects.write({ account: delivery.account, region: delivery.region, bucket, key }, delivery.payload, {
+          contentType: 'application/json',
+        });
+        return { type: 'delivered' };
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+        return { type: error.code === 'NoSuchBucket' ? 'rejected' : 'failed', reason: error.message };
+      }
+    },
+  };
+}

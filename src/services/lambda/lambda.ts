@@ -1,0 +1,134 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Random } from '../../base/random.ts';
+import type { Delivery } from '../../events/index.ts';
+import type { FunctionEngine } from '../../functions/index.ts';
+import type { BlobStore, Store } from '../../store/index.ts';
+import type { AwsService } from '../service.ts';
+import { aliasOperations } from './aliases.ts';
+import { asyncSource, lambdaTarget } from './async-invocation.ts';
+import { SignedDownloads } from './code-downloads.ts';
+import { CodePackages } from './code-package.ts';
+import { ConcurrencyTracker } from './concurrency-tracker.ts';
+import { bucketTarget, DESTINATION_SOURCE, destinationSource } from './destinations.ts';
+import { ASYNC_SOURCE } from './event-queue.ts';
+import { functionOperations } from './functions.ts';
+import { invokeOperations } from './invoke.ts';
+import { resumePreparations } from './lifecycle.ts';
+import { parseFunctionArn } from './names.ts';
+import { permissionOperations, permitsService, type ServiceCaller } from './permissions.ts';
+import type { ObjectAccess, RoleCheck } from './ports.ts';
+import { REFUSED } from './refused.ts';
+import type { LambdaLimits, Room } from './room.ts';
+import { TargetCache } from './target-cache.ts';
+import { versionOperations } from './versions.ts';
+
+export interface LambdaOptions {
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly engine: FunctionEngine;
+  readonly delivery: Delivery;
+  readonly objects: ObjectAccess;
+  readonly roles?: RoleCheck;
+  /** For unpacked packages; made when it is not there. */
+  readonly directory: string;
+  /** Host and port under which function URLs are shown: `<id>.lambda-url.<region>.<domain>`. */
+  readonly urlDomain: string;
+  /** Policies decide (`--iam enforce`). */
+  readonly enforce?: boolean;
+  /** Take local folders as code (`S3Bucket=hot-reload`); only where no stranger can reach the API. */
+  readonly allowHotReload?: boolean;
+  readonly limits?: Partial<LambdaLimits>;
+  /** The machine's, unless told. */
+  readonly architecture?: string;
+}
+
+/** The Lambda service, and what other front ends and services need of it. */
+export interface Lambda extends AwsService {
+  /** Goes on with what an earlier run left. Call before `delivery.start()`. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+  /** Signed downloads of deployment packages, served below `/_kobune/lambda/code/`. */
+  readonly downloads: SignedDownloads;
+  /** True when the function is there and its policy lets the service invoke it. */
+  permits(functionArn: string, caller: ServiceCaller): Promise<boolean>;
+}
+
+/** Source of the defaults: Lambda Developer Guide, "Lambda quotas". */
+const DEFAULT_LIMITS: LambdaLimits = {
+  concurrency: 1000,
+  unreservedMinimum: 100,
+  syncPayload: 6 * 1024 * 1024,
+  asyncPayload: 1024 * 1024,
+};
+
+/** Makes the Lambda service; registers it with `delivery` as target `lambda`, `s3` and as the source of its own events. */
+export function createLambda(options: LambdaOptions): Lambda {
+  const { store, blobs, clock, random, logger, engine, delivery, objects } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const code = new CodePackages({
+    store,
+    blobs,
+    clock,
+    random,
+    logger,
+    objects,
+    directory: options.directory,
+    allowHotReload: options.allowHotReload ?? false,
+  });
+  const targets = new TargetCache(store, code, logger, () => random.fraction());
+  const concurrency = new ConcurrencyTracker(store, limits.concurrency);
+  targets.onChange((scope) => concurrency.forget(scope));
+  const downloads = new SignedDownloads({ store, blobs, clock, random });
+  const room: Room = {
+    store,
+    clock,
+    random,
+    logger,
+    engine,
+    delivery,
+    code,
+    targets,
+    concurrency,
+    roles: options.roles,
+    limits,
+    architecture: options.architecture ?? (process.arch === 'arm64' ? 'arm64' : 'x86_64'),
+    enforce: options.enforce ?? false,
+    urlDomain: options.urlDomain,
+    downloads,
+    preparing: new Map(),
+  };
+  delivery.registerTarget('lambda', lambdaTarget(room));
+  delivery.registerTarget('s3', bucketTarget(objects));
+  delivery.registerSource(ASYNC_SOURCE, asyncSource(room));
+  delivery.registerSource(DESTINATION_SOURCE, destinationSource(room));
+  return {
+    name: 'lambda',
+    operations: {
+      ...functionOperations(room),
+      ...versionOperations(room),
+      ...aliasOperations(room),
+      ...permissionOperations(room),
+      ...invokeOperations(room),
+    },
+    refused: REFUSED,
+    downloads,
+    permits: async (functionArn, caller) => {
+      const name = parseFunctionArn(functionArn);
+      return name !== undefined && permitsService(room, name, name.name, name.qualifier, caller);
+    },
+    start: async () => {
+      targets.start();
+      await code.start();
+      await resumePreparations(room);
+    },
+    close: async () => {
+      await Promise.all(room.preparing.values());
+      code.close();
+      await targets.close();
+    },
+  };
+}

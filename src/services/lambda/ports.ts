@@ -1,0 +1,23 @@
+import type { Readable } from 'node:stream';
+
+/** What Lambda needs of other services; main.ts connects them. */
+
+export interface ObjectLocation {
+  readonly account: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly versionId?: string | undefined;
+}
+
+/** Objects in S3: deployment packages are read, invocation records written. Throws S3's own ServiceErrors. */
+export interface ObjectAccess {
+  read(location: ObjectLocation): Promise<{ readonly body: Readable; readonly size: number }>;
+  write(location: ObjectLocation, body: Uint8Array, options: { readonly contentType: string }): Promise<void>;
+}
+
+/** Execution roles; implemented by IAM. */
+export interface RoleCheck {
+  /** True when the role exists and its trust policy lets `lambda.amazonaws.com` assume it. */
+  assumableByLambda(roleArn: string): Promise<boolean>;
+}

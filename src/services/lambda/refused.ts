@@ -1,0 +1,42 @@
+const EVENT_SOURCES = 'event source mappings are not there yet; let S3 notify the function, or invoke it';
+const SIGNING = 'code signing is not there; deploy unsigned packages';
+const DURABLE = 'durable executions are not there; invoke the function';
+const CAPACITY = 'capacity providers are not there; functions run on this machine';
+const SCALING = 'use PutFunctionConcurrency and PutProvisionedConcurrencyConfig';
+const RESOURCE_POLICY = 'use AddPermission, RemovePermission and GetPolicy';
+
+/** Operations of the SDK that are not served, each with what to do instead. */
+export const REFUSED: Readonly<Record<string, string>> = {
+  CheckpointDurableExecution: DURABLE,
+  CreateCapacityProvider: CAPACITY,
+  CreateCodeSigningConfig: SIGNING,
+  CreateEventSourceMapping: EVENT_SOURCES,
+  DeleteCapacityProvider: CAPACITY,
+  DeleteCodeSigningConfig: SIGNING,
+  DeleteEventSourceMapping: EVENT_SOURCES,
+  DeleteFunctionCodeSigningConfig: SIGNING,
+  DeleteResourcePolicy: RESOURCE_POLICY,
+  GetCapacityProvider: CAPACITY,
+  GetCodeSigningConfig: SIGNING,
+  GetDurableExecution: DURABLE,
+  GetDurableExecutionHistory: DURABLE,
+  GetDurableExecutionState: DURABLE,
+  GetEventSourceMapping: EVENT_SOURCES,
+  GetFunctionScalingConfig: SCALING,
+  GetResourcePolicy: RESOURCE_POLICY,
+  ListCapacityProviders: CAPACITY,
+  ListCodeSigningConfigs: SIGNING,
+  ListDurableExecutionsByFunction: DURABLE,
+  ListFunctionVersionsByCapacityProvider: CAPACITY,
+  ListFunctionsByCodeSigningConfig: SIGNING,
+  PutFunctionCodeSigningConfig: SIGNING,
+  PutFunctionScalingConfig: SCALING,
+  PutResourcePolicy: RESOURCE_POLICY,
+  SendDurableExecutionCallbackFailure: DURABLE,
+  SendDurableExecutionCallbackHeartbeat: DURABLE,
+  SendDurableExecutionCallbackSuccess: DURABLE,
+  StopDurableExecution: DURABLE,
+  UpdateCapacityProvider: CAPACITY,
+  UpdateCodeSigningConfig: SIGNING,
+  UpdateEventSourceMapping: EVENT_SOURCES,
+};
