@@ -28,7 +28,13 @@ const TEST_PACKAGES = {
 try {
   if (!npmPackagesAreThere()) {
     // Not `ci`: it refuses a lock file that does not name the optional packages of every other platform.
-    await step('Installing npm packages', npm(), ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
+    await step('Installing npm packages', npm(), [
+      'install',
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+    ]);
   }
   // npm may have been told not to run install scripts; this one puts the Node that everything runs on in its place.
   if (!existsSync(join(root, 'node_modules/node/bin/node'))) {
@@ -65,11 +71,15 @@ async function debianPackages(packages) {
   const missing = Object.keys(packages).filter((name) => !packages[name].some((path) => existsSync(path)));
   if (missing.length === 0) return;
   if (!existsSync('/usr/bin/apt-get')) {
-    process.stderr.write(`Not on Debian: install what corresponds to ${missing.join(', ')}. "kobune doctor" tells why.\n`);
+    process.stderr.write(
+      `Not on Debian: install what corresponds to ${missing.join(', ')}. "kobune doctor" tells why.\n`,
+    );
     return;
   }
   if (process.getuid() !== 0) {
-    throw new Error(`Some Debian packages are missing. Run this once, then try again:\n\n  sudo apt-get install -y ${missing.join(' ')}\n`);
+    throw new Error(
+      `Some Debian packages are missing. Run this once, then try again:\n\n  sudo apt-get install -y ${missing.join(' ')}\n`,
+    );
   }
   const environment = { DEBIAN_FRONTEND: 'noninteractive' };
   await step('Reading the package lists', ['apt-get'], ['update', '-qq'], environment);
