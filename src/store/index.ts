@@ -2,6 +2,7 @@ export type { Blob, BlobLease, BlobRange, BlobStore, WriteBlobOptions } from './
 export { BlobNotFoundError, BlobTooLargeError } from './blob-store.ts';
 export { type BlobStoreOptions, openBlobStore } from './blobs/blob-files.ts';
 export { type HistoryLimits, StoreWriteError } from './commit-queue.ts';
+export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
 export { type MemoryStoreOptions, openMemoryStore } from './memory-store.ts';
 export type {
   ChangeBatch,
