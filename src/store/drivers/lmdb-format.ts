@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import type { LmdbTables } from './lmdb.ts';
@@ -25,7 +25,7 @@ export const SUPPORTED: FormatSupport = { format: FORMAT, migrations: [] };
 const FORMAT_KEY = 'format';
 const FILE = 'format';
 /** The store as it was, while it is being migrated. */
-const OLD_COPY = 'data.mdb.before-migration';
+const OLD_COPY = 'before-migration';
 
 /**
  * Refuses a store that a newer program has written. The number is read from a file of its own, so that this works
@@ -73,6 +73,7 @@ async function migrateFrom(
   const copy = join(directory, OLD_COPY);
   await rm(copy, { force: true, recursive: true });
   try {
+    await mkdir(copy, { mode: 0o700 });
     await tables.root.backup(copy, false);
     tables.root.transactionSync(() => {
       for (let at = found; at < format; at++) {

@@ -14,7 +14,11 @@ export interface LmdbTables {
 
 // Keys are strings of bytes already; this puts them into the library's buffers without a Buffer in between.
 const keyEncoder = {
-  writeKey: (key: string, target: Buffer, start: number) => start + target.write(key, start, 'latin1'),
+  writeKey(key: string | Buffer, target: Buffer, start: number): number {
+    if (typeof key === 'string') return start + target.write(key, start, 'latin1');
+    target.set(key, start); // the bounds that the library takes when none are given
+    return start + key.length;
+  },
   readKey: (source: Buffer, start: number, end: number) => Buffer.prototype.toString.call(source, 'latin1', start, end),
 };
 
