@@ -9,15 +9,10 @@ import type { Logger } from './base/logger.ts';
 import type { Random } from './base/random.ts';
 import { createSystemClock } from './base/system-clock.ts';
 import { createSystemRandom } from './base/system-random.ts';
-import {
-  type Control,
-  createAdmin,
-  type FrontEnd,
-  Gateway,
-  LocalAuthority,
-  Metrics,
-  processGauges,
-} from './gateway/index.ts';
+import { type Control, createAdmin, Gateway, LocalAuthority, Metrics, processGauges } from './gateway/index.ts';
+import { Stage } from './stage.ts';
+import { openState } from './state.ts';
+import { createWorld, SERVICE_KEYS } from './world.ts';
 
 export const version: string = manifest.version;
 
@@ -34,6 +29,8 @@ export interface KobuneOptions {
   readonly hosts: readonly string[];
   readonly origins: readonly string[];
   readonly logger: Logger;
+  /** Where interpreters of functions are looked for (`PATH`, `KOBUNE_NODE_22`). */
+  readonly environment: NodeJS.ProcessEnv;
   /** Asked to stop by the admin API; whoever started it then calls `close`. */
   readonly onShutdown: () => void;
 }
@@ -77,6 +74,27 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
     for (const gauge of processGauges()) metrics.addGauge(gauge);
     const startedAt = Date.now();
     let endpoint = '';
+    const state = await openState({ ...base, ephemeral: options.ephemeral });
+    stops.push(() => state.close());
+    const makeWorld = () =>
+      createWorld({
+        ...base,
+        state,
+        authority,
+        iam: options.iam,
+        hosts: options.hosts,
+        gateway: () => gateway,
+        endpoint: () => endpoint,
+        observe: metrics.observe,
+        environment: options.environment,
+      });
+    const stage = new Stage(makeWorld);
+    stops.push(() => stage.close());
+    metrics.addGauge({
+      name: 'kobune_environments',
+      help: 'Environments of functions, by state.',
+      read: () => environmentCounts(stage.world.compute().environments),
+    });
     const control: Control = {
       status: async () => ({
         pid: process.pid,
@@ -87,10 +105,10 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         iam: options.iam,
         clock: control.clock(),
         memoryBytes: process.memoryUsage.rss(),
-        services: [],
-        environments: [],
-        pools: {},
-        missing: [],
+        services: stage.world.services,
+        environments: stage.world.compute().environments,
+        pools: stage.world.compute().poolSizes,
+        missing: stage.world.missing(),
       }),
       clock: () => ({
         now: new Date(base.clock.now()).toISOString(),
@@ -101,18 +119,16 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         if (frozen === true) base.clock.freeze();
         if (frozen === false) base.clock.unfreeze();
         if (advanceMs !== undefined) base.clock.advance(advanceMs);
+        await state.saveClock();
         return control.clock();
       },
-      reset: async (service) => {
-        throw new ServiceError('NotImplemented', `reset ${service ?? ''} is not there yet`, { status: 501 });
-      },
-      logs: async function* () {},
+      reset: (service) => stage.replace(() => state.erase(keysOf(service))),
+      logs: (query, signal) => stage.world.logs(query, signal),
       certificates: () => authority.files(),
       shutdown: options.onShutdown,
     };
-    const frontEnds: FrontEnd[] = [];
     const gateway = new Gateway({
-      frontEnds,
+      frontEnds: [stage],
       admin: createAdmin({ control, metrics, logger: options.logger }),
       authority,
       logger: options.logger,
@@ -123,11 +139,25 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
     stops.push(() => gateway.close(GRACE_MS));
     const { port } = await gateway.listen({ host: options.host, port: options.port }, 'host');
     endpoint = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
+    await stage.world.start();
     return { endpoint, port, close: stopAll };
   } catch (error) {
     await stopAll();
     throw error;
   }
+}
+
+function keysOf(service: string | undefined): readonly string[] | undefined {
+  if (service === undefined) return undefined;
+  const keys = SERVICE_KEYS[service];
+  if (keys) return keys;
+  const served = Object.keys(SERVICE_KEYS).join(', ');
+  throw new ServiceError('ValidationException', `There is no service "${service}". Served: ${served}.`);
+}
+
+function environmentCounts(environments: readonly { readonly state: string }[]) {
+  const byState = Map.groupBy(environments, ({ state }) => state);
+  return [...byState].map(([state, { length }]) => ({ labels: { state }, value: length }));
 }
 
 async function createBase(options: KobuneOptions, stops: (() => Promise<void> | void)[]): Promise<Base> {

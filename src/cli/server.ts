@@ -31,6 +31,7 @@ export async function runServer(settings: Settings, options: ServerOptions): Pro
     hosts: settings.hosts,
     origins: settings.origins,
     logger,
+    environment: process.env,
     onShutdown: stop.resolve,
   }).catch(async (error: unknown) => {
     throw await describeStartFailure(error, settings);

@@ -39,7 +39,11 @@ export interface GatewayOptions {
  */
 export type Audience = 'host' | 'sandbox';
 
-export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+/** An address, a unix socket, or a socket that listens already. */
+export type ListenAddress =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string }
+  | { readonly fd: number };
 
 export interface OpenPort {
   readonly port: number;
@@ -61,7 +65,7 @@ export class Gateway {
     this.#origins = new Set(options.origins);
   }
 
-  /** Opens a port (0: the system chooses) or a unix socket. Rejects with the system's error, such as `EADDRINUSE`. */
+  /** Opens a port (0: the system chooses). Rejects with the system's error, such as `EADDRINUSE`. */
   async listen(address: ListenAddress, audience: Audience): Promise<OpenPort> {
     const { authority, logger } = this.#options;
     const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response, audience);

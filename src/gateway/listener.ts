@@ -3,6 +3,7 @@ import { createServer as createSecureServer, type Server as SecureServer } from 
 import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from '../base/logger.ts';
 import type { LocalAuthority } from './certificates/authority.ts';
+import type { ListenAddress } from './gateway.ts';
 import type { GatewayLimits } from './limits.ts';
 import { refuseMalformed } from './refusal.ts';
 
@@ -42,7 +43,7 @@ export class Listener {
   }
 
   /** Opens the port; resolves to its number. Rejects with the system's error (`EADDRINUSE`, `EACCES` …). */
-  async open(address: { readonly host: string; readonly port: number } | { readonly path: string }): Promise<number> {
+  async open(address: ListenAddress): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#plain.once('error', reject);
       this.#plain.listen(address, () => {

@@ -58,7 +58,7 @@ export function createAdmin({ control, metrics, logger }: AdminOptions): FrontEn
   };
   return {
     name: 'admin',
-    matches: ({ url }) => url !== undefined && (url === '/_kobune' || url.startsWith('/_kobune/')),
+    matches: ({ url }) => url !== undefined && /^\/_kobune(?:\/|$|\?)/.test(url),
     handle: (request, response) => {
       answer(request, response).catch((error: unknown) => {
         if (response.headersSent) {

@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import type { Clock } from './base/clock.ts';
+import type { Logger } from './base/logger.ts';
+import type { Random } from './base/random.ts';
+import type { EngineStatus, FunctionEngine, FunctionLogs, RoleCredentials } from './functions/index.ts';
+import type { Gateway, LocalAuthority, OpenPort } from './gateway/index.ts';
+
+export interface ComputeOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly directory: string;
+  readonly gateway: () => Gateway;
+  readonly authority: LocalAuthority;
+  /** Where programs of this machine find the APIs. */
+  readonly endpoint: () => string;
+  /** Names, beyond AWS's, that are the gateway inside sandboxes. */
+  readonly names: readonly string[];
+  readonly logs: () => Promise<FunctionLogs>;
+  readonly credentials: () => Promise<RoleCredentials>;
+  /** Given to interpreters' search (`PATH`, `KOBUNE_NODE_22`). */
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** What runs functions: sandboxes, their network and the engine. Made when the first function needs it. */
+export interface Compute {
+  readonly engine: FunctionEngine;
+  /** What the machine cannot do, as far as it has been found out. */
+  missing(): readonly string[];
+  close(): Promise<void>;
+}
+
+interface Started {
+  readonly engine: FunctionEngine;
+  readonly missing: readonly string[];
+  close(): Promise<void>;
+}
+
+const IDLE: EngineStatus = { environments: [], poolSizes: {} };
+/** Functions may use this part of the memory that the machine, or this process's container, has. */
+const MEMORY_SHARE = 0.75;
+const MIB = 1024 * 1024;
+
+/** An engine that starts its parts when it is first asked to run something. */
+export function createCompute(options: ComputeOptions): Compute {
+  let starting: Promise<Started> | undefined;
+  let started: Started | undefined;
+  const engine = async (): Promise<FunctionEngine> => {
+    starting ??= startCompute(options);
+    started = await starting;
+    return started.engine;
+  };
+  return {
+    engine: {
+      invoke: async (spec, invocation) => (await engine()).invoke(spec, invocation),
+      invokeStreaming: async (spec, invocation, sink) => (await engine()).invokeStreaming(spec, invocation, sink),
+      provision: async (spec, count) => (await engine()).provision(spec, count),
+      prepare: async (spec) => (await engine()).prepare(spec),
+      retire: (arn, keepRevision) => started?.engine.retire(arn, keepRevision),
+      status: () => started?.engine.status() ?? IDLE,
+      close: async () => {},
+    },
+    missing: () => started?.missing ?? [],
+    close: async () => {
+      await (await starting?.catch(() => undefined))?.close();
+    },
+  };
+}
+
+async function startCompute(options: ComputeOptions): Promise<Started> {
+  const [{ createSandboxNetwork }, { createFunctionEngine, createSandboxProvider }, files, logs, credentials] =
+    await Promise.all([
+      import('./network/index.ts'),
+      import('./functions/index.ts'),
+      options.authority.files(),
+      options.logs(),
+      options.credentials(),
+    ]);
+  const { clock, random, logger, directory } = options;
+  const network = await createSandboxNetwork({ logger, names: options.names });
+  const connected = typeof network !== 'string';
+  const ports: OpenPort[] = [];
+  if (connected) {
+    for (const { fd } of network.listeners) ports.push(await options.gateway().listen({ fd }, 'sandbox'));
+  }
+  const sandboxes = await createSandboxProvider({
+    directory: join(directory, 'sandboxes'),
+    logger,
+    ...(connected ? { network } : {}),
+  });
+  const engine = createFunctionEngine({
+    sandboxes,
+    logs,
+    credentials,
+    clock,
+    random,
+    logger,
+    directory: join(directory, 'functions'),
+    endpoint: {
+      url: connected ? `http://${network.gatewayAddress}:4566` : options.endpoint(),
+      caFile: files.certificate,
+    },
+    memoryBudgetMb: Math.floor((availableMemory() * MEMORY_SHARE) / MIB),
+    environment: options.environment,
+  });
+  return {
+    engine,
+    missing: [...sandboxes.capabilities.missing, ...(connected ? [] : [network])],
+    close: async () => {
+      await engine.close();
+      await sandboxes.close();
+      await Promise.all(ports.map((port) => port.close(0)));
+      if (connected) await network.close();
+    },
+  };
+}
+
+function availableMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < Number.MAX_SAFE_INTEGER
+    ? Math.min(limit, process.availableMemory())
+    : process.availableMemory();
+}

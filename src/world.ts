@@ -1,0 +1,207 @@
+import { join } from 'node:path';
+import {
+  type AwsFrontEnd,
+  createAwsFrontEnd,
+  lambdaModel,
+  logsModel,
+  type ServiceEntry,
+  s3Model,
+  stsModel,
+} from './aws/index.ts';
+import type { Clock } from './base/clock.ts';
+import type { Logger } from './base/logger.ts';
+import type { Random } from './base/random.ts';
+import { type Compute, createCompute } from './compute.ts';
+import { createDelivery, type Delivery } from './events/index.ts';
+import type { EngineStatus } from './functions/index.ts';
+import type { FrontEnd, Gateway, LocalAuthority, LogEntry, LogQuery, ObserveRequest } from './gateway/index.ts';
+import { objectAccess } from './object-access.ts';
+import type { AwsService } from './services/index.ts';
+import type { Lambda } from './services/lambda/index.ts';
+import type { Logs } from './services/logs/index.ts';
+import type { S3Service } from './services/s3/index.ts';
+import type { Sts } from './services/sts/index.ts';
+import type { State } from './state.ts';
+
+export interface WorldOptions {
+  readonly state: State;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** For files that can be made again. */
+  readonly directory: string;
+  readonly iam: 'off' | 'enforce';
+  readonly hosts: readonly string[];
+  readonly gateway: () => Gateway;
+  readonly authority: LocalAuthority;
+  readonly endpoint: () => string;
+  readonly observe: ObserveRequest;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** Everything behind the front door. `reset` ends one and makes another on the erased state. */
+export interface World {
+  readonly frontEnds: readonly FrontEnd[];
+  readonly services: readonly string[];
+  /** Goes on with what an earlier run left: deliveries, functions that were being prepared. */
+  start(): Promise<void>;
+  compute(): EngineStatus;
+  missing(): readonly string[];
+  logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry>;
+  close(): Promise<void>;
+}
+
+/** The first key part, or parts, that a service keeps its state below. */
+export const SERVICE_KEYS: Readonly<Record<string, readonly string[]>> = {
+  iam: ['iam'],
+  lambda: ['lambda'],
+  logs: ['logs'],
+  s3: ['s3'],
+  sts: ['sts'],
+};
+
+/** Connects the services with each other and with what is below them. Each is made when it is first asked for. */
+export function createWorld(options: WorldOptions): World {
+  const { state, clock, random, logger } = options;
+  const { store, blobs } = state;
+  const enforce = options.iam === 'enforce';
+  const base = { store, clock, random, logger };
+  const delivery = createDelivery(base);
+
+  const sts = once(async (): Promise<Sts> => {
+    const { createSts } = await import('./services/sts/index.ts');
+    return createSts({ ...base, identities: NOBODY, longTermKeys: { find: async () => undefined }, enforce });
+  });
+  const logs = once(async (): Promise<Logs> => {
+    const { createLogs } = await import('./services/logs/index.ts');
+    return createLogs(base);
+  });
+  const s3 = once(async (): Promise<S3Service> => {
+    const { createS3 } = await import('./services/s3/index.ts');
+    const canInvoke = async (functionArn: string, sourceArn: string, sourceAccount: string) =>
+      (await lambda()).permits(functionArn, { service: 's3.amazonaws.com', sourceArn, sourceAccount });
+    return createS3({ ...base, blobs, delivery, canInvoke, enforcing: enforce });
+  });
+  const compute = createCompute({
+    ...options,
+    names: options.hosts,
+    logs: async () => (await logs()).functionLogs,
+    credentials: async () => (await sts()).roleCredentials,
+  });
+  const lambda = once(async (): Promise<Lambda> => {
+    const { createLambda } = await import('./services/lambda/index.ts');
+    const made = createLambda({
+      ...base,
+      blobs,
+      delivery,
+      engine: compute.engine,
+      objects: objectAccess(s3, random),
+      directory: join(options.directory, 'code'),
+      urlDomain: `localhost:${new URL(options.endpoint()).port}`,
+      enforce,
+      allowHotReload: !enforce,
+    });
+    await made.start();
+    return made;
+  });
+
+  const entries: Record<string, ServiceEntry> = {
+    lambda: { model: lambdaModel, load: async () => unclosed(await lambda()) },
+    logs: { model: logsModel, load: async () => unclosed((await logs()).service) },
+    s3: {
+      model: s3Model,
+      load: async () => {
+        // Notifications name functions, so Lambda must be registered as a target.
+        await lambda();
+        return unclosed(await s3());
+      },
+    },
+    sts: { model: stsModel, load: async () => unclosed((await sts()).service) },
+  };
+  const aws = createAwsFrontEnd({
+    services: Object.values(entries),
+    clock,
+    random,
+    logger,
+    mode: enforce ? 'enforce' : 'open',
+    onRequest: options.observe,
+  });
+  return {
+    frontEnds: [aws],
+    services: Object.keys(entries).sort(),
+    start: async () => {
+      const left = await Promise.all(
+        ['lambda', 'delivery', 's3'].map((part) => store.range({ prefix: [part], limit: 1 })),
+      );
+      if (left.some((entries) => entries.length > 0)) await Promise.all([lambda(), s3()]);
+      await delivery.start();
+    },
+    compute: () => compute.engine.status(),
+    missing: () => compute.missing(),
+    logs: (query, signal) => follow(logs, query, signal),
+    close: () => closeInOrder({ aws, delivery, compute, lambda, s3, sts, logs }),
+  };
+}
+
+/** Makes a thing when it is first asked for; `made` tells whether it has been. */
+interface Once<T> {
+  (): Promise<T>;
+  made(): Promise<T> | undefined;
+}
+
+function once<T>(make: () => Promise<T>): Once<T> {
+  let made: Promise<T> | undefined;
+  const get = () => {
+    made ??= make();
+    return made;
+  };
+  return Object.assign(get, { made: () => made });
+}
+
+/** The wire closes the services that it has loaded; here they are closed in the order of their needs instead. */
+function unclosed(service: AwsService): AwsService {
+  return { ...service, close: async () => {} };
+}
+
+interface Parts {
+  readonly aws: AwsFrontEnd;
+  readonly delivery: Delivery;
+  readonly compute: Compute;
+  readonly lambda: Once<Lambda>;
+  readonly s3: Once<S3Service>;
+  readonly sts: Once<Sts>;
+  readonly logs: Once<Logs>;
+}
+
+/** What uses others ends before them: deliveries and functions first, then the services, the logs last. */
+async function closeInOrder({ aws, delivery, compute, lambda, s3, sts, logs }: Parts): Promise<void> {
+  await aws.close();
+  await delivery.close();
+  await (await lambda.made())?.close();
+  await compute.close();
+  await (await s3.made())?.close?.();
+  await (await sts.made())?.service.close?.();
+  await (await logs.made())?.service.close?.();
+}
+
+async function* follow(logs: Once<Logs>, query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry> {
+  const { account, region, group, since, filter } = query;
+  yield* (await logs()).tail(
+    { account, region, group },
+    {
+      follow: query.follow,
+      signal,
+      ...(since === undefined ? {} : { since }),
+      ...(filter ? { filterPattern: filter } : {}),
+    },
+  );
+}
+
+/** Until there are identities, every role is as STS makes it up. */
+const NOBODY = {
+  findRole: async () => undefined,
+  findOidcProvider: async () => undefined,
+  managedPolicyDocument: async () => undefined,
+  checkPolicy: () => {},
+  trusts: () => true,
+};
