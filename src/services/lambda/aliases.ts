@@ -12,6 +12,7 @@ import type { Operation, RequestContext } from '../service.ts';
 import { conflict, functionNotFound, invalidParameter, notFound, preconditionFailed } from './errors.ts';
 import { type AliasRecord, keys, LATEST, type Scope } from './model.ts';
 import { functionArn, isVersion, parseFunctionName } from './names.ts';
+import { moveProvisioned, releaseProvisioned } from './provisioned.ts';
 import { findAlias, findVersion, type Room, readPage, requireFunction } from './room.ts';
 import { Constraints } from './validation.ts';
 
@@ -123,7 +124,7 @@ async function updateAlias(room: Room, input: UpdateAliasCommandInput, context: 
   const target = parseFunctionName(input.FunctionName, undefined, context);
   const { name } = target;
   checkInput({ FunctionVersion: input.FunctionVersion, Description: input.Description });
-  const alias = await room.store.transact(async (transaction) => {
+  const { alias, before } = await room.store.transact(async (transaction) => {
     await requireFunction(transaction, target);
     const before = await findAlias(transaction, target, name, input.Name!);
     if (!before) throw aliasNotFound(target, name, input.Name!);
@@ -139,9 +140,10 @@ async function updateAlias(room: Room, input: UpdateAliasCommandInput, context: 
       revisionId: room.random.uuid(),
     };
     transaction.put(keys.alias(target, name, record.name), record);
-    return record;
+    return { alias: record, before };
   });
   room.targets.forget(target, name);
+  if (alias.version !== before.version) await moveProvisioned(room, target, name, alias.name, before.version);
   return toAlias(target, name, alias);
 }
 
@@ -164,16 +166,20 @@ async function deleteAlias(room: Room, input: DeleteAliasCommandInput, context: 
   const target = parseFunctionName(input.FunctionName, undefined, context);
   const { name } = target;
   const alias = input.Name!;
-  await room.store.transact(async (transaction) => {
+  const provisioned = await room.store.transact(async (transaction) => {
     await requireFunction(transaction, target);
     // Deleting an alias that is not there succeeds, as on AWS.
-    if (!(await findAlias(transaction, target, name, alias))) return;
+    const record = await findAlias(transaction, target, name, alias);
+    if (!record) return undefined;
     const url = await transaction.get<{ id: string }>(keys.url(target, name, alias));
     if (url) transaction.delete(keys.urlIndex(url.value.id));
+    const held = await transaction.get(keys.provisioned(target, name, alias));
     for (const key of [keys.url, keys.policy, keys.eventInvoke, keys.provisioned, keys.alias]) {
       transaction.delete(key(target, name, alias));
     }
+    return held === undefined ? undefined : record.version;
   });
   room.targets.forget(target, name);
+  if (provisioned !== undefined) await releaseProvisioned(room, { ...target, qualifier: provisioned });
   return {};
 }

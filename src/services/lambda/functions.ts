@@ -112,7 +112,6 @@ async function createFunction(
         createdAt: now,
         nextVersion: 1,
         tags: input.Tags ?? {},
-        recursiveLoop: 'Terminate',
       };
       transaction.put(keys.function(target, name), owner);
       transaction.put(keys.version(target, name, LATEST), record);

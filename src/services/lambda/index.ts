@@ -3,3 +3,5 @@ export { createLambda, type Lambda, type LambdaOptions } from './lambda.ts';
 export type { ServiceCaller } from './permissions.ts';
 export type { ObjectAccess, ObjectLocation, RoleCheck } from './ports.ts';
 export type { LambdaLimits } from './room.ts';
+export type { UrlAnswer, UrlRequest } from './url-event.ts';
+export { corsHeaders, type FoundUrl, FunctionUrls } from './url-invocation.ts';

@@ -7,20 +7,31 @@ import type { BlobStore, Store } from '../../store/index.ts';
 import type { AwsService } from '../service.ts';
 import { aliasOperations } from './aliases.ts';
 import { asyncSource, lambdaTarget } from './async-invocation.ts';
+import { authorizationOf } from './authorization.ts';
+import { Background } from './background.ts';
 import { SignedDownloads } from './code-downloads.ts';
 import { CodePackages } from './code-package.ts';
+import { concurrencyOperations } from './concurrency.ts';
 import { ConcurrencyTracker } from './concurrency-tracker.ts';
 import { bucketTarget, DESTINATION_SOURCE, destinationSource } from './destinations.ts';
+import { eventInvokeOperations } from './event-invoke-config.ts';
 import { ASYNC_SOURCE } from './event-queue.ts';
+import { functionUrlOperations } from './function-urls.ts';
 import { functionOperations } from './functions.ts';
 import { invokeOperations } from './invoke.ts';
+import { layerPermissionOperations } from './layer-permissions.ts';
+import { layerOperations } from './layers.ts';
 import { resumePreparations } from './lifecycle.ts';
 import { parseFunctionArn } from './names.ts';
 import { permissionOperations, permitsService, type ServiceCaller } from './permissions.ts';
 import type { ObjectAccess, RoleCheck } from './ports.ts';
+import { provisionedOperations, resumeProvisioned } from './provisioned.ts';
 import { REFUSED } from './refused.ts';
 import type { LambdaLimits, Room } from './room.ts';
+import { runtimeManagementOperations } from './runtime-management.ts';
+import { tagOperations } from './tags.ts';
 import { TargetCache } from './target-cache.ts';
+import { FunctionUrls } from './url-invocation.ts';
 import { versionOperations } from './versions.ts';
 
 export interface LambdaOptions {
@@ -53,6 +64,8 @@ export interface Lambda extends AwsService {
   close(): Promise<void>;
   /** Signed downloads of deployment packages, served below `/_kobune/lambda/code/`. */
   readonly downloads: SignedDownloads;
+  /** Requests to function URLs. */
+  readonly urls: FunctionUrls;
   /** True when the function is there and its policy lets the service invoke it. */
   permits(functionArn: string, caller: ServiceCaller): Promise<boolean>;
 }
@@ -100,6 +113,7 @@ export function createLambda(options: LambdaOptions): Lambda {
     urlDomain: options.urlDomain,
     downloads,
     preparing: new Map(),
+    background: new Background(logger),
   };
   delivery.registerTarget('lambda', lambdaTarget(room));
   delivery.registerTarget('s3', bucketTarget(objects));
@@ -111,10 +125,20 @@ export function createLambda(options: LambdaOptions): Lambda {
       ...functionOperations(room),
       ...versionOperations(room),
       ...aliasOperations(room),
+      ...layerOperations(room),
+      ...layerPermissionOperations(room),
       ...permissionOperations(room),
+      ...tagOperations(room),
+      ...concurrencyOperations(room),
+      ...provisionedOperations(room),
+      ...eventInvokeOperations(room),
+      ...functionUrlOperations(room),
+      ...runtimeManagementOperations(room),
       ...invokeOperations(room),
     },
     refused: REFUSED,
+    authorization: (operation, input, context) => authorizationOf(room, operation, input, context),
+    urls: new FunctionUrls(room),
     downloads,
     permits: async (functionArn, caller) => {
       const name = parseFunctionArn(functionArn);
@@ -124,9 +148,11 @@ export function createLambda(options: LambdaOptions): Lambda {
       targets.start();
       await code.start();
       await resumePreparations(room);
+      await resumeProvisioned(room);
     },
     close: async () => {
       await Promise.all(room.preparing.values());
+      await room.background.settled();
       code.close();
       await targets.close();
     },

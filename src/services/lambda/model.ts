@@ -16,7 +16,6 @@ export interface FunctionRecord {
   readonly nextVersion: number;
   readonly tags: Readonly<Record<string, string>>;
   readonly reservedConcurrency?: number;
-  readonly recursiveLoop: 'Allow' | 'Terminate';
 }
 
 /** A deployment package. Exactly one of `digest` and `hotReload` is there. */

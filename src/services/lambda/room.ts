@@ -4,6 +4,7 @@ import type { Random } from '../../base/random.ts';
 import type { Delivery } from '../../events/index.ts';
 import type { FunctionEngine } from '../../functions/index.ts';
 import type { Entry, Store, Transaction } from '../../store/index.ts';
+import type { Background } from './background.ts';
 import type { CodePackages } from './code-package.ts';
 import type { ConcurrencyTracker } from './concurrency-tracker.ts';
 import { functionNotFound, invalidParameter } from './errors.ts';
@@ -46,6 +47,7 @@ export interface Room {
   readonly downloads: CodeDownloads;
   /** Preparations under way, by function: an operation that changes the function waits for them. */
   readonly preparing: Map<string, Promise<void>>;
+  readonly background: Background;
 }
 
 /** Makes addresses from which a package can be fetched for a while. */

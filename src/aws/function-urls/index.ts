@@ -1,0 +1,2 @@
+export { createCodeDownloadFrontEnd } from './code-downloads.ts';
+export { createFunctionUrlFrontEnd, type FunctionUrlFrontEndOptions } from './front-end.ts';
