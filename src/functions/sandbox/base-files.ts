@@ -1,4 +1,5 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { SANDBOX_GROUP, SANDBOX_USER } from './user-namespace.ts';
 
 /** Directories of the system that a runtime needs. In merged-/usr systems all but the first are symbolic links. */
 const SYSTEM_DIRECTORIES = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
@@ -53,15 +54,12 @@ export function sealFileSystem(): string[] {
 export const NSSWITCH =
   'passwd: files\ngroup: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n';
 
-/** The account database inside: the sandbox's user has the name that it has on Lambda. */
-export function accounts(uid: number, gid: number): { readonly passwd: string; readonly group: string } {
-  return {
-    passwd: [
-      'root:x:0:0:root:/root:/sbin/nologin',
-      `sbx_user1051:x:${uid}:${gid}::/home/sbx_user1051:/sbin/nologin`,
-      'nobody:x:65534:65534:nobody:/:/sbin/nologin',
-      '',
-    ].join('\n'),
-    group: ['root:x:0:', `sbx_user1051:x:${gid}:`, 'nogroup:x:65534:', ''].join('\n'),
-  };
-}
+/** The account database inside: the sandbox's user has the name and the numbers that it has on Lambda. */
+export const PASSWD = [
+  'root:x:0:0:root:/root:/sbin/nologin',
+  `sbx_user1051:x:${SANDBOX_USER}:${SANDBOX_GROUP}::/home/sbx_user1051:/sbin/nologin`,
+  'nobody:x:65534:65534:nobody:/:/sbin/nologin',
+  '',
+].join('\n');
+
+export const GROUP = ['root:x:0:', `sbx_user1051:x:${SANDBOX_GROUP}:`, 'nogroup:x:65534:', ''].join('\n');

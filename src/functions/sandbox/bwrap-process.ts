@@ -5,7 +5,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { baseFileSystem, sealFileSystem } from './base-files.ts';
 import { isRunning } from './proc.ts';
 import type { Stage } from './stage.ts';
-import { SANDBOX_GROUP } from './user-namespace.ts';
+import { SANDBOX_GROUP, SANDBOX_USER, type UserNamespace } from './user-namespace.ts';
 
 /** What bwrap is told for one sandbox. */
 export interface BwrapPlan {
@@ -14,9 +14,8 @@ export interface BwrapPlan {
   readonly binds: readonly { readonly source: string; readonly target: string; readonly readOnly: boolean }[];
   readonly workingDirectory: string;
   readonly tmpMb: number;
-  readonly user: number;
-  /** The namespace of `user`; `undefined` when we are not root and bwrap makes one of its own. */
-  readonly userNamespace: number | undefined;
+  /** `undefined` when we are not root and bwrap makes one of its own. */
+  readonly users: UserNamespace | undefined;
   /** File with the compiled filter. */
   readonly seccomp: string | undefined;
   readonly hostname: string;
@@ -43,11 +42,11 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
     const start = () =>
       spawn('bwrap', ['--args', '3', '--', ...plan.command], {
         stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', ...descriptors],
-        // The function's variables go by --args: a loader variable among them must not reach bwrap, which runs as we do.
+        // The function's variables go by --args: a loader variable among them must not reach bwrap.
         env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
         cwd: '/',
-        // Makes Node drop our supplementary groups too.
-        ...(plan.userNamespace === undefined ? {} : { uid: 0, gid: 0 }),
+        // Node drops our supplementary groups with these.
+        ...(plan.users && { uid: plan.users.hostUser, gid: plan.users.hostGroup }),
       });
     const monitor = plan.stage ? plan.stage.run(start) : start();
     const [, , , argumentStream, info, goAhead] = monitor.stdio as unknown as [
@@ -71,15 +70,15 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
       },
     };
   } finally {
-    for (const fd of descriptors) if (fd !== plan.userNamespace) closeSync(fd);
+    for (const fd of descriptors) if (fd !== plan.users?.fd) closeSync(fd);
   }
 }
 
 function bwrapArguments(plan: BwrapPlan, pass: (fd: number) => string): string[] {
   const args = ['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--unshare-cgroup-try'];
-  if (plan.userNamespace === undefined) args.push('--unshare-user');
-  else args.push('--userns', pass(plan.userNamespace));
-  args.push('--uid', String(plan.user), '--gid', String(SANDBOX_GROUP), '--hostname', plan.hostname);
+  if (plan.users) args.push('--userns', pass(plan.users.fd));
+  else args.push('--unshare-user');
+  args.push('--uid', String(SANDBOX_USER), '--gid', String(SANDBOX_GROUP), '--hostname', plan.hostname);
   args.push('--die-with-parent', '--new-session', '--info-fd', '4', '--block-fd', '5', '--clearenv');
   for (const [name, value] of Object.entries(plan.environment)) args.push('--setenv', name, value);
   args.push(...baseFileSystem());

@@ -4,7 +4,7 @@ import type { HeldProcess } from './bwrap-process.ts';
 import type { Cgroup } from './cgroup.ts';
 import { linkTree } from './link-tree.ts';
 import { mountInside, resizeTmp } from './mounts.ts';
-import { childrenOf, exitStatus, residentMemory } from './proc.ts';
+import { childrenOf, exitStatus, residentMemory, startTime } from './proc.ts';
 import type { Sandbox, SandboxExit, SandboxLimits } from './sandbox.ts';
 import type { SandboxFiles } from './sandbox-files.ts';
 
@@ -32,6 +32,7 @@ export class BwrapSandbox implements Sandbox {
   /** Resolves when nothing of it is left on the host. */
   readonly removed: Promise<void>;
   readonly #parts: BwrapSandboxParts;
+  readonly #startTime: string | undefined;
   #ended = false;
   #killed = false;
   #freezing: NodeJS.Timeout | undefined;
@@ -41,6 +42,7 @@ export class BwrapSandbox implements Sandbox {
     this.#parts = parts;
     this.id = parts.id;
     this.pid = pid;
+    this.#startTime = startTime(pid);
     this.stdin = monitor.stdin!;
     this.stdout = monitor.stdout!;
     this.stderr = monitor.stderr!;
@@ -50,6 +52,8 @@ export class BwrapSandbox implements Sandbox {
     this.removed = new Promise((done) => {
       monitor.once('exit', (code, signal) => {
         const exit = this.#end(code, signal);
+        // bwrap ends with the command; what else the command has started may be left.
+        this.#killInside();
         resolve(exit);
         void this.#remove().then(done);
       });
@@ -103,12 +107,7 @@ export class BwrapSandbox implements Sandbox {
   kill(): void {
     if (this.#ended) return;
     this.#killed = true;
-    try {
-      // The first process of a process namespace takes all others with it.
-      process.kill(this.pid, 'SIGKILL');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
+    this.#killInside();
     // A frozen process takes a signal only when it runs again (cgroup v1).
     this.#parts.cgroup?.thaw();
   }
@@ -127,6 +126,17 @@ export class BwrapSandbox implements Sandbox {
   /** The kernel may have killed a helper and left the rest running half-done: on Lambda all of it goes. */
   endIfOutOfMemory(): void {
     if (!this.#ended && !this.#killed && this.#parts.cgroup!.outOfMemoryKills() > 0) this.kill();
+  }
+
+  #killInside(): void {
+    // Not another process that has got its number meanwhile.
+    if (startTime(this.pid) !== this.#startTime) return;
+    try {
+      // The first process of a process namespace takes all others with it.
+      process.kill(this.pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 
   #end(code: number | null, signal: string | null): SandboxExit {

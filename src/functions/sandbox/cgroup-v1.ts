@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { rmdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Cgroup,
@@ -9,6 +9,7 @@ import {
   cpuQuota,
   MEGABYTE,
   PROCESS_LIMIT,
+  removeGroups,
 } from './cgroup.ts';
 
 /** Where our own groups are, by controller. Several controllers may share one directory. */
@@ -32,9 +33,7 @@ export function cgroupsV1(own: HierarchiesV1): CgroupDriver {
       for (const directory of unique) mkdirSync(directory);
       return new CgroupV1(directories, unique);
     },
-    close: async () => {
-      for (const directory of new Set(Object.values(own) as string[])) await rmdir(directory);
-    },
+    close: () => removeGroups([...new Set(Object.values(own) as string[])]),
   };
 }
 
@@ -102,6 +101,6 @@ class CgroupV1 implements Cgroup {
 
   async remove(): Promise<void> {
     for (const file of [this.#state, this.#usage, this.#oom]) file.close();
-    for (const directory of this.#unique) await rmdir(directory);
+    await removeGroups(this.#unique);
   }
 }

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { rmdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Cgroup,
@@ -9,6 +9,7 @@ import {
   cpuQuota,
   MEGABYTE,
   PROCESS_LIMIT,
+  removeGroups,
 } from './cgroup.ts';
 
 /** Groups in the one hierarchy of cgroup v2 (Linux "Control Group v2"). `own` must hand its controllers down. */
@@ -21,7 +22,7 @@ export function cgroupsV2(own: string): CgroupDriver {
       mkdirSync(directory);
       return new CgroupV2(directory);
     },
-    close: () => rmdir(own),
+    close: () => removeGroups([own]),
   };
 }
 
@@ -95,7 +96,7 @@ class CgroupV2 implements Cgroup {
   async remove(): Promise<void> {
     for (const file of [this.#freeze, this.#events, this.#current, this.#memoryEvents]) file.close();
     this.#peak?.close();
-    await rmdir(this.#directory);
+    await removeGroups([this.#directory]);
   }
 }
 

@@ -1,4 +1,6 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 
 /** The control group of one sandbox: limits, use, and stopping everything inside at once. */
 export interface Cgroup {
@@ -66,5 +68,24 @@ export class ControlFile {
 
   close(): void {
     closeSync(this.#fd);
+  }
+}
+
+const MOST_TRIES = 40;
+
+/** Removes groups whose last process may still be on its way out: the kernel tells of its end a little early. */
+export async function removeGroups(directories: readonly string[]): Promise<void> {
+  for (const directory of directories) {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await rmdir(directory);
+        break;
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'ENOENT') break;
+        if (code !== 'EBUSY' || attempt === MOST_TRIES) throw error;
+        await setTimeout(attempt * 2);
+      }
+    }
   }
 }

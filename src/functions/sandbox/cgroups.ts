@@ -12,7 +12,7 @@ const CONTROLLERS = ['memory', 'cpu', 'pids', 'freezer'] as const;
  * is found: `ledger` remembers where it was.
  */
 export function openCgroups(name: string, ledger: string): CgroupDriver | string {
-  removeLeftovers(ledger);
+  const remaining = removeLeftovers(ledger);
   const reasons: string[] = [];
   for (const open of [openV1, openV2]) {
     const result = open(name);
@@ -20,7 +20,7 @@ export function openCgroups(name: string, ledger: string): CgroupDriver | string
       reasons.push(result);
       continue;
     }
-    writeFileSync(ledger, JSON.stringify(result.directories));
+    writeFileSync(ledger, JSON.stringify([...remaining, ...result.directories]));
     return result.driver;
   }
   return reasons.join('; ');
@@ -73,21 +73,21 @@ function openV2(name: string): Opened | string {
   return 'the v2 hierarchy hands down no memory, cpu and pids controllers to us';
 }
 
-/** Kills what still runs in groups that an earlier run listed, and removes them. */
-function removeLeftovers(ledger: string): void {
+/** Kills what still runs in groups that an earlier run listed, and removes them; answers those that it could not yet. */
+function removeLeftovers(ledger: string): readonly string[] {
   let directories: unknown;
   try {
     directories = JSON.parse(readFileSync(ledger, 'utf8'));
   } catch {
-    return; // There was no earlier run, or it did not get that far.
+    return []; // There was no earlier run, or it did not get that far.
   }
-  for (const directory of Array.isArray(directories) ? directories : []) {
-    if (typeof directory !== 'string' || !isOurs(directory)) continue;
-    removeTree(directory);
-  }
+  const ours = (Array.isArray(directories) ? directories : []).filter(isOurs);
+  for (const directory of ours) removeTree(directory);
+  return ours.filter((directory) => existsSync(directory));
 }
 
-const isOurs = (directory: string) => /^\/sys\/fs\/cgroup\/.*\/kobune-[0-9a-f]+$/.test(directory);
+const isOurs = (directory: unknown): directory is string =>
+  typeof directory === 'string' && /^\/sys\/fs\/cgroup\/.*\/kobune-[0-9a-f]+$/.test(directory);
 
 function removeTree(directory: string): void {
   if (!existsSync(directory)) return;

@@ -10,6 +10,16 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
+/** When it was started, which together with its number tells it from any other; `undefined` when it has gone. */
+export function startTime(pid: number): string | undefined {
+  try {
+    // The name, in parentheses, may hold anything; the start time is the 20th field after it.
+    return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether it runs; a process that has ended and that nobody waited for yet does not. */
 export function isRunning(pid: number): boolean {
   try {

@@ -19,8 +19,6 @@ export interface SandboxProviderOptions {
 
 /** The name of the machine inside; Lambda's are of this kind. */
 const HOSTNAME = '169-254-100-2';
-/** The user's number on Lambda; with root each sandbox has one of its own. */
-const LAMBDA_USER = 993;
 /** How often running sandboxes are looked at, where the kernel ends only one process of a group that is out of memory. */
 const MEMORY_WATCH_MS = 100;
 
@@ -90,10 +88,8 @@ class BwrapProvider implements SandboxProvider {
   async #create(wanted: SandboxOptions): Promise<Sandbox> {
     const { directory, network, logger } = this.#options;
     const { users, kernel, stage, cgroups, seccomp } = this.#machine;
-    const user = users?.nextUser() ?? LAMBDA_USER;
     const files = createSandboxFiles(directory, {
       id: wanted.id,
-      user,
       hosts: wanted.hosts ?? {},
       hostname: HOSTNAME,
       nameserver: network?.gatewayAddress,
@@ -115,8 +111,7 @@ class BwrapProvider implements SandboxProvider {
         ],
         workingDirectory: wanted.workingDirectory,
         tmpMb: wanted.tmpMb,
-        user,
-        userNamespace: users?.fd,
+        users,
         seccomp,
         hostname: HOSTNAME,
         stage,
@@ -132,9 +127,9 @@ class BwrapProvider implements SandboxProvider {
       });
       this.#live.add(sandbox);
       // Nothing of the user's runs before its limits and its network are there.
-      await cgroup?.add(held.pid);
+      const limited = cgroup?.add(held.pid);
       if (wanted.memoryMb !== undefined) cgroup?.limit(wanted.memoryMb, wanted.memoryMb);
-      await network?.attach(held.pid);
+      await Promise.all([limited, network?.attach(held.pid)]);
       await held.release();
       return sandbox;
     } catch (error) {

@@ -1,8 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { accounts, NSSWITCH } from './base-files.ts';
+import { GROUP, NSSWITCH, PASSWD } from './base-files.ts';
 import type { Bind } from './sandbox.ts';
-import { SANDBOX_GROUP } from './user-namespace.ts';
 
 /** The few files that the host keeps for one sandbox. */
 export interface SandboxFiles {
@@ -24,7 +23,6 @@ export function createSandboxFiles(
   parent: string,
   options: {
     readonly id: string;
-    readonly user: number;
     readonly hosts: Readonly<Record<string, string>>;
     readonly hostname: string;
     readonly nameserver: string | undefined;
@@ -39,11 +37,10 @@ export function createSandboxFiles(
     mkdirSync(path, { mode: 0o755 });
     return path;
   };
-  const { passwd, group } = accounts(options.user, SANDBOX_GROUP);
   const hosts = Object.entries({ localhost: '127.0.0.1', [options.hostname]: '127.0.0.1', ...options.hosts });
   const contents: Readonly<Record<string, string>> = {
-    passwd,
-    group,
+    passwd: PASSWD,
+    group: GROUP,
     'nsswitch.conf': NSSWITCH,
     hosts: hosts.map(([name, address]) => `${address} ${name}\n`).join(''),
     'resolv.conf': options.nameserver ? `nameserver ${options.nameserver}\noptions timeout:2 attempts:2\n` : '',

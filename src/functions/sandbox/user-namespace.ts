@@ -2,36 +2,50 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 
+/** The user and group inside, with Lambda's own numbers. */
+export const SANDBOX_USER = 993;
+export const SANDBOX_GROUP = 990;
+
 /**
- * Where the sandboxes' users live on the host: a range that no distribution gives to anyone
+ * Where the users of the inside live on the host: a range that no distribution gives to anyone
  * (systemd's "Users, Groups, UIDs and GIDs" lists 1879048192 and up as unused).
  */
 const HOST_BASE = 1_879_048_192;
 const RANGE = 65_534;
-const FIRST_USER = 10_000;
+const HOST_USER = HOST_BASE + SANDBOX_USER;
+const HOST_GROUP = HOST_BASE + SANDBOX_GROUP;
 
-/** Lambda's own. */
-export const SANDBOX_GROUP = 990;
-
-/** A user namespace that sandboxes are started in; a user of it is nobody on the host. */
+/** A user namespace that sandboxes are started in; its users are nobody on the host. */
 export interface UserNamespace {
   readonly fd: number;
-  /** A user id, as seen inside, that was not handed out lately: per-user limits of the kernel are not shared. */
-  nextUser(): number;
-  /** The host's number for a user or group of the inside. */
-  hostId(inside: number): number;
+  /** The host's numbers of the sandbox's user and group: bwrap runs as them, and so has no rights on the host either. */
+  readonly hostUser: number;
+  readonly hostGroup: number;
   close(): void;
 }
 
-/** Makes one; needs root. It lives as long as its descriptor, so it cannot be left behind. */
+/**
+ * Makes one; needs root. It lives as long as its descriptor, so it cannot be left behind. The sandbox's user owns it,
+ * which is what lets bwrap enter it, and lets bwrap's end take the sandbox with it: a process may only signal its own.
+ */
 export async function createUserNamespace(): Promise<UserNamespace> {
-  const holder = spawn('unshare', ['--user', 'sh', '-c', 'echo; read _'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
-  });
+  const holder = spawn(
+    'setpriv',
+    [
+      ...[`--reuid=${HOST_USER}`, `--regid=${HOST_GROUP}`, '--clear-groups'],
+      // Some systems let only an administrator make user namespaces.
+      ...['--inh-caps=+sys_admin', '--ambient-caps=+sys_admin'],
+      ...['unshare', '--user', 'sh', '-c', 'echo; read _'],
+    ],
+    { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/', env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } },
+  );
   try {
-    const exited = once(holder, 'exit').then(([code]) => {
-      throw new Error(`unshare --user ended with ${code}`);
+    let complaint = '';
+    holder.stderr.on('data', (chunk: Buffer) => {
+      complaint += chunk;
+    });
+    const exited = once(holder, 'close').then(([code]) => {
+      throw new Error(`unshare --user ended with ${code}: ${complaint.trim()}`);
     });
     await Promise.race([once(holder.stdout, 'data'), exited]);
     exited.catch(() => {});
@@ -39,13 +53,7 @@ export async function createUserNamespace(): Promise<UserNamespace> {
     writeFileSync(`/proc/${holder.pid}/uid_map`, map);
     writeFileSync(`/proc/${holder.pid}/gid_map`, map);
     const fd = openSync(`/proc/${holder.pid}/ns/user`, 'r');
-    let count = 0;
-    return {
-      fd,
-      nextUser: () => FIRST_USER + (count++ % (RANGE - FIRST_USER)),
-      hostId: (inside) => HOST_BASE + inside,
-      close: () => closeSync(fd),
-    };
+    return { fd, hostUser: HOST_USER, hostGroup: HOST_GROUP, close: () => closeSync(fd) };
   } finally {
     holder.kill('SIGKILL');
   }
