@@ -115,7 +115,8 @@ export class QueryDecoder {
   #membersByName(shape: StructureShape): ReadonlyMap<string, Member> {
     let members = this.#members.get(shape);
     if (!members) {
-      members = new Map(shape.members.map((member) => [this.#wireName(member), member]));
+      // Where two members share a name (SQS ReceiveMessage's old and new attribute lists), the older one gets it.
+      members = new Map(shape.members.toReversed().map((member) => [this.#wireName(member), member]));
       this.#members.set(shape, members);
     }
     return members;

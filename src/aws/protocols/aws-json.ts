@@ -69,9 +69,8 @@ export class AwsJson implements Protocol {
     const namespace = model?.shape.namespace;
     const body: Values = {
       __type: namespace ? `${namespace}#${name}` : name,
-      ...(model
-        ? (this.#codec.encoder(model.shape)(jsonErrorMembers(error, model)) as Values)
-        : { message: error.message }),
+      message: error.message,
+      ...(model && (this.#codec.encoder(model.shape)(jsonErrorMembers(error, model)) as Values)),
     };
     const headers: Record<string, string> = { 'content-type': this.#contentType };
     if (this.#model.service.queryCompatible) headers['x-amzn-query-error'] = queryErrorHeader(error, model);

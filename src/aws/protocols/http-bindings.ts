@@ -7,6 +7,8 @@ export interface HttpBindings {
   /** In the order of the template's labels. */
   readonly labels: readonly Member[];
   readonly query: readonly { readonly name: string; readonly member: Member }[];
+  /** Names of query parameters that are part of the template. */
+  readonly literals: readonly string[];
   readonly queryParams: Member | undefined;
   /** Lower-case header names. */
   readonly headers: readonly { readonly name: string; readonly member: Member }[];
@@ -50,6 +52,7 @@ export function readBindings(
     shape,
     labels: request ? labelNames.map((name) => shape.byName.get(name)!) : [],
     query,
+    literals: request ? [...new URLSearchParams(operation.http?.uri.split('?')[1] ?? '').keys()] : [],
     queryParams,
     headers,
     prefixHeaders,

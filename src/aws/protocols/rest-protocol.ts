@@ -180,7 +180,7 @@ function decodeQuery(bindings: HttpBindings, request: WireRequest, input: Record
   }
   const rest = bindings.queryParams;
   if (rest?.shape.kind !== 'map') return;
-  const bound = new Set(bindings.query.map(({ name }) => name));
+  const bound = new Set([...bindings.query.map(({ name }) => name), ...bindings.literals]);
   const values: Record<string, unknown> = {};
   const list = rest.shape.value.shape.kind === 'list';
   for (const [name, given] of query) if (!bound.has(name)) setOwn(values, name, list ? [...given] : given[0]);
