@@ -55,8 +55,8 @@ const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]> } = {
 };
 
 const FILE = 'kobune.yaml';
-/** `KOBUNE_` variables that are not settings. */
-const OTHER_VARIABLES = new Set(['KOBUNE_CONFIG']);
+/** `KOBUNE_` variables that are not settings: the file, and interpreters of functions (`KOBUNE_NODE_22`). */
+const OTHER_VARIABLES = /^KOBUNE_(?:CONFIG|NODE_\d+|PYTHON_[\d_.]+)$/;
 
 /**
  * The settings in force: a flag wins over a variable, that over the file, that over the default. Throws a
@@ -67,10 +67,11 @@ export async function readSettings(sources: SettingSources): Promise<Settings> {
   const given: Partial<Record<SettingName, unknown>> = {};
   await readFile(sources, given);
   for (const [variable, value] of Object.entries(environment)) {
-    if (!variable.startsWith('KOBUNE_') || OTHER_VARIABLES.has(variable) || value === undefined) continue;
+    if (!variable.startsWith('KOBUNE_') || OTHER_VARIABLES.test(variable) || value === undefined) continue;
     const name = settingOfVariable(variable);
-    if (name === undefined)
-      throw wrong(`${variable} is not a setting`, `The variables are ${variableNames().join(', ')}.`);
+    if (name === undefined) {
+      throw wrong(`${variable} is not a setting`, `The variables are ${variableNames().join(', ')}, KOBUNE_CONFIG.`);
+    }
     given[name] = checked(name, value, variable);
   }
   for (const name of settingNames()) {
@@ -150,14 +151,20 @@ function isSetting(name: string): name is SettingName {
 }
 
 function variableNames(): string[] {
-  return [
-    ...settingNames().map((name) => `KOBUNE_${kebab(name).replaceAll('-', '_').toUpperCase()}`),
-    ...OTHER_VARIABLES,
-  ];
+  return settingNames().map(variableOf);
+}
+
+function variableOf(name: SettingName): string {
+  return `KOBUNE_${kebab(name).replaceAll('-', '_').toUpperCase()}`;
 }
 
 function settingOfVariable(variable: string): SettingName | undefined {
-  return settingNames().find((_name, index) => variableNames()[index] === variable);
+  return settingNames().find((name) => variableOf(name) === variable);
+}
+
+/** True for the variables that `readSettings` reads. */
+export function isSettingVariable(variable: string): boolean {
+  return variable === 'KOBUNE_CONFIG' || settingOfVariable(variable) !== undefined;
 }
 
 function kebab(name: string): string {

@@ -5,7 +5,7 @@ import { CommandError } from './command-error.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { logPath, readRecord } from './instance.ts';
 import { runServer } from './server.ts';
-import type { Settings } from './settings.ts';
+import { isSettingVariable, type Settings } from './settings.ts';
 import { paint, print, printJson, type Terminal } from './terminal.ts';
 
 export interface UpOptions {
@@ -93,7 +93,7 @@ function settingFlags(settings: Settings): string[] {
 }
 
 function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('KOBUNE_')));
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !isSettingVariable(name)));
 }
 
 /** What the child says on its descriptor 3; `undefined` when it ends without a word. */
