@@ -5,9 +5,8 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { CreateFunctionCommand, LambdaClient, waitUntilFunctionActiveV2 } from '@aws-sdk/client-lambda';
-import { ZipFile } from 'yazl';
+import { ECHO_HANDLER, echoPackage } from './echo.ts';
 import { type Row, report } from './report.ts';
 import { type BenchServer, startServer } from './server.ts';
 import { signed } from './signed.ts';
@@ -18,7 +17,6 @@ import { type WrkResult, wrk } from './wrk.ts';
  * Beside it, in the same run, serverless-offline serving the same handler.
  */
 
-const HANDLER = 'exports.handler = async (event) => event;\n';
 const EVENT = JSON.stringify({ order: 17, items: ['tea', 'rice'] });
 const SECONDS = 5;
 
@@ -36,16 +34,13 @@ async function measureKobune(): Promise<{ alone: WrkResult; many: WrkResult }> {
 
 async function createEcho(server: BenchServer): Promise<void> {
   const lambda = new LambdaClient(server);
-  const zip = new ZipFile();
-  zip.addBuffer(Buffer.from(HANDLER), 'index.js');
-  zip.end();
   await lambda.send(
     new CreateFunctionCommand({
       FunctionName: 'echo',
       Runtime: 'nodejs24.x',
       Handler: 'index.handler',
-      Role: 'arn:aws:iam::000000000000:role/echo',
-      Code: { ZipFile: await buffer(zip.outputStream) },
+      Role: `arn:aws:iam::${server.account}:role/echo`,
+      Code: { ZipFile: await echoPackage() },
     }),
   );
   await waitUntilFunctionActiveV2({ client: lambda, maxWaitTime: 30, minDelay: 0.1 }, { FunctionName: 'echo' });
@@ -59,7 +54,7 @@ async function measurePeer(): Promise<{ alone: WrkResult; many: WrkResult }> {
   const [httpPort, lambdaPort] = [await freePort(), await freePort()];
   try {
     await symlink(modules, join(directory, 'node_modules'));
-    await writeFile(join(directory, 'index.js'), HANDLER);
+    await writeFile(join(directory, 'index.js'), ECHO_HANDLER);
     await writeFile(
       join(directory, 'serverless.yml'),
       JSON.stringify({
