@@ -1,6 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
-import { connect, createServer, isIP, type Server, type Socket } from 'node:net';
+import { connect, createServer, isIP, isIPv6, type Server, type Socket } from 'node:net';
 import { answerOwn, failure } from './names.ts';
 
 const DNS_PORT = 53;
@@ -15,7 +15,7 @@ export interface DnsServerOptions {
   readonly udp: number;
   readonly tcp: number;
   readonly names: readonly string[];
-  /** Where to ask for everything else; the host's own servers unless told. */
+  /** Where to ask for everything else, `address` or `address:port` (IPv4); the host's own servers unless told. */
   readonly servers?: () => Promise<readonly string[]>;
 }
 
@@ -100,9 +100,14 @@ async function hostServers(): Promise<readonly string[]> {
   return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, address]) => address!).filter((a) => isIP(a) !== 0);
 }
 
+function split(server: string): { readonly host: string; readonly port: number } {
+  const [host = '', port = DNS_PORT] = isIPv6(server) ? [server] : server.split(':');
+  return { host, port: Number(port) };
+}
+
 function askByUdp(query: Buffer, server: string): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
-    const socket = createSocket(isIP(server) === 6 ? 'udp6' : 'udp4');
+    const socket = createSocket(isIPv6(server) ? 'udp6' : 'udp4');
     const done = (answer?: Buffer) => {
       clearTimeout(timer);
       socket.removeAllListeners('message');
@@ -115,13 +120,14 @@ function askByUdp(query: Buffer, server: string): Promise<Buffer | undefined> {
       // An answer to another question is not ours.
       if (answer.length >= 12 && answer.readUInt16BE(0) === query.readUInt16BE(0)) done(answer);
     });
-    socket.connect(DNS_PORT, server, () => socket.send(query));
+    const { host, port } = split(server);
+    socket.connect(port, host, () => socket.send(query));
   });
 }
 
 function askByTcp(query: Buffer, server: string): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
-    const socket = connect({ host: server, port: DNS_PORT, timeout: TIMEOUT_MS });
+    const socket = connect({ ...split(server), timeout: TIMEOUT_MS });
     socket.once('close', () => resolve(undefined));
     socket.on('error', () => socket.destroy());
     socket.on('timeout', () => socket.destroy());

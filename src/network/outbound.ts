@@ -1,6 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from '../base/logger.ts';
-import { isOutside } from './addresses.ts';
 
 const CONNECT_TIMEOUT_MS = 30_000;
 
@@ -9,7 +8,7 @@ const CONNECT_TIMEOUT_MS = 30_000;
  * destination on this machine is refused. The sandbox sees its connection open before the other side answered: a
  * refusal reaches it as a reset.
  */
-export function createOutbound(logger: Logger): Server {
+export function createOutbound(logger: Logger, isOutside: (address: string) => boolean): Server {
   return createServer({ allowHalfOpen: true, pauseOnConnect: true }, (inside) => {
     inside.on('error', () => inside.destroy());
     const { localAddress: host, localPort: port } = inside;

@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
 import type { Logger } from '../base/logger.ts';
-import { GATEWAY_ADDRESS } from './addresses.ts';
+import { GATEWAY_ADDRESS, isOutside } from './addresses.ts';
 import { DnsServer } from './dns-server.ts';
 import { Hub } from './hub.ts';
 import { openKernel } from './kernel.ts';
@@ -18,6 +18,8 @@ export interface SandboxNetworkOptions {
   readonly names?: readonly string[];
   /** The DNS servers for all other names; the host's unless told. */
   readonly nameServers?: () => Promise<readonly string[]>;
+  /** Decides which addresses sandboxes may connect to; all but this machine's own unless told. */
+  readonly isOutside?: (address: string) => boolean;
 }
 
 export interface Attachment {
@@ -61,10 +63,12 @@ export async function createSandboxNetwork(options: SandboxNetworkOptions): Prom
     servers: options.nameServers,
   });
   const missing: string[] = [];
-  const outbound = await startOutbound(hub, options.logger).catch((error: Error) => {
-    missing.push(`the internet from inside functions: ${error.message} (install nftables)`);
-    return undefined;
-  });
+  const outbound = await startOutbound(hub, createOutbound(options.logger, options.isOutside ?? isOutside)).catch(
+    (error: Error) => {
+      missing.push(`the internet from inside functions: ${error.message} (install nftables)`);
+      return undefined;
+    },
+  );
   return {
     gatewayAddress: GATEWAY_ADDRESS,
     listeners,
@@ -78,9 +82,8 @@ export async function createSandboxNetwork(options: SandboxNetworkOptions): Prom
   };
 }
 
-async function startOutbound(hub: Hub, logger: Logger): Promise<Server> {
+async function startOutbound(hub: Hub, server: Server): Promise<Server> {
   const fd = await hub.listenEverywhere(OUTBOUND_PORT);
-  const server = createOutbound(logger);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ fd }, () => resolve());

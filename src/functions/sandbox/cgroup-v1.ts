@@ -30,7 +30,7 @@ export function cgroupsV1(own: HierarchiesV1): CgroupDriver {
         Object.entries(own).map(([controller, directory]) => [controller, join(directory, id)]),
       ) as unknown as HierarchiesV1;
       const unique = [...new Set(Object.values(directories) as string[])];
-      for (const directory of unique) mkdirSync(directory);
+      for (const directory of unique) mkdirSync(directory, { recursive: true });
       return new CgroupV1(directories, unique);
     },
     close: () => removeGroups([...new Set(Object.values(own) as string[])]),

@@ -19,7 +19,7 @@ export function cgroupsV2(own: string): CgroupDriver {
     killsWholeGroup: true,
     async create(id) {
       const directory = join(own, id);
-      mkdirSync(directory);
+      mkdirSync(directory, { recursive: true });
       return new CgroupV2(directory);
     },
     close: () => removeGroups([own]),

@@ -43,6 +43,7 @@ function openV1(name: string): Opened | string {
   const made: string[] = [];
   try {
     for (const directory of directories) {
+      sweep(dirname(directory));
       mkdirSync(directory);
       made.push(directory);
     }
@@ -62,6 +63,7 @@ function openV2(name: string): Opened | string {
   for (const parent of new Set(candidates)) {
     if (!existsSync(join(parent, 'cgroup.controllers')) || !handsControllersDown(parent)) continue;
     const directory = join(parent, name);
+    sweep(parent);
     try {
       mkdirSync(directory);
     } catch {
@@ -71,6 +73,23 @@ function openV2(name: string): Opened | string {
     rmdirSync(directory);
   }
   return 'the v2 hierarchy hands down no memory, cpu and pids controllers to us';
+}
+
+/** Removes empty groups of Kobunes that have gone without coming back: those of a scratch directory, of a test. */
+function sweep(parent: string): void {
+  for (const entry of readdirSync(parent)) {
+    const directory = join(parent, entry);
+    const owner = isOurs(directory) ? entry.split('-').at(-1)! : String(process.pid);
+    if (existsSync(`/proc/${owner}`)) continue;
+    try {
+      for (const group of readdirSync(directory, { withFileTypes: true })) {
+        if (group.isDirectory()) rmdirSync(join(directory, group.name));
+      }
+      rmdirSync(directory);
+    } catch {
+      // Something runs in it: its Kobune is in another process namespace.
+    }
+  }
 }
 
 /** Kills what still runs in groups that an earlier run listed, and removes them; answers those that it could not yet. */
@@ -87,7 +106,7 @@ function removeLeftovers(ledger: string): readonly string[] {
 }
 
 const isOurs = (directory: unknown): directory is string =>
-  typeof directory === 'string' && /^\/sys\/fs\/cgroup\/.*\/kobune-[0-9a-f]+$/.test(directory);
+  typeof directory === 'string' && /^\/sys\/fs\/cgroup\/.*\/kobune-[0-9a-f]+-\d+$/.test(directory);
 
 function removeTree(directory: string): void {
   if (!existsSync(directory)) return;

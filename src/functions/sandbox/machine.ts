@@ -76,7 +76,7 @@ function openStage(root: boolean, missing: string[]): { kernel?: Kernel; stage?:
 
 function findCgroups(directory: string, missing: string[]): CgroupDriver | undefined {
   const hash = createHash('sha256').update(directory).digest('hex').slice(0, 12);
-  const driver = openCgroups(`kobune-${hash}${process.pid.toString(16)}`, join(directory, 'cgroups.json'));
+  const driver = openCgroups(`kobune-${hash}-${process.pid}`, join(directory, 'cgroups.json'));
   if (typeof driver !== 'string') return driver;
   missing.push(`control groups (${driver}): no limit of memory, processors and processes, no freezing`);
   return undefined;
