@@ -42,10 +42,11 @@ export interface ReceiveOptions {
  */
 export async function receiveBody(s3: S3State, source: unknown, options: ReceiveOptions): Promise<ReceivedBody> {
   const expectedMd5 = options.contentMd5 === undefined ? undefined : parseContentMd5(options.contentMd5);
-  if (source === undefined || source === null) return receiveBytes(s3, new Uint8Array(0), options, expectedMd5, {});
-  if (typeof source === 'string') return receiveBytes(s3, Buffer.from(source), options, expectedMd5, {});
+  if (source === undefined || source === null)
+    return receiveBytes(s3, new Uint8Array(0), options, expectedMd5, undefined);
+  if (typeof source === 'string') return receiveBytes(s3, Buffer.from(source), options, expectedMd5, undefined);
   if (source instanceof Uint8Array && source.length <= s3.inlineLimit) {
-    return receiveBytes(s3, source, options, expectedMd5, {});
+    return receiveBytes(s3, source, options, expectedMd5, undefined);
   }
   const stream = (source instanceof Uint8Array ? Readable.from([source]) : source) as Readable & Partial<RequestBody>;
   const declared = stream.contentLength;
@@ -66,13 +67,14 @@ export async function receiveBody(s3: S3State, source: unknown, options: Receive
     head.push(value);
     buffered += value.length;
   }
-  const trailers = (): Readonly<Record<string, string>> => stream.trailers ?? {};
+  // A stream with trailers comes from the wire, which has verified what the client announced.
+  const verified = (): Readonly<Record<string, string>> | undefined => stream.trailers;
   if (ended) {
     checkLength(declared, buffered);
     const bytes = head.length === 1 ? head[0]! : Buffer.concat(head);
-    return receiveBytes(s3, bytes, options, expectedMd5, trailers());
+    return receiveBytes(s3, bytes, options, expectedMd5, verified());
   }
-  return receiveStream(s3, { head, rest: chunks, declared, trailers }, options, expectedMd5);
+  return receiveStream(s3, { head, rest: chunks, declared, verified }, options, expectedMd5);
 }
 
 function receiveBytes(
@@ -80,12 +82,12 @@ function receiveBytes(
   bytes: Uint8Array,
   options: ReceiveOptions,
   expectedMd5: string | undefined,
-  trailers: Readonly<Record<string, string>>,
+  verified: Readonly<Record<string, string>> | undefined,
 ): ReceivedBody {
   const etag = hash('md5', bytes);
   checkMd5(expectedMd5, etag);
-  const kind = options.announced?.kind ?? options.defaultKind;
-  const stored = storedChecksum(kind, checksum(kind, bytes), options.announced, trailers);
+  const stored =
+    verifiedChecksum(options.announced, verified) ?? storedChecksum(options, checksum(kindOf(options), bytes));
   const body: PartBody = bytes.length === 0 ? { kind: 'empty' } : { kind: 'inline', id: newBodyId(s3) };
   return { body, size: bytes.length, etag, checksum: stored, bytes };
 }
@@ -94,7 +96,7 @@ interface PartlyRead {
   readonly head: readonly Uint8Array[];
   readonly rest: AsyncIterator<Uint8Array>;
   readonly declared: number | undefined;
-  readonly trailers: () => Readonly<Record<string, string>>;
+  readonly verified: () => Readonly<Record<string, string>> | undefined;
 }
 
 async function receiveStream(
@@ -104,9 +106,10 @@ async function receiveStream(
   expectedMd5: string | undefined,
 ): Promise<ReceivedBody> {
   const md5 = createHash('md5');
-  const kind = options.announced?.kind ?? options.defaultKind;
+  const kind = kindOf(options);
+  const isVerified = options.announced !== undefined && read.verified() !== undefined;
   // The blob store computes SHA-256 itself: its digest serves.
-  const computation = kind === 'SHA256' ? undefined : createChecksum(kind);
+  const computation = kind === 'SHA256' || isVerified ? undefined : createChecksum(kind);
   let size = 0;
   async function* flow(): AsyncGenerator<Uint8Array> {
     const take = (chunk: Uint8Array): Uint8Array => {
@@ -129,7 +132,7 @@ async function receiveStream(
     const etag = md5.digest('hex');
     checkMd5(expectedMd5, etag);
     const digest = computation ? computation.digest() : Buffer.from(blob.digest.slice('sha256:'.length), 'hex');
-    const stored = storedChecksum(kind, digest, options.announced, read.trailers());
+    const stored = verifiedChecksum(options.announced, read.verified()) ?? storedChecksum(options, digest);
     return {
       body: { kind: 'blob', id: newBodyId(s3), digest: blob.digest },
       size,
@@ -143,19 +146,27 @@ async function receiveStream(
   }
 }
 
-function storedChecksum(
-  kind: ChecksumKind,
-  digest: Buffer,
+function kindOf(options: ReceiveOptions): ChecksumKind {
+  return options.announced?.kind ?? options.defaultKind;
+}
+
+/** What the client announced, when that was compared with the body before it came here. */
+function verifiedChecksum(
   announced: AnnouncedChecksum | undefined,
-  trailers: Readonly<Record<string, string>>,
-): StoredChecksum {
+  trailers: Readonly<Record<string, string>> | undefined,
+): StoredChecksum | undefined {
+  if (!announced || !trailers) return undefined;
+  const value = announced.trailer === undefined ? announced.value : trailers[announced.trailer];
+  if (value === undefined) throw invalidChecksumValue(announced.kind);
+  return { kind: announced.kind, value, type: 'FULL_OBJECT' };
+}
+
+function storedChecksum({ announced, defaultKind }: ReceiveOptions, digest: Buffer): StoredChecksum {
   const value = digest.toString('base64');
-  if (announced) {
-    const told = announced.trailer === undefined ? announced.value : trailers[announced.trailer];
-    if (told === undefined) throw invalidChecksumValue(kind);
-    if (told !== value) throw checksumMismatch(kind);
-  }
-  return { kind, value, type: 'FULL_OBJECT' };
+  if (!announced) return { kind: defaultKind, value, type: 'FULL_OBJECT' };
+  if (announced.value === undefined) throw invalidChecksumValue(announced.kind);
+  if (announced.value !== value) throw checksumMismatch(announced.kind);
+  return { kind: announced.kind, value, type: 'FULL_OBJECT' };
 }
 
 function parseContentMd5(value: string): string {

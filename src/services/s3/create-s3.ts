@@ -4,9 +4,13 @@ import type { Random } from '../../base/random.ts';
 import type { Delivery } from '../../events/index.ts';
 import type { BlobStore, Store } from '../../store/index.ts';
 import type { AwsService } from '../service.ts';
+import { authorizationRequests } from './authorization.ts';
+import { preflight } from './cors.ts';
+import { LifecycleSchedule } from './lifecycle-schedule.ts';
 import { deliverySource } from './notifications.ts';
 import { bindOperations, type S3Operations } from './operations.ts';
 import { refused } from './refused.ts';
+import { createS3Objects, type S3Objects } from './s3-objects.ts';
 import { Sequence } from './sequence.ts';
 import type { CanInvoke, S3State } from './state.ts';
 
@@ -26,10 +30,18 @@ export interface S3Options {
 
 export interface S3Service extends AwsService {
   readonly operations: S3Operations & AwsService['operations'];
+  /** For other services of the same program. */
+  readonly objects: S3Objects;
+  /** Does what lifecycle rules made due while nothing ran, then waits for the next midnight UTC. */
+  start(): Promise<void>;
+  /** Resolves when no lifecycle run is under way. */
+  idle(): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** Amazon S3 on `store` and `blobs`. */
 export function createS3(options: S3Options): S3Service {
+  const schedule: LifecycleSchedule = new LifecycleSchedule(() => s3);
   const s3: S3State = {
     store: options.store,
     blobs: options.blobs,
@@ -41,7 +53,7 @@ export function createS3(options: S3Options): S3Service {
     enforcing: options.enforcing ?? false,
     sequence: new Sequence(options.clock),
     inlineLimit: options.inlineLimit ?? 16 * 1024,
-    lifecycleChanged: () => {},
+    lifecycleChanged: () => schedule.changed(),
   };
   options.delivery.registerSource(deliverySource, {
     // The target has its own queue (Lambda's asynchronous invocation); these retries only bridge its being busy.
@@ -63,5 +75,11 @@ export function createS3(options: S3Options): S3Service {
     name: 's3',
     operations: bindOperations(s3) as S3Service['operations'],
     refused,
+    objects: createS3Objects(s3),
+    authorization: (operation, input, context) => authorizationRequests(s3, operation, input, context),
+    preflight: (request) => preflight(s3, request),
+    start: () => schedule.start(),
+    idle: () => schedule.idle(),
+    close: () => schedule.close(),
   };
 }

@@ -16,6 +16,8 @@ export interface BucketRecord {
   readonly ownershipControls: boolean;
   readonly hasLifecycle?: boolean;
   readonly hasPolicy?: boolean;
+  readonly hasPublicPolicy?: boolean;
+  readonly hasCors?: boolean;
 }
 
 export interface PublicAccessBlock {

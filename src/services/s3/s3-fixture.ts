@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import type { AdjustableClock } from '../../base/clock.ts';
-import { createSystemClock } from '../../base/system-clock.ts';
+import { createManualClock, type ManualClock } from '../../base/system-clock.ts';
 import { createSeededRandom } from '../../base/system-random.ts';
 import type { DeliveryRequest } from '../../events/index.ts';
 import { type BlobStore, openBlobStore, openMemoryStore, type Store } from '../../store/index.ts';
@@ -16,7 +15,7 @@ export interface S3Fixture extends AsyncDisposable {
   readonly operations: S3Service['operations'];
   readonly store: Store;
   readonly blobs: BlobStore;
-  readonly clock: AdjustableClock;
+  readonly clock: ManualClock;
   /** What was enqueued for delivery by transactions that committed. */
   events(): Promise<DeliveryRequest[]>;
   /** The records in those deliveries' messages. */
@@ -44,8 +43,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => sile
 /** Opens a fixture; `await using` closes it and removes its files. */
 export async function openS3Fixture(options: Partial<S3Options> = {}): Promise<S3Fixture> {
   const directory = await mkdtemp(join(tmpdir(), 'kobune-s3-'));
-  const clock = createSystemClock({ source: () => startOfTime });
-  clock.freeze();
+  const clock = createManualClock(startOfTime);
   const random = createSeededRandom();
   const store = openMemoryStore();
   const blobs = await openBlobStore({ directory, store, random, durable: false });
