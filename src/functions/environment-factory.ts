@@ -8,10 +8,13 @@ import type { FunctionSpec, RoleCredentials, TemporaryCredentials } from './engi
 import { Environment, type EnvironmentHost } from './environment.ts';
 import { EnvironmentLog, type LogBatcher } from './environment-log.ts';
 import { functionVariables, needsOwnProcess } from './environment-variables.ts';
+import { FailedLink } from './failed-link.ts';
 import { FramedLink } from './framed-link.ts';
-import type { Launcher } from './launcher.ts';
+import { type Launcher, startTimeoutMs } from './launcher.ts';
 import { platformLines } from './platform-lines.ts';
-import type { RuntimeLink } from './runtime-link.ts';
+import { ApiLink } from './runtime-api/api-link.ts';
+import { HostedProcess } from './runtime-api/hosted-process.ts';
+import type { InitOutcome, RuntimeLink } from './runtime-link.ts';
 import { RuntimePool } from './runtime-pool.ts';
 import type { RuntimeProcess } from './runtime-process.ts';
 import { parseRuntime, type RuntimeIdentity } from './runtimes/catalogue.ts';
@@ -30,6 +33,11 @@ export interface EnvironmentFactoryOptions {
   readonly poolSizes: { readonly nodejs: number; readonly python: number };
   readonly search: InterpreterSearch;
 }
+
+/** A custom runtime is the first of these files that exists; what a missing one means is said as Lambda says it. */
+const startBootstrap =
+  'for b in "$@"; do if [ -e "$b" ]; then exec "$b" 3>&- 4<&-; fi; done; ' +
+  'echo "Couldn\'t find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"; exit 1';
 
 /** An environment is not used any more when its credentials have less than this left. */
 const credentialMarginMs = 5 * 60_000;
@@ -181,22 +189,26 @@ export class EnvironmentFactory {
     log: EnvironmentLog,
   ): Promise<RuntimeLink> {
     const opt = await this.#opt.for(spec);
-    if (!interpreter) throw new ServiceError('InvalidRuntimeException', 'Custom runtimes are not there yet.');
+    if (!interpreter) return this.#connectCustom(spec, variables, log, opt);
+    if (bringsExtensions(spec)) return this.#connectHosted(spec, runtime, interpreter, variables, log, opt);
     const pooled = this.#poolable(spec) ? this.#pool(interpreter).take() : undefined;
-    const process = pooled ?? (await this.#startAlone(spec, interpreter, variables, opt));
+    if (!pooled) return this.#startAlone(spec, runtime, interpreter, variables, log, opt);
     try {
-      if (pooled) {
-        await pooled.sandbox.limit({ memoryMb: spec.memoryMb, tmpMb: spec.ephemeralStorageMb, cpuMb: 'all' });
-        await pooled.sandbox.attach(spec.code.directory, '/var/task');
-        if (opt) await pooled.sandbox.attach(opt, '/opt');
-      }
+      await pooled.sandbox.limit({ memoryMb: spec.memoryMb, tmpMb: spec.ephemeralStorageMb, cpuMb: 'all' });
+      await pooled.sandbox.attach(spec.code.directory, '/var/task');
+      if (opt) await pooled.sandbox.attach(opt, '/opt');
     } catch (error) {
-      process.kill();
+      pooled.kill();
       throw error;
     }
-    const early = process.takeEarlyOutput();
+    const early = pooled.takeEarlyOutput();
     if (early) log.output(early);
-    return new FramedLink(process, log, {
+    return new FramedLink(pooled, log, this.#settings(spec, runtime, variables));
+  }
+
+  /** What a runtime of ours is told to become. One that was started with its variables keeps them: a wrapper may have changed them. */
+  #settings(spec: FunctionSpec, runtime: RuntimeIdentity, variables: Record<string, string> | undefined): object {
+    return {
       environment: variables,
       handler: spec.handler,
       taskRoot: this.#taskRoot(spec),
@@ -204,28 +216,125 @@ export class EnvironmentFactory {
       logLevel: spec.logging.format === 'JSON' ? spec.logging.applicationLevel : undefined,
       runtimeMajor: runtime.version,
       runtimeMinor: runtime.version,
-    });
+    };
   }
 
-  #startAlone(
+  /** A runtime of ours with extensions beside it. */
+  async #connectHosted(
     spec: FunctionSpec,
+    runtime: RuntimeIdentity,
     interpreter: Interpreter,
     variables: Record<string, string>,
+    log: EnvironmentLog,
     opt: string | undefined,
-  ): Promise<RuntimeProcess> {
-    const binds: Bind[] = [];
-    if (this.#options.launcher.mounts) {
-      binds.push({ source: spec.code.directory, target: '/var/task', readOnly: true });
-      if (opt) binds.push({ source: opt, target: '/opt', readOnly: true });
-    }
-    return this.#options.launcher.launch(interpreter, {
-      memoryMb: spec.memoryMb,
-      tmpMb: spec.ephemeralStorageMb,
+  ): Promise<RuntimeLink> {
+    const plan = this.#options.launcher.plan(interpreter, {
       environment: variables,
-      binds,
+      binds: this.#functionBinds(spec, opt),
       wrapper: variables.AWS_LAMBDA_EXEC_WRAPPER,
       taskRoot: this.#taskRoot(spec),
     });
+    const hosted = await HostedProcess.create({
+      sandboxes: this.#options.launcher.sandboxes,
+      random: this.#options.random,
+      spec,
+      opt,
+      command: plan.command,
+      sandbox: plan.sandbox,
+      interpreter,
+      runtime: undefined,
+    });
+    hosted.process.onRawOutput = (bytes) => log.output(bytes);
+    const ready = whenReady(hosted.process);
+    const failed = (await hosted.start()) ?? (await ready);
+    if (failed) return new FailedLink(hosted.process, failed);
+    return new FramedLink(hosted.process, log, this.#settings(spec, runtime, undefined), hosted);
+  }
+
+  async #connectCustom(
+    spec: FunctionSpec,
+    variables: Record<string, string>,
+    log: EnvironmentLog,
+    opt: string | undefined,
+  ): Promise<RuntimeLink> {
+    const link = new ApiLink();
+    const mounts = this.#options.launcher.mounts;
+    const taskRoot = this.#taskRoot(spec);
+    const places = mounts ? ['/var/task', '/opt'] : [spec.code.directory, opt ?? '/nonexistent'];
+    const hosted = await HostedProcess.create({
+      sandboxes: this.#options.launcher.sandboxes,
+      random: this.#options.random,
+      spec,
+      opt,
+      command: ['/bin/sh', '-c', startBootstrap, 'sh', ...places.map((place) => `${place}/bootstrap`)],
+      sandbox: {
+        id: this.#options.launcher.newId('custom'),
+        environment: variables,
+        binds: [...this.#options.launcher.commonBinds(), ...this.#functionBinds(spec, opt)],
+        workingDirectory: taskRoot,
+      },
+      interpreter: undefined,
+      runtime: link,
+    });
+    hosted.process.onRawOutput = (bytes) => {
+      log.output(bytes);
+      const backlog = log.backlog;
+      if (!backlog) return;
+      hosted.process.pause();
+      void backlog.then(() => hosted.process.resume());
+    };
+    link.attach({
+      sandbox: hosted.process.sandbox,
+      ended: hosted.process.ended,
+      start: () => hosted.start(),
+      extensionsReady: () => hosted.extensionsReady(),
+      tellExtensions: (invocation, deadlineMs) => hosted.tell(invocation, deadlineMs),
+      settled: () => hosted.settled(),
+      shutdown: () => void hosted.shutdown(),
+      kill: () => hosted.process.kill(),
+    });
+    return link;
+  }
+
+  #functionBinds(spec: FunctionSpec, opt: string | undefined): Bind[] {
+    if (!this.#options.launcher.mounts) return [];
+    const binds: Bind[] = [{ source: spec.code.directory, target: '/var/task', readOnly: true }];
+    if (opt) binds.push({ source: opt, target: '/opt', readOnly: true });
+    return binds;
+  }
+
+  /** A process for this function alone, where the pool is empty or the function wants another start. */
+  async #startAlone(
+    spec: FunctionSpec,
+    runtime: RuntimeIdentity,
+    interpreter: Interpreter,
+    variables: Record<string, string>,
+    log: EnvironmentLog,
+    opt: string | undefined,
+  ): Promise<RuntimeLink> {
+    const process = await this.#options.launcher.start(interpreter, {
+      memoryMb: spec.memoryMb,
+      tmpMb: spec.ephemeralStorageMb,
+      environment: variables,
+      binds: this.#functionBinds(spec, opt),
+      wrapper: variables.AWS_LAMBDA_EXEC_WRAPPER,
+      taskRoot: this.#taskRoot(spec),
+    });
+    const failed = await whenReady(process);
+    const early = process.takeEarlyOutput();
+    if (early) log.output(early);
+    if (failed) return new FailedLink(process, failed);
+    return new FramedLink(process, log, this.#settings(spec, runtime, undefined));
+  }
+}
+
+/** What the function's own variables or wrapper can spoil is the function's error, not the engine's. */
+async function whenReady(process: RuntimeProcess): Promise<InitOutcome | undefined> {
+  try {
+    await process.whenReady(startTimeoutMs);
+    return undefined;
+  } catch {
+    return { kind: 'exit', exit: await process.ended };
   }
 }
 

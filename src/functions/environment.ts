@@ -246,11 +246,38 @@ export class Environment {
     if (running?.sequence !== sequence) return;
     this.#running = undefined;
     clearTimeout(running.timer);
+    const settled = outcome.broken ? undefined : this.#link?.settled();
     this.#link?.endInvocation();
+    if (settled) {
+      void this.#afterExtensions(running, outcome, settled);
+      return;
+    }
     const conclude = () => running.resolve(this.#conclude(running.invocation, running.startedAt, outcome));
     // Output that took the other way (a child's, native code's) is read in this turn of the event loop.
     if (this.#link?.hasRawOutput) void nextTurn().then(conclude);
     else conclude();
+  }
+
+  /**
+   * The function has answered but its extensions still work: the caller has the answer, the environment stays busy and
+   * the time counts. Over the time-out it is ended. Source: Lambda Developer Guide, "Using the Lambda Extensions API".
+   */
+  async #afterExtensions(running: Running, outcome: Outcome, settled: Promise<void>): Promise<void> {
+    const { invocation, startedAt } = running;
+    const answered = performance.now();
+    if (!invocation.tailLog) {
+      const status = outcome.status === 'success' ? undefined : 'Unhandled';
+      const report = { ...this.#report(outcome, answered - startedAt) };
+      running.resolve({ payload: outcome.payload, functionError: status, logTail: undefined, report });
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(true), Math.max(0, this.spec.timeoutMs - (answered - startedAt)));
+    });
+    const died = this.#link!.ended.then(() => true);
+    const broken = await Promise.race([settled.then(() => false), late, died]);
+    clearTimeout(timer);
+    running.resolve(this.#conclude(invocation, startedAt, { ...outcome, broken }));
   }
 
   #conclude(invocation: Invocation, startedAt: number, outcome: Outcome): InvocationResult {

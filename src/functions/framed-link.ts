@@ -9,6 +9,7 @@ import {
   type Outcome,
   tooLarge,
 } from './invocation-outcome.ts';
+import type { HostedProcess } from './runtime-api/hosted-process.ts';
 import type { InitOutcome, RuntimeLink } from './runtime-link.ts';
 import { type RuntimeProcess, silent } from './runtime-process.ts';
 import type { Sandbox, SandboxExit } from './sandbox/index.ts';
@@ -35,16 +36,24 @@ export class FramedLink implements RuntimeLink {
   #lastWords: Outcome | undefined;
   #initialised: ((outcome: InitOutcome) => void) | undefined;
   #pausedFor: Promise<void> | undefined;
+  readonly #hosted: HostedProcess | undefined;
   hasRawOutput = false;
 
-  constructor(process: RuntimeProcess, log: EnvironmentLog, settings: object) {
+  /** `hosted`: the runtime has extensions beside it. */
+  constructor(process: RuntimeProcess, log: EnvironmentLog, settings: object, hosted?: HostedProcess) {
+    this.#hosted = hosted;
     this.sandbox = process.sandbox;
     this.#process = process;
     this.#log = log;
     this.#settings = settings;
     this.ended = process.ended.then((exit) => {
       if (this.#lastWords) {
-        const message = exitDescription(exit);
+        // Our runtime's own statuses, which a shell would take for a signal's.
+        const rejected = this.#lastWords.errorType === 'Runtime.UnhandledPromiseRejection';
+        const own = exit.signal === 'SIGHUP' || exit.code === 128 || exit.code === 129;
+        const message = own
+          ? exitDescription({ code: rejected ? 128 : 129, signal: undefined, outOfMemory: false })
+          : exitDescription(exit);
         this.#lastWords = { ...this.#lastWords, logLine: `${message}\nRuntime.ExitError\n` };
       }
       return exit;
@@ -82,7 +91,12 @@ export class FramedLink implements RuntimeLink {
     };
   }
 
-  initialise(): Promise<InitOutcome> {
+  async initialise(): Promise<InitOutcome> {
+    const outcome = await this.#load();
+    return (outcome.kind === 'done' && (await this.#hosted?.extensionsReady())) || outcome;
+  }
+
+  #load(): Promise<InitOutcome> {
     return new Promise((resolve) => {
       this.#initialised = (outcome) => {
         this.#initialised = undefined;
@@ -90,6 +104,10 @@ export class FramedLink implements RuntimeLink {
       };
       this.#process.channel.init(this.#settings);
     });
+  }
+
+  settled(): Promise<void> | undefined {
+    return this.#hosted?.settled();
   }
 
   invoke(
@@ -101,6 +119,7 @@ export class FramedLink implements RuntimeLink {
   ): void {
     const { requestId, invokedArn, traceId, clientContext, payload } = invocation;
     this.#current = { sequence, requestId, sink, complete, stream: undefined };
+    this.#hosted?.tell(invocation, Math.floor(Date.now() + remainingMs));
     this.#process.channel.invoke(
       sequence,
       JSON.stringify({ requestId, invokedArn, traceId, remainingMs, clientContext }),
@@ -117,7 +136,8 @@ export class FramedLink implements RuntimeLink {
   }
 
   shutdown(): void {
-    this.#process.kill();
+    if (this.#hosted) void this.#hosted.shutdown();
+    else this.#process.kill();
   }
 
   kill(): void {

@@ -3,7 +3,7 @@ import type { Random } from '../base/random.ts';
 import { baseVariables, type CloudEndpoint } from './environment-variables.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 import type { Interpreter } from './runtimes/installed.ts';
-import type { Bind, SandboxProvider } from './sandbox/index.ts';
+import type { Bind, SandboxOptions, SandboxProvider } from './sandbox/index.ts';
 
 /** Paths of the host that runtimes need. */
 export interface LauncherPaths {
@@ -27,14 +27,20 @@ export interface LaunchOptions {
   readonly taskRoot: string;
 }
 
+export interface LaunchPlan {
+  /** To be started with its frames on descriptors 3 and 4. */
+  readonly command: readonly string[];
+  readonly sandbox: Omit<SandboxOptions, 'command' | 'memoryMb' | 'tmpMb'>;
+}
+
 const certificatesInside = '/etc/kobune';
-const startTimeoutMs = 20_000;
+export const startTimeoutMs = 20_000;
 
 /**
  * Gives the runtime's frames descriptors 3 and 4 of their own, so that whatever writes to standard output or error is
  * the function's output, in order, and nothing else can get between the frames.
  */
-export const descriptorShuffle = 'exec 3>&1 4<&0 1>&2 0</dev/null; exec "$@"';
+const descriptorShuffle = 'exec 3>&1 4<&0 1>&2 0</dev/null; exec "$@"';
 
 /** Starts our runtimes in sandboxes. */
 export class Launcher {
@@ -84,8 +90,8 @@ export class Launcher {
     return `${kind}-${this.#random.hex(12)}`;
   }
 
-  /** A booted runtime. Rejects when it does not come up. */
-  async launch(interpreter: Interpreter, options: LaunchOptions): Promise<RuntimeProcess> {
+  /** What is started for an interpreter, and in which sandbox. */
+  plan(interpreter: Interpreter, options: Omit<LaunchOptions, 'memoryMb' | 'tmpMb'>): LaunchPlan {
     const runtimeDirectory = this.runtimeDirectory(interpreter.family);
     const assets = join(this.#paths.runtimeAssets, interpreter.family === 'nodejs' ? 'node' : 'python');
     const binds: Bind[] = [{ source: assets, target: '/var/runtime', readOnly: true }, ...this.commonBinds()];
@@ -97,7 +103,7 @@ export class Launcher {
       binds.push({ source, target: whole ? '/var/lang' : '/var/lang/bin', readOnly: true });
       program = `/var/lang/bin/${basename(interpreter.path)}`;
     }
-    const command = ['/bin/sh', '-c', descriptorShuffle, 'sh'];
+    const command: string[] = [];
     if (options.wrapper) command.push(options.wrapper);
     command.push(program);
     if (interpreter.family === 'nodejs') {
@@ -106,15 +112,33 @@ export class Launcher {
       command.push('-u', join(runtimeDirectory, 'bootstrap.py'));
       if (interpreter.boto3) command.push('--preload');
     }
-    const sandbox = await this.#sandboxes.create({
-      id: this.newId(interpreter.family),
+    return {
       command,
-      environment: {
-        ...baseVariables(interpreter, this.endpoint(), runtimeDirectory, options.taskRoot),
-        ...options.environment,
+      sandbox: {
+        id: this.newId(interpreter.family),
+        environment: {
+          ...baseVariables(interpreter, this.endpoint(), runtimeDirectory, options.taskRoot),
+          ...options.environment,
+        },
+        binds: [...binds, ...(options.binds ?? [])],
+        workingDirectory: this.mounts ? '/' : options.taskRoot,
       },
-      binds: [...binds, ...(options.binds ?? [])],
-      workingDirectory: this.mounts ? '/' : options.taskRoot,
+    };
+  }
+
+  /** A booted runtime. Rejects when it does not come up. */
+  async launch(interpreter: Interpreter, options: LaunchOptions): Promise<RuntimeProcess> {
+    const process = await this.start(interpreter, options);
+    await process.whenReady(startTimeoutMs);
+    return process;
+  }
+
+  /** A runtime that boots. */
+  async start(interpreter: Interpreter, options: LaunchOptions): Promise<RuntimeProcess> {
+    const plan = this.plan(interpreter, options);
+    const sandbox = await this.#sandboxes.create({
+      ...plan.sandbox,
+      command: ['/bin/sh', '-c', descriptorShuffle, 'sh', ...plan.command],
       tmpMb: options.tmpMb,
       memoryMb: undefined,
     });
@@ -122,8 +146,6 @@ export class Launcher {
     if (options.memoryMb !== undefined) {
       await sandbox.limit({ memoryMb: options.memoryMb, tmpMb: options.tmpMb, cpuMb: 'all' });
     }
-    const process = new RuntimeProcess(sandbox, interpreter);
-    await process.whenReady(startTimeoutMs);
-    return process;
+    return new RuntimeProcess(sandbox, interpreter);
   }
 }

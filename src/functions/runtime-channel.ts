@@ -17,8 +17,6 @@ export interface RuntimeListener {
   streamChunk(sequence: number, bytes: Buffer): void;
   streamEnd(sequence: number): void;
   streamError(sequence: number, error: Buffer): void;
-  /** An extension process ended: `name status`. */
-  processExit(description: string): void;
   /** The runtime broke the protocol. */
   violation(reason: string): void;
   /** The runtime's end of the channel is closed: it has ended, or is about to. */
@@ -30,6 +28,8 @@ export class RuntimeChannel {
   readonly #input: Writable;
   readonly #output: Readable;
   listener: RuntimeListener | undefined;
+  /** An extension's process ended: `name status`. */
+  onProcessExit: ((description: string) => void) | undefined;
 
   constructor(input: Writable, output: Readable) {
     this.#input = input;
@@ -81,6 +81,10 @@ export class RuntimeChannel {
   }
 
   #dispatch(type: number, body: Buffer, oversize: boolean): void {
+    if (type === fromRuntime.processExit) {
+      this.onProcessExit?.(body.toString('utf8'));
+      return;
+    }
     const listener = this.listener;
     if (!listener) return;
     switch (type) {
@@ -98,9 +102,6 @@ export class RuntimeChannel {
         return;
       case fromRuntime.initError:
         listener.initError(body);
-        return;
-      case fromRuntime.processExit:
-        listener.processExit(body.toString('utf8'));
         return;
       default:
     }

@@ -30,6 +30,8 @@ export interface RuntimeLink {
   lastWords(): Outcome | undefined;
   /** The invocation is over, however it ended: whatever comes for it now is dropped. */
   endInvocation(): void;
+  /** Resolves when extensions are done with the invocation too; `undefined` when nothing is to be waited for. */
+  settled(): Promise<void> | undefined;
   /** Ends it, politely where extensions want to be told. */
   shutdown(): void;
   /** Ends it at once. */

@@ -9,20 +9,26 @@ const drainMs = 200;
 export class RuntimeProcess {
   readonly sandbox: Sandbox;
   readonly channel: RuntimeChannel;
-  readonly interpreter: Interpreter;
+  readonly interpreter: Interpreter | undefined;
   /** Resolves once everything has ended and its output was read. */
   readonly ended: Promise<SandboxExit>;
   /** Receives what is written to descriptors 1 and 2 without passing our runtime: by child processes, native code. */
   onRawOutput: ((bytes: Buffer) => void) | undefined;
+  /** The end of an extension's process: `name status`. */
+  onProcessExit: ((description: string) => void) | undefined;
   #early: Buffer[] = [];
   #earlyBytes = 0;
 
-  constructor(sandbox: Sandbox, interpreter: Interpreter) {
+  constructor(sandbox: Sandbox, interpreter: Interpreter | undefined) {
     this.sandbox = sandbox;
     this.interpreter = interpreter;
     this.channel = new RuntimeChannel(sandbox.stdin, sandbox.stdout);
+    this.channel.onProcessExit = (description) => this.onProcessExit?.(description);
     sandbox.stderr.on('data', (bytes: Buffer) => this.#raw(bytes));
     sandbox.stderr.on('error', () => {});
+    // Whoever made the sandbox may have read from it before.
+    sandbox.stderr.resume();
+    sandbox.stdout.resume();
     this.ended = this.#watch();
   }
 
@@ -33,7 +39,7 @@ export class RuntimeProcess {
         clearTimeout(timer);
         this.channel.listener = undefined;
         this.kill();
-        reject(new Error(`${this.interpreter.path} did not start: ${reason} ${this.earlyOutput()}`.trim()));
+        reject(new Error(`${this.interpreter?.path} did not start: ${reason} ${this.earlyOutput()}`.trim()));
       };
       const timer = setTimeout(() => fail(`not ready after ${timeoutMs} ms.`), timeoutMs);
       const ready = () => {
@@ -113,7 +119,6 @@ export const silent: RuntimeListener = {
   streamChunk: nothing,
   streamEnd: nothing,
   streamError: nothing,
-  processExit: nothing,
   violation: nothing,
   closed: nothing,
 };

@@ -33,7 +33,7 @@ function failInit(error, exitCode) {
 
 async function initialise(settings) {
   process.chdir(settings.taskRoot);
-  setEnvironment(settings.environment);
+  if (settings.environment) setEnvironment(settings.environment);
   process.argv[1] = '/var/runtime/index.mjs';
   log = patch(settings.logFormat, settings.logLevel);
   if (!/^(1|true)$/.test(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA ?? '')) installGlobal();

@@ -136,7 +136,8 @@ def _run(handler, meta, payload, ensure_ascii):
 
 def _initialise(settings, preloaded):
     os.chdir(settings["taskRoot"])
-    _set_environment(settings["environment"])
+    if settings.get("environment"):
+        _set_environment(settings["environment"])
     log.install(settings["logFormat"], settings.get("logLevel"))
     try:
         _set_path(settings["taskRoot"], preloaded)
