@@ -149,6 +149,8 @@ class WireFrontEnd implements AwsFrontEnd {
     progress.operation = operation.name;
     const body = await this.#body(progress, route, signature, identity, form);
     this.#verify(request, signature, identity, body, service, operation.name, protocol.dialect);
+    // Not before: what was signed are the headers as they were sent.
+    if (isChunked(request)) removeChunkedFraming(request);
     return this.#run(progress, response, { service, protocol, route, signature, identity, body });
   }
 
@@ -163,8 +165,9 @@ class WireFrontEnd implements AwsFrontEnd {
     }
     if (detected.entry.model.s3) {
       readS3Address(request, detected.host.bucket);
-      progress.replyContext.requestId = this.#options.random.from('0123456789ABCDEF', 16);
-      progress.replyContext.hostId = Buffer.from(this.#options.random.bytes(56)).toString('base64');
+      const bytes = Buffer.from(this.#options.random.bytes(56));
+      progress.replyContext.requestId = bytes.toString('hex', 0, 8).toUpperCase();
+      progress.replyContext.hostId = bytes.toString('base64', 8);
       progress.replyContext.resource =
         request.bucket === undefined || !detected.host.bucket ? request.path : `/${request.bucket}${request.path}`;
     }
@@ -198,8 +201,7 @@ class WireFrontEnd implements AwsFrontEnd {
     const streams = protocol.streamsInput(route.operation);
     const { headers } = request;
     const hash = request.header('x-amz-content-sha256');
-    const chunked =
-      hash?.startsWith('STREAMING-') === true || headers['content-encoding']?.includes('aws-chunked') === true;
+    const chunked = isChunked(request);
     const limit = service.model.service.maxBodySize ?? defaultBodyLimit;
     const checks = bodyChecks(headers, { checksums: streams || route.operation.traits.httpChecksum !== undefined });
     if (!streams && !chunked && checks.length === 0) return readBody(request.message, limit);
@@ -209,7 +211,6 @@ class WireFrontEnd implements AwsFrontEnd {
       verified && hash?.startsWith('STREAMING-AWS4-HMAC-SHA256')
         ? this.#access.chunkSignatures(signature, identity.credential, protocol.dialect)
         : undefined;
-    if (chunked) removeChunkedFraming(request, contentLength!);
     const body = new StreamedBody(request.message, {
       contentLength,
       checks,
@@ -421,6 +422,14 @@ function announcedLength(request: WireRequest): number | undefined {
   return request.headers['transfer-encoding'] === undefined ? 0 : undefined;
 }
 
+function isChunked(request: WireRequest): boolean {
+  const { headers } = request;
+  return (
+    (headers['x-amz-content-sha256'] as string | undefined)?.startsWith('STREAMING-') === true ||
+    headers['content-encoding']?.includes('aws-chunked') === true
+  );
+}
+
 function decodedLength(request: WireRequest): number {
   const length = request.header('x-amz-decoded-content-length');
   if (length === undefined || !/^\d{1,15}$/.test(length)) {
@@ -430,14 +439,14 @@ function decodedLength(request: WireRequest): number {
 }
 
 /** What operations see of the headers: those of the body as it is once the framing is off. */
-function removeChunkedFraming(request: WireRequest, length: number): void {
+function removeChunkedFraming(request: WireRequest): void {
   const encodings = (request.header('content-encoding') ?? '')
     .split(',')
     .map((encoding) => encoding.trim())
     .filter((encoding) => encoding !== '' && encoding !== 'aws-chunked');
   if (encodings.length > 0) request.headers['content-encoding'] = encodings.join(',');
   else delete request.headers['content-encoding'];
-  request.headers['content-length'] = String(length);
+  request.headers['content-length'] = request.headers['x-amz-decoded-content-length'] as string;
 }
 
 async function collect(body: StreamedBody, limit: number): Promise<Buffer> {
