@@ -5,6 +5,7 @@ import type { Delivery } from '../../events/index.ts';
 import type { FunctionEngine } from '../../functions/index.ts';
 import type { BlobStore, Store } from '../../store/index.ts';
 import type { AwsService } from '../service.ts';
+import { absentFeatureOperations } from './absent-features.ts';
 import { aliasOperations } from './aliases.ts';
 import { asyncSource, lambdaTarget } from './async-invocation.ts';
 import { authorizationOf } from './authorization.ts';
@@ -134,6 +135,7 @@ export function createLambda(options: LambdaOptions): Lambda {
       ...eventInvokeOperations(room),
       ...functionUrlOperations(room),
       ...runtimeManagementOperations(room),
+      ...absentFeatureOperations(room),
       ...invokeOperations(room),
     },
     refused: REFUSED,
