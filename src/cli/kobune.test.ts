@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const command = fileURLToPath(new URL('./kobune.ts', import.meta.url));
+
+interface Result {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs `kobune` as a user would, without the settings of whoever runs the tests. */
+function kobune(words: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Result> {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(?:KOBUNE|AWS|FORCE_COLOR|NODE_EXTRA)/.test(name),
+  );
+  const env = { ...Object.fromEntries(inherited), ...options.env };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [command, ...words], { cwd: options.cwd, env }, (error, out, err) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out, err });
+    });
+  });
+}
+
+async function scratch(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'kobune-cli-'));
+}
+
+describe('kobune up, status and down', () => {
+  let directory: string;
+  let data: string;
+  before(async () => {
+    directory = await scratch();
+    data = join(directory, 'data');
+  });
+  after(async () => {
+    await kobune(['down', '--data', data]);
+    await rm(directory, { recursive: true });
+  });
+
+  it('starts one in the background, tells where it is, and ends it', async () => {
+    const up = await kobune(['up', '--detach', '--port', '0', '--data', data, '--json']);
+    assert.equal(up.code, 0, up.err);
+    const { pid, endpoint } = JSON.parse(up.out);
+    const status = JSON.parse((await kobune(['status', '--data', data, '--json'])).out);
+    assert.deepEqual([status.pid, status.endpoint, status.dataDirectory], [pid, endpoint, data]);
+    assert.match(status.version, /^\d+\.\d+\.\d+/);
+    const down = await kobune(['down', '--data', data]);
+    assert.deepEqual([down.code, down.out], [0, `Kobune (process ${pid}) has ended.\n`]);
+    await assert.rejects(fetch(endpoint));
+    assert.equal((await kobune(['status', '--data', data])).code, 3);
+  });
+
+  it('refuses a data directory or a port that is in use, saying by whom and what to do', async () => {
+    const up = await kobune(['up', '--detach', '--port', '0', '--data', data, '--json']);
+    const { pid, endpoint } = JSON.parse(up.out);
+    const sameDirectory = await kobune(['up', '--detach', '--port', '0', '--data', data]);
+    assert.equal(sameDirectory.code, 4);
+    assert.match(
+      sameDirectory.err,
+      new RegExp(`${data} is in use by another Kobune \\(process ${pid}, ${endpoint}\\)`),
+    );
+    const { port } = new URL(endpoint);
+    const samePort = await kobune(['up', '--port', port, '--data', join(directory, 'other')]);
+    assert.equal(samePort.code, 4);
+    assert.match(
+      samePort.err,
+      new RegExp(`port ${port} on 127\\.0\\.0\\.1 is in use .*\\n {2}Choose another with --port`),
+    );
+    await kobune(['down', '--data', data]);
+  });
+
+  it('says that none runs, and how to start one', async () => {
+    for (const words of [
+      ['status'],
+      ['env'],
+      ['run', '--', 'true'],
+      ['clock'],
+      ['reset'],
+      ['invoke', 'f'],
+      ['logs', 'f'],
+    ]) {
+      const [name = '', ...rest] = words;
+      const { code, err } = await kobune([name, '--data', join(directory, 'none'), ...rest]);
+      assert.equal(code, 3, words.join(' '));
+      assert.match(err, /no Kobune runs on .*none\n {2}Start one with "kobune up --detach --data/);
+    }
+  });
+
+  it('ends on SIGTERM, leaving a directory that can be used again', async () => {
+    const child = spawn(process.execPath, [command, 'up', '--port', '0', '--data', data, '--json'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'exit');
+    assert.equal(code, 0);
+    const again = await kobune(['up', '--detach', '--port', '0', '--data', data]);
+    assert.equal(again.code, 0, again.err);
+    await kobune(['down', '--data', data]);
+  });
+
+  it('starts again after it was killed, with what had been acknowledged', async () => {
+    const up = await kobune(['up', '--detach', '--port', '0', '--data', data, '--json']);
+    await kobune(['clock', 'advance', '1h', '--data', data]);
+    const { pid } = JSON.parse(up.out);
+    process.kill(pid, 'SIGKILL');
+    const again = await kobune(['up', '--detach', '--port', '0', '--data', data]);
+    assert.equal(again.code, 0, again.err);
+    const clock = JSON.parse((await kobune(['clock', '--data', data, '--json'])).out);
+    assert.equal(clock.offsetMs, 3_600_000);
+    await kobune(['down', '--data', data]);
+  });
+
+  it('keeps nothing with --ephemeral', async () => {
+    const place = join(directory, 'ephemeral');
+    await kobune(['up', '--detach', '--ephemeral', '--port', '0', '--data', place]);
+    assert.equal(JSON.parse((await kobune(['status', '--data', place, '--json'])).out).dataDirectory, undefined);
+    await kobune(['clock', 'freeze', '--data', place]);
+    await kobune(['down', '--data', place]);
+    await assert.rejects(stat(join(place, 'store')), { code: 'ENOENT' });
+  });
+});
+
+describe('the commands for a running Kobune', () => {
+  let directory: string;
+  let data: string;
+  let endpoint: string;
+  before(async () => {
+    directory = await scratch();
+    data = join(directory, 'data');
+    const { out, err, code } = await kobune(['up', '--detach', '--port', '0', '--data', data, '--json']);
+    assert.equal(code, 0, err);
+    ({ endpoint } = JSON.parse(out));
+  });
+  after(async () => {
+    await kobune(['down', '--data', data]);
+    await rm(directory, { recursive: true });
+  });
+
+  it('env prints variables that a shell takes as they are', async () => {
+    const { out } = await kobune(['env', '--data', data]);
+    const shell = await new Promise<string>((resolve, reject) => {
+      const script = `${out}\nprintf '%s %s %s' "$AWS_ENDPOINT_URL" "$AWS_REGION" "$AWS_CA_BUNDLE"`;
+      execFile('sh', ['-c', script], { env: {} }, (error, text) => (error ? reject(error) : resolve(text)));
+    });
+    const [url, region, bundle] = shell.split(' ');
+    assert.deepEqual([url, region], [endpoint, 'us-east-1']);
+    assert.match(await readFile(bundle!, 'utf8'), /BEGIN CERTIFICATE/);
+    const json = JSON.parse(
+      (await kobune(['env', '--data', data, '--json'], { env: { AWS_REGION: 'eu-west-1' } })).out,
+    );
+    assert.deepEqual([json.AWS_ENDPOINT_URL, json.AWS_DEFAULT_REGION], [endpoint, 'eu-west-1']);
+  });
+
+  it('run gives a command the variables, its own arguments, and its exit status', async () => {
+    const script = 'console.log(process.env.AWS_ENDPOINT_URL, process.argv.slice(1).join()); process.exit(7)';
+    const words = ['run', '--data', data, '--', process.execPath, '-e', script, '--', '--json', '-x'];
+    assert.deepEqual(await kobune(words), { code: 7, out: `${endpoint} --json,-x\n`, err: '' });
+  });
+
+  it('run does not pass on credentials of a session elsewhere', async () => {
+    const script = 'console.log(process.env.AWS_SESSION_TOKEN ?? "none", process.env.AWS_ACCESS_KEY_ID)';
+    const env = { AWS_SESSION_TOKEN: 'secret', AWS_ACCESS_KEY_ID: 'AKIAREAL' };
+    const { out } = await kobune(['run', '--data', data, '--', process.execPath, '-e', script], { env });
+    assert.equal(out, 'none kobune\n');
+  });
+
+  it('run ends with 128 and the number of the signal that ended the command, and names a command that is not there', async () => {
+    assert.equal((await kobune(['run', '--data', data, '--', 'sh', '-c', 'kill -TERM $$'])).code, 143);
+    const missing = await kobune(['run', '--data', data, '--', 'no-such-command']);
+    assert.equal(missing.code, 1);
+    assert.match(missing.err, /there is no command "no-such-command"/);
+  });
+
+  it('clock moves, freezes and shows time', async () => {
+    const show = async (...words: string[]) =>
+      JSON.parse((await kobune(['clock', ...words, '--data', data, '--json'])).out);
+    const { offsetMs } = await show();
+    assert.equal((await show('advance', '24h')).offsetMs, offsetMs + 86_400_000);
+    assert.equal((await show('freeze')).frozen, true);
+    assert.equal((await show()).now, (await show()).now);
+    assert.equal((await show('unfreeze')).frozen, false);
+    const wrong = await kobune(['clock', 'advance', 'tomorrow', '--data', data]);
+    assert.deepEqual([wrong.code, /is not a duration/.test(wrong.err)], [2, true]);
+  });
+
+  it('reset deletes what is there, or says which services there are', async () => {
+    const put = await fetch(`${endpoint}/kept`, { method: 'PUT' });
+    assert.equal(put.status, 200);
+    assert.equal((await kobune(['reset', 'logs', '--data', data])).code, 0);
+    assert.equal((await fetch(`${endpoint}/kept`, { method: 'HEAD' })).status, 200);
+    assert.equal((await kobune(['reset', '--data', data])).out, 'Everything has been deleted.\n');
+    assert.equal((await fetch(`${endpoint}/kept`, { method: 'HEAD' })).status, 404);
+    const wrong = await kobune(['reset', 's4', '--data', data]);
+    assert.deepEqual([wrong.code, /There is no service "s4"\. Served: .*s3/.test(wrong.err)], [1, true]);
+  });
+
+  it('invoke tells of a function that is not there', async () => {
+    const { code, err } = await kobune(['invoke', 'nobody', '--data', data]);
+    assert.equal(code, 1);
+    assert.match(err, /ResourceNotFoundException: Function not found: arn:aws:lambda:.*:function:nobody/);
+  });
+});
+
+describe('the command line', () => {
+  it('shows an example with the help of each command', async () => {
+    const { out } = await kobune(['--help']);
+    const commands = [...out.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name!).filter((name) => name !== 'help');
+    assert.ok(commands.length >= 11);
+    const helps = await Promise.all(commands.map((name) => kobune([name, '--help'])));
+    for (const [index, help] of helps.entries()) assert.match(help.out, /\nExample:\n {2}\S/, commands[index]!);
+  });
+
+  it('ends with 2 for a command or option that does not exist', async () => {
+    assert.equal((await kobune(['bogus'])).code, 2);
+    assert.equal((await kobune(['status', '--bogus'])).code, 2);
+  });
+
+  it('prints no colours into a pipe', async () => {
+    const { out, err } = await kobune(['status', '--data', join(tmpdir(), 'no-such-kobune')]);
+    assert.ok(!`${out}${err}`.includes('\u001b'));
+  });
+
+  it('completes commands and options in bash', async () => {
+    const { out } = await kobune(['completion', 'bash']);
+    const script = `${out}
+COMP_WORDS=(kobune st); COMP_CWORD=1; _kobune; echo "\${COMPREPLY[*]}"
+COMP_WORDS=(kobune up --det); COMP_CWORD=2; _kobune; echo "\${COMPREPLY[*]}"`;
+    const completed = await new Promise<string>((resolve, reject) => {
+      execFile('bash', ['-c', script], (error, text) => (error ? reject(error) : resolve(text)));
+    });
+    assert.equal(completed, 'status\n--detach\n');
+    for (const shell of ['zsh', 'fish']) assert.match((await kobune(['completion', shell])).out, /unfreeze/);
+  });
+
+  it('is not misled by a record of a process that is another program by now', async () => {
+    const directory = await scratch();
+    const other = createServer((_request, response) => response.end('{"pid":1}')).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const record = { pid: process.pid, endpoint: `http://127.0.0.1:${port}` };
+    await writeFile(join(directory, 'instance.json'), JSON.stringify(record));
+    assert.equal((await kobune(['status', '--data', directory])).code, 3);
+    other.close();
+    await rm(directory, { recursive: true });
+  });
+
+  it('reports on the machine as JSON', async () => {
+    const { findings } = JSON.parse((await kobune(['doctor', '--json'])).out);
+    const names = findings.map(({ name }: { name: string }) => name);
+    for (const name of ['node', 'disk', 'bwrap', 'cgroups', 'seccomp', 'network', 'runc', 'nodejs22.x', 'python3.12']) {
+      assert.ok(names.includes(name), name);
+    }
+  });
+});
