@@ -127,6 +127,7 @@ export class Environment {
 
   async #connect(): Promise<RuntimeLink> {
     const link = await this.#parts.connect();
+    if (this.#state === 'stopping') link.kill();
     void link.ended.then((exit) => this.#onExit(link, exit));
     return link;
   }
@@ -211,6 +212,7 @@ export class Environment {
    */
   async #initialiseAgain(invocation: Invocation, begun: number): Promise<Outcome | undefined> {
     await this.#link?.ended;
+    if (this.#state === 'stopping') return brokenRuntime(invocation.requestId, 'Environment stopped');
     this.#exit = undefined;
     this.#link = await this.#connect();
     const outcome = await this.#initialise(this.#link, this.spec.timeoutMs, begun);
@@ -234,6 +236,7 @@ export class Environment {
   #onExit(link: RuntimeLink, exit: SandboxExit): void {
     if (link !== this.#link) return;
     this.#exit = exit;
+    if (exit.outOfMemory) this.#peakBytes = this.spec.memoryMb * megabyte;
     if (this.#running) {
       this.#complete(this.#running.sequence, link.lastWords() ?? exited(this.#running.invocation.requestId, exit));
     } else if (this.initialised) {
@@ -306,7 +309,7 @@ export class Environment {
   }
 
   #report(outcome: Outcome, elapsed: number): InvocationReport {
-    const durationMs = outcome.status === 'timeout' ? Math.min(elapsed, this.spec.timeoutMs) : elapsed;
+    const durationMs = outcome.status === 'timeout' ? this.spec.timeoutMs : elapsed;
     if (elapsed > memorySampleMs || performance.now() - this.#sampledAt > memoryStaleMs) this.#sampleMemory();
     const onDemand = this.spec.initializationType === 'on-demand';
     const initDurationMs = this.#initReported || !onDemand ? undefined : this.#initDurationMs;

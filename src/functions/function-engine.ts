@@ -129,13 +129,13 @@ class Engine implements FunctionEngine {
   }
 
   async #run(spec: FunctionSpec, invocation: Invocation, sink: ResponseSink | undefined): Promise<InvocationResult> {
-    const group = this.#group(spec);
     for (;;) {
+      const group = this.#group(spec);
       let environment = group.takeIdle();
       if (environment) this.#runnable.delete(environment);
       else {
         environment = await this.#start(group);
-        environment.claim();
+        if (!environment.claim()) continue;
       }
       const result = await environment.invoke(invocation, sink);
       if (result) return result;

@@ -12,8 +12,11 @@ import { createSandboxProvider, type SandboxProvider } from '../sandbox/index.ts
 /** Keeps what functions log. */
 export class MemoryLogs implements FunctionLogs {
   readonly streams = new Map<string, LogLine[]>();
+  /** Keeps nothing, for floods. */
+  discard = false;
 
   append(_account: string, _region: string, group: string, stream: string, events: readonly LogLine[]): void {
+    if (this.discard) return;
     const key = `${group} ${stream}`;
     const lines = this.streams.get(key) ?? [];
     lines.push(...events);
@@ -50,10 +53,12 @@ export interface Answer {
 }
 
 /** An engine with everything it needs, in a directory of its own. */
-export async function startEngine(changes: Partial<FunctionEngineOptions> = {}): Promise<EngineFixture> {
+export async function startEngine(
+  changes: Partial<FunctionEngineOptions> & { readonly clock?: AdjustableClock } = {},
+): Promise<EngineFixture> {
   const directory = await mkdtemp(join(tmpdir(), 'kobune-functions-'));
   const random = createSystemRandom();
-  const clock = createSystemClock();
+  const clock = changes.clock ?? createSystemClock();
   const logger = createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) });
   const sandboxes =
     changes.sandboxes ?? (await createSandboxProvider({ directory: join(directory, 'sandboxes'), logger }));
