@@ -80,7 +80,9 @@ export function createWorld(options: WorldOptions): World {
     const { createS3 } = await import('./services/s3/index.ts');
     const canInvoke = async (functionArn: string, sourceArn: string, sourceAccount: string) =>
       (await lambda()).permits(functionArn, { service: 's3.amazonaws.com', sourceArn, sourceAccount });
-    return createS3({ ...base, blobs, delivery, canInvoke, enforcing: enforce });
+    const made = createS3({ ...base, blobs, delivery, canInvoke, enforcing: enforce });
+    await made.start();
+    return made;
   });
   const compute = createCompute({
     ...options,

@@ -46,7 +46,10 @@ export function checkAccess(
   if (expectedOwner !== undefined && expectedOwner !== bucket.account) {
     throw accessDenied('the bucket belongs to another account than ExpectedBucketOwner');
   }
-  if (s3.enforcing || context.account === bucket.account || context.principal.type === 'Service') return;
+  if (context.account === bucket.account) return;
+  // Other services act for an account and are not asked for permission by the wire: they stay within it.
+  if (context.principal.type === 'Service') throw accessDenied('a service acts for an account that does not own the bucket');
+  if (s3.enforcing) return;
   // Without enforcement policies are not evaluated: one that exists may well allow this, none certainly does not.
   if (!bucket.hasPolicy) throw accessDenied('the bucket belongs to another account and has no policy');
 }
