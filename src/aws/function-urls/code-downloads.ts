@@ -4,7 +4,7 @@ import type { FrontEnd } from '../../gateway/index.ts';
 import { DOWNLOAD_PATH, type SignedDownloads } from '../../services/lambda/index.ts';
 
 /** Serves the addresses that GetFunction and GetLayerVersion give out for deployment packages. */
-export function createCodeDownloadFrontEnd(downloads: SignedDownloads): FrontEnd {
+export function createCodeDownloadFrontEnd(downloads: () => Promise<SignedDownloads>): FrontEnd {
   return {
     name: 'lambda-code',
     matches: (request) => request.url?.startsWith(DOWNLOAD_PATH) === true,
@@ -14,8 +14,12 @@ export function createCodeDownloadFrontEnd(downloads: SignedDownloads): FrontEnd
   };
 }
 
-async function answer(downloads: SignedDownloads, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body = request.method === 'GET' ? await downloads.open(request.url ?? '') : undefined;
+async function answer(
+  downloads: () => Promise<SignedDownloads>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const body = request.method === 'GET' ? await (await downloads()).open(request.url ?? '') : undefined;
   if (!body) {
     response.writeHead(403, { 'content-type': 'text/plain' });
     response.end('This download address is not valid, or has expired.\n');

@@ -13,7 +13,8 @@ import { WireRequest } from '../routing/wire-request.ts';
 import { readSignature, SignatureProblem } from '../sigv4/signature.ts';
 
 export interface FunctionUrlFrontEndOptions {
-  readonly urls: FunctionUrls;
+  /** Asked for with the first request. */
+  readonly urls: () => Promise<FunctionUrls>;
   readonly mode: 'open' | 'enforce';
   /** Needed in enforce mode. */
   readonly credentials?: CredentialLookup;
@@ -65,16 +66,18 @@ class FunctionUrlFrontEnd implements FrontEnd {
   async #answer(message: IncomingMessage, response: ServerResponse, requestId: string): Promise<UrlAnswer> {
     const request = new WireRequest(message);
     const match = HOST.exec(request.host);
-    const url = match ? await this.#options.urls.find(match[1]!.toLowerCase(), match[2]!.toLowerCase()) : undefined;
+    if (!match) return refusal(403, 'Forbidden');
+    const urls = await this.#options.urls();
+    const url = await urls.find(match[1]!.toLowerCase(), match[2]!.toLowerCase());
     if (!url) return refusal(403, 'Forbidden');
     // A function with CORS settings never sees a preflight.
     if (request.method === 'OPTIONS' && url.cors && request.header('access-control-request-method') !== undefined) {
       return { status: 200, headers: corsHeaders(url.cors, message.headers, true), body: new Uint8Array() };
     }
-    const body = await readBody(message, this.#options.urls.bodyLimit);
+    const body = await readBody(message, urls.bodyLimit);
     const context = { request, response, requestId };
     const principal = await this.#authorize(url, context, body);
-    const answer = await this.#options.urls.answer(url, {
+    const answer = await urls.answer(url, {
       method: request.method,
       path: request.path,
       rawQuery: request.rawQuery,
@@ -106,7 +109,7 @@ class FunctionUrlFrontEnd implements FrontEnd {
       if (!identity.credential) throw forbidden();
       this.#access.verify(at.request, signature, identity.credential, body, 'restJson');
     }
-    const { authorizer, urls } = this.#options;
+    const { authorizer } = this.#options;
     const context = new WireContext(at.request, at.response, {
       service: 'lambda',
       operation: 'InvokeFunctionUrl',
@@ -116,7 +119,7 @@ class FunctionUrlFrontEnd implements FrontEnd {
       principal: identity.principal,
     });
     if (!authorizer) throw forbidden();
-    await authorizer.authorize(identity.principal, [await urls.authorization(url)], context);
+    await authorizer.authorize(identity.principal, [await (await this.#options.urls()).authorization(url)], context);
     return identity.principal;
   }
 

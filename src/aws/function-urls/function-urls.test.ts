@@ -17,7 +17,7 @@ const logger = createLogger({ level: 'error', format: 'json', write: (line) => p
 async function serve(mode: 'open' | 'enforce' = 'open', allowed: readonly string[] = []): Promise<void> {
   const frontEnds = [
     createFunctionUrlFrontEnd({
-      urls: world.lambda.urls,
+      urls: async () => world.lambda.urls,
       mode,
       clock: world.clock,
       random: createSeededRandom(9),
@@ -33,7 +33,7 @@ async function serve(mode: 'open' | 'enforce' = 'open', allowed: readonly string
         },
       },
     }),
-    createCodeDownloadFrontEnd(world.lambda.downloads),
+    createCodeDownloadFrontEnd(async () => world.lambda.downloads),
   ];
   server = createServer((incoming, response) => {
     const frontEnd = frontEnds.find((candidate) => candidate.matches(incoming));
@@ -275,7 +275,7 @@ describe('Lambda function URL settings', () => {
     assert.equal((await world.call('GetFunctionUrlConfig', { FunctionName: 'f' })).InvokeMode, 'RESPONSE_STREAM');
     await world.call('DeleteFunction', { FunctionName: 'f' });
     assert.equal((await fetchUrl(url)).status, 403);
-    assert.deepEqual(await world.store.range({ prefix: ['lambda-url'] }), []);
+    assert.deepEqual(await world.store.range({ prefix: ['lambda', 'urls'] }), []);
   });
 });
 

@@ -163,7 +163,10 @@ export interface LayerVersionRecord {
 
 export const LATEST = '$LATEST';
 
-/** Keys are `['lambda', account, region, kind, name, …]`, so that one watch sees all that touches a function. */
+/**
+ * Keys are `['lambda', account, region, kind, name, …]`, so that one watch sees all that touches a function. What belongs to no
+ * account has a word in the account's place.
+ */
 const under = (scope: Scope, ...rest: (string | number)[]): Key => ['lambda', scope.account, scope.region, ...rest];
 
 /** Versions sort by number, `$LATEST` after them (strings follow numbers). */
@@ -193,12 +196,12 @@ export const keys = {
   layerVersions: (scope: Scope, name: string) => under(scope, 'layer-version', name),
   layerVersion: (scope: Scope, name: string, version: number) => under(scope, 'layer-version', name, version),
   layerPolicy: (scope: Scope, name: string, version: number) => under(scope, 'layer-policy', name, version),
-  /** Outside `lambda`: found by host name alone. */
-  urlIndex: (id: string): Key => ['lambda-url', id],
+  /** Found by host name alone, whatever the account. */
+  urlIndex: (id: string): Key => ['lambda', 'urls', id],
   /** Who uses a package: what keeps its unpacked folder. */
-  codeUses: (digest: string): Key => ['lambda-code', digest],
-  codeUse: (digest: string, owner: readonly string[]): Key => ['lambda-code', digest, ...owner],
-  downloadSecret: ['lambda-download-secret'] as Key,
+  codeUses: (digest: string): Key => ['lambda', 'code', digest],
+  codeUse: (digest: string, owner: readonly string[]): Key => ['lambda', 'code', digest, ...owner],
+  downloadSecret: ['lambda', 'download-secret'] as Key,
 };
 
 /** `2024-05-01T12:00:00.000+0000`, as Lambda writes times. */

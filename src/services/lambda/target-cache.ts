@@ -184,6 +184,7 @@ export class TargetCache {
       for await (const batch of watch) {
         for (const event of batch.events) {
           const [, account, region, , name] = event.type === 'put' ? event.entry.key : event.key;
+          if (!/^\d{12}$/.test(String(account))) continue;
           this.forget({ account: String(account), region: String(region) }, String(name));
         }
       }
