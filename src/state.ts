@@ -22,6 +22,7 @@ export interface StateOptions {
 }
 
 const CLOCK_KEY = ['clock'];
+const BLOB_REFERENCES = 'blob-references';
 const ERASE_PAGE = 1000;
 
 /** Opens the store and the blobs of a data directory and sets the clock as it was left. */
@@ -41,6 +42,8 @@ export async function openState({ directory, ephemeral, clock, random }: StateOp
     blobs,
     erase: async (prefixes) => {
       for (const prefix of prefixes?.map((part) => [part]) ?? [[]]) await erasePrefix(store, prefix);
+      if (prefixes) await eraseReferences(store, new Set(prefixes));
+      else clock.restore({ offset: 0, frozenAt: undefined });
       await blobs.collect();
     },
     saveClock: async () => {
@@ -62,4 +65,13 @@ async function erasePrefix(store: Store, prefix: readonly string[]): Promise<voi
       for (const { key } of page) transaction.delete(key);
     });
   }
+}
+
+/** References to blobs are kept by blob, then by who refers to it. */
+async function eraseReferences(store: Store, owners: ReadonlySet<string>): Promise<void> {
+  const references = await store.range({ prefix: [BLOB_REFERENCES] });
+  const theirs = references.filter(({ key }) => owners.has(String(key[2])));
+  await store.transact(async (transaction) => {
+    for (const { key } of theirs) transaction.delete(key);
+  });
 }

@@ -1,7 +1,11 @@
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { createCodeDownloadFrontEnd } from './aws/function-urls/index.ts';
 import {
   type AwsFrontEnd,
   createAwsFrontEnd,
+  createFunctionUrlFrontEnd,
+  iamModel,
   lambdaModel,
   logsModel,
   type ServiceEntry,
@@ -15,9 +19,9 @@ import { type Compute, createCompute } from './compute.ts';
 import { createDelivery, type Delivery } from './events/index.ts';
 import type { EngineStatus } from './functions/index.ts';
 import type { FrontEnd, Gateway, LocalAuthority, LogEntry, LogQuery, ObserveRequest } from './gateway/index.ts';
-import { objectAccess } from './object-access.ts';
-import type { AwsService } from './services/index.ts';
-import type { Lambda } from './services/lambda/index.ts';
+import type { Iam } from './services/iam/index.ts';
+import type { Authorizer, AwsService, CredentialLookup } from './services/index.ts';
+import type { Lambda, ObjectAccess, RoleCheck } from './services/lambda/index.ts';
 import type { Logs } from './services/logs/index.ts';
 import type { S3Service } from './services/s3/index.ts';
 import type { Sts } from './services/sts/index.ts';
@@ -51,10 +55,10 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** The first key part, or parts, that a service keeps its state below. */
+/** The first parts of the keys that a service keeps its state under. */
 export const SERVICE_KEYS: Readonly<Record<string, readonly string[]>> = {
-  iam: ['iam'],
-  lambda: ['lambda'],
+  iam: ['iam', 'iam-key', 'iam-last-used', 'iam-root'],
+  lambda: ['lambda', 'lambda-url', 'lambda-code', 'lambda-download-secret'],
   logs: ['logs'],
   s3: ['s3'],
   sts: ['sts'],
@@ -68,10 +72,18 @@ export function createWorld(options: WorldOptions): World {
   const base = { store, clock, random, logger };
   const delivery = createDelivery(base);
 
-  const sts = once(async (): Promise<Sts> => {
-    const { createSts } = await import('./services/sts/index.ts');
-    return createSts({ ...base, identities: NOBODY, longTermKeys: { find: async () => undefined }, enforce });
+  const iam = once(async (): Promise<Iam> => {
+    const { createIam } = await import('./services/iam/index.ts');
+    return createIam(base);
   });
+  const sts = once(async (): Promise<Sts> => {
+    const [{ createSts }, { identities, accessKeys }] = await Promise.all([import('./services/sts/index.ts'), iam()]);
+    return createSts({ ...base, identities, longTermKeys: accessKeys, enforce });
+  });
+  const credentials: CredentialLookup = { find: async (accessKeyId) => (await sts()).credentials.find(accessKeyId) };
+  const authorizer: Authorizer = {
+    authorize: async (principal, requests, context) => (await iam()).authorizer.authorize(principal, requests, context),
+  };
   const logs = once(async (): Promise<Logs> => {
     const { createLogs } = await import('./services/logs/index.ts');
     return createLogs(base);
@@ -97,7 +109,8 @@ export function createWorld(options: WorldOptions): World {
       blobs,
       delivery,
       engine: compute.engine,
-      objects: objectAccess(s3, random),
+      objects: objectAccess(s3),
+      ...(enforce ? { roles: roleCheck(iam) } : {}),
       directory: join(options.directory, 'code'),
       urlDomain: `localhost:${new URL(options.endpoint()).port}`,
       enforce,
@@ -108,6 +121,7 @@ export function createWorld(options: WorldOptions): World {
   });
 
   const entries: Record<string, ServiceEntry> = {
+    iam: { model: iamModel, load: async () => unclosed((await iam()).service) },
     lambda: { model: lambdaModel, load: async () => unclosed(await lambda()) },
     logs: { model: logsModel, load: async () => unclosed((await logs()).service) },
     s3: {
@@ -120,16 +134,23 @@ export function createWorld(options: WorldOptions): World {
     },
     sts: { model: stsModel, load: async () => unclosed((await sts()).service) },
   };
+  const door = { clock, random, logger, mode: enforce ? 'enforce' : 'open', credentials, authorizer } as const;
+  const functionUrls = createFunctionUrlFrontEnd({ ...door, urls: async () => (await lambda()).urls });
   const aws = createAwsFrontEnd({
+    ...door,
     services: Object.values(entries),
+    onRequest: options.observe,
+  });
+  const urls = createFunctionUrlFrontEnd({
+    urls: async () => (await lambda()).urls,
+    mode: enforce ? 'enforce' : 'open',
     clock,
     random,
     logger,
-    mode: enforce ? 'enforce' : 'open',
-    onRequest: options.observe,
   });
+  const downloads = createCodeDownloadFrontEnd(async () => (await lambda()).downloads);
   return {
-    frontEnds: [aws],
+    frontEnds: [codeDownloads(lambda, logger), functionUrls, aws],
     services: Object.keys(entries).sort(),
     start: async () => {
       const left = await Promise.all(
@@ -141,7 +162,7 @@ export function createWorld(options: WorldOptions): World {
     compute: () => compute.engine.status(),
     missing: () => compute.missing(),
     logs: (query, signal) => follow(logs, query, signal),
-    close: () => closeInOrder({ aws, delivery, compute, lambda, s3, sts, logs }),
+    close: () => closeInOrder({ aws, delivery, compute, lambda, s3, sts, iam, logs }),
   };
 }
 
@@ -172,17 +193,19 @@ interface Parts {
   readonly lambda: Once<Lambda>;
   readonly s3: Once<S3Service>;
   readonly sts: Once<Sts>;
+  readonly iam: Once<Iam>;
   readonly logs: Once<Logs>;
 }
 
 /** What uses others ends before them: deliveries and functions first, then the services, the logs last. */
-async function closeInOrder({ aws, delivery, compute, lambda, s3, sts, logs }: Parts): Promise<void> {
+async function closeInOrder({ aws, delivery, compute, lambda, s3, sts, iam, logs }: Parts): Promise<void> {
   await aws.close();
   await delivery.close();
   await (await lambda.made())?.close();
   await compute.close();
-  await (await s3.made())?.close?.();
+  await (await s3.made())?.close();
   await (await sts.made())?.service.close?.();
+  await (await iam.made())?.service.close?.();
   await (await logs.made())?.service.close?.();
 }
 
@@ -199,11 +222,30 @@ async function* follow(logs: Once<Logs>, query: LogQuery, signal: AbortSignal): 
   );
 }
 
-/** Until there are identities, every role is as STS makes it up. */
-const NOBODY = {
-  findRole: async () => undefined,
-  findOidcProvider: async () => undefined,
-  managedPolicyDocument: async () => undefined,
-  checkPolicy: () => {},
-  trusts: () => true,
-};
+/** Lambda's way to S3, with the rights of the account that asks. */
+function objectAccess(s3: Once<S3Service>): ObjectAccess {
+  return {
+    read: async ({ account, bucket, key, versionId }) => {
+      const { body, size } = await (await s3()).objects.read(account, bucket, key, versionId);
+      return { body: body instanceof Readable ? body : Readable.from([body]), size };
+    },
+    write: async ({ account, bucket, key }, body, { contentType }) => {
+      await (await s3()).objects.write(account, bucket, key, body, { contentType });
+    },
+  };
+}
+
+function roleCheck(iam: Once<Iam>): RoleCheck {
+  return {
+    assumableByLambda: async (roleArn) => {
+      const { identities } = await iam();
+      const role = await identities.findRole(roleArn);
+      const question = {
+        action: 'sts:AssumeRole',
+        principal: { service: 'lambda.amazonaws.com' },
+        conditions: {},
+      } as const;
+      return role !== undefined && identities.trusts(role.trustPolicy, question);
+    },
+  };
+}

@@ -58,7 +58,8 @@ export function createAdmin({ control, metrics, logger }: AdminOptions): FrontEn
   };
   return {
     name: 'admin',
-    matches: ({ url }) => url !== undefined && /^\/_kobune(?:\/|$|\?)/.test(url),
+    // Services have addresses of their own below `/_kobune/NAME/`, which sandboxes may use, too.
+    matches: ({ url }) => url !== undefined && /^\/_kobune(?:\/[^/]*)?(?:\?|$)/.test(url),
     handle: (request, response) => {
       answer(request, response).catch((error: unknown) => {
         if (response.headersSent) {
