@@ -288,6 +288,6 @@ describe('the download address of a deployment package', () => {
     assert.equal(answer.headers['content-type'], 'application/zip');
     assert.ok(answer.body.startsWith('PK'));
     assert.equal((await fetchUrl(`${got.Code.Location.slice(0, -1)}`)).status, 403);
-    assert.equal((await fetchUrl('http://x/_kobune/lambda/code/../../etc/passwd')).status, 404);
+    assert.equal((await fetchUrl('http://x/_lambda/code/../../etc/passwd')).status, 404);
   });
 });

@@ -8,8 +8,8 @@ import type { CodeDownloads } from './room.ts';
 
 /** "The presigned URL is valid for 10 minutes." Source: Lambda API Reference, "GetFunction". */
 const VALID_MS = 10 * 60_000;
-/** Where packages are downloaded. */
-export const DOWNLOAD_PATH = '/_kobune/lambda/code/';
+/** Where packages are downloaded. No S3 bucket can have this name. */
+export const DOWNLOAD_PATH = '/_lambda/code/';
 
 /** Signed addresses of deployment packages: whoever has one may fetch that package until it expires. */
 export class SignedDownloads implements CodeDownloads {

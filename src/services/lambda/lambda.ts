@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { Delivery } from '../../events/index.ts';
@@ -23,12 +24,12 @@ import { invokeOperations } from './invoke.ts';
 import { layerPermissionOperations } from './layer-permissions.ts';
 import { layerOperations } from './layers.ts';
 import { resumePreparations } from './lifecycle.ts';
-import { parseFunctionArn } from './names.ts';
+import { type FunctionName, parseFunctionArn } from './names.ts';
 import { permissionOperations, permitsService, type ServiceCaller } from './permissions.ts';
 import type { ObjectAccess, RoleCheck } from './ports.ts';
 import { provisionedOperations, resumeProvisioned } from './provisioned.ts';
 import { REFUSED } from './refused.ts';
-import type { LambdaLimits, Room } from './room.ts';
+import { type LambdaLimits, type Room, requireVersion } from './room.ts';
 import { runtimeManagementOperations } from './runtime-management.ts';
 import { tagOperations } from './tags.ts';
 import { TargetCache } from './target-cache.ts';
@@ -63,11 +64,11 @@ export interface Lambda extends AwsService {
   /** Goes on with what an earlier run left. Call before `delivery.start()`. */
   start(): Promise<void>;
   close(): Promise<void>;
-  /** Signed downloads of deployment packages, served below `/_kobune/lambda/code/`. */
+  /** Signed downloads of deployment packages, served below `/_lambda/code/`. */
   readonly downloads: SignedDownloads;
   /** Requests to function URLs. */
   readonly urls: FunctionUrls;
-  /** True when the function is there and its policy lets the service invoke it. */
+  /** True when the function is there and, in enforce mode, its policy lets the service invoke it. */
   permits(functionArn: string, caller: ServiceCaller): Promise<boolean>;
 }
 
@@ -144,7 +145,8 @@ export function createLambda(options: LambdaOptions): Lambda {
     downloads,
     permits: async (functionArn, caller) => {
       const name = parseFunctionArn(functionArn);
-      return name !== undefined && permitsService(room, name, name.name, name.qualifier, caller);
+      if (!name || !(await isInvocable(room, name))) return false;
+      return !room.enforce || permitsService(room, name, name.name, name.qualifier, caller);
     },
     start: async () => {
       targets.start();
@@ -159,4 +161,15 @@ export function createLambda(options: LambdaOptions): Lambda {
       await targets.close();
     },
   };
+}
+
+/** True when an invocation of this name would find something to run. */
+async function isInvocable(room: Room, name: FunctionName): Promise<boolean> {
+  try {
+    await requireVersion(room.store, name);
+    return true;
+  } catch (error) {
+    if (error instanceof ServiceError) return false;
+    throw error;
+  }
 }

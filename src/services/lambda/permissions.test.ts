@@ -103,6 +103,22 @@ describe('a service that invokes a function', () => {
   const permits = (change: Partial<typeof caller> = {}, arn = arnOf('f')) =>
     world.lambda.permits(arn, { ...caller, ...change });
 
+  it('needs only that the function is there while policies do not decide', async () => {
+    assert.equal(await permits(), true);
+    assert.equal(await permits({}, arnOf('g')), false);
+  });
+});
+
+describe('a service that invokes a function in enforce mode', () => {
+  const caller = { service: 's3.amazonaws.com', sourceArn: 'arn:aws:s3:::photos', sourceAccount: ACCOUNT };
+  const permits = (change: Partial<typeof caller> = {}, arn = arnOf('f')) =>
+    world.lambda.permits(arn, { ...caller, ...change });
+  beforeEach(async () => {
+    await world.close();
+    world = await LambdaFixture.start({ enforce: true });
+    await world.create('f');
+  });
+
   it('needs a statement whose principal and conditions fit', async () => {
     assert.equal(await permits(), false);
     await world.call('AddPermission', s3);
