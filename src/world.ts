@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { createCodeDownloadFrontEnd } from './aws/function-urls/index.ts';
+import { createCodeDownloadFrontEnd, createFunctionUrlFrontEnd } from './aws/function-urls/index.ts';
 import {
   type AwsFrontEnd,
   createAwsFrontEnd,
-  createFunctionUrlFrontEnd,
   iamModel,
   lambdaModel,
   logsModel,
@@ -141,16 +140,9 @@ export function createWorld(options: WorldOptions): World {
     services: Object.values(entries),
     onRequest: options.observe,
   });
-  const urls = createFunctionUrlFrontEnd({
-    urls: async () => (await lambda()).urls,
-    mode: enforce ? 'enforce' : 'open',
-    clock,
-    random,
-    logger,
-  });
   const downloads = createCodeDownloadFrontEnd(async () => (await lambda()).downloads);
   return {
-    frontEnds: [codeDownloads(lambda, logger), functionUrls, aws],
+    frontEnds: [downloads, functionUrls, aws],
     services: Object.keys(entries).sort(),
     start: async () => {
       const left = await Promise.all(

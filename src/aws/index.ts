@@ -1,5 +1,4 @@
 export { type AwsFrontEnd, type AwsFrontEndOptions, createAwsFrontEnd } from './front-end.ts';
-export { createFunctionUrlFrontEnd, type FunctionUrlFrontEndOptions } from './function-urls/front-end.ts';
 export { iamModel } from './models/iam.ts';
 export { lambdaModel } from './models/lambda.ts';
 export { logsModel } from './models/logs.ts';
