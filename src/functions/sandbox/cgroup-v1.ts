@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import {
   type Cgroup,
   type CgroupDriver,
@@ -8,6 +8,8 @@ import {
   CPU_PERIOD_US,
   cpuQuota,
   MEGABYTE,
+  moveToOwnGroup,
+  ownGroup,
   PROCESS_LIMIT,
   removeGroups,
 } from './cgroup.ts';
@@ -22,15 +24,17 @@ export interface HierarchiesV1 {
 
 /** Groups in the hierarchies of cgroup v1 (Linux "Control Groups version 1"). The directories must exist. */
 export function cgroupsV1(own: HierarchiesV1): CgroupDriver {
+  const group = ownGroup(dirname(own.memory));
   return {
     version: 'v1',
+    prepareToAdd: () => moveToOwnGroup(group),
     killsWholeGroup: false,
     async create(id) {
       const directories = Object.fromEntries(
         Object.entries(own).map(([controller, directory]) => [controller, join(directory, id)]),
       ) as unknown as HierarchiesV1;
       const unique = [...new Set(Object.values(directories) as string[])];
-      for (const directory of unique) mkdirSync(directory, { recursive: true });
+      for (const directory of unique) await mkdir(directory, { recursive: true });
       return new CgroupV1(directories, unique);
     },
     close: () => removeGroups([...new Set(Object.values(own) as string[])]),

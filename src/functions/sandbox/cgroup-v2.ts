@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Cgroup,
@@ -8,18 +8,23 @@ import {
   CPU_PERIOD_US,
   cpuQuota,
   MEGABYTE,
+  moveToOwnGroup,
   PROCESS_LIMIT,
   removeGroups,
 } from './cgroup.ts';
 
-/** Groups in the one hierarchy of cgroup v2 (Linux "Control Group v2"). `own` must hand its controllers down. */
-export function cgroupsV2(own: string): CgroupDriver {
+/**
+ * Groups in the one hierarchy of cgroup v2 (Linux "Control Group v2"). `own` must hand its controllers down;
+ * `group` is the one that we are in.
+ */
+export function cgroupsV2(own: string, group: string | undefined): CgroupDriver {
   return {
     version: 'v2',
+    prepareToAdd: () => moveToOwnGroup(group),
     killsWholeGroup: true,
     async create(id) {
       const directory = join(own, id);
-      mkdirSync(directory, { recursive: true });
+      await mkdir(directory, { recursive: true });
       return new CgroupV2(directory);
     },
     close: () => removeGroups([own]),

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
+import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
 /** The control group of one sandbox: limits, use, and stopping everything inside at once. */
@@ -26,6 +27,11 @@ export interface Cgroup {
 /** Makes groups below one of our own. */
 export interface CgroupDriver {
   readonly version: 'v1' | 'v2';
+  /**
+   * The kernel moves a process between groups only after all processors have passed a quiet point, 10 to 20 ms, and
+   * for a while after that at once. To be called when a sandbox begins to be made: the wait and the making overlap.
+   */
+  prepareToAdd(): void;
   /** Whether the kernel itself ends the whole group when it is out of memory, not only one of its processes. */
   readonly killsWholeGroup: boolean;
   create(id: string): Promise<Cgroup>;
@@ -68,6 +74,21 @@ export class ControlFile {
 
   close(): void {
     closeSync(this.#fd);
+  }
+}
+
+/** Moves this process to the group `own` that it is in. Does nothing but make the kernel ready for another move. */
+export function moveToOwnGroup(own: string | undefined): void {
+  if (own !== undefined) writeFile(join(own, 'cgroup.procs'), '0').catch(() => {});
+}
+
+/** The directory, if it is really the group that this process is in. */
+export function ownGroup(directory: string): string | undefined {
+  try {
+    const members = readFileSync(join(directory, 'cgroup.procs'), 'latin1').split('\n');
+    return members.includes(String(process.pid)) ? directory : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { CgroupDriver } from './cgroup.ts';
+import { type CgroupDriver, ownGroup } from './cgroup.ts';
 import { cgroupsV1, type HierarchiesV1 } from './cgroup-v1.ts';
 import { cgroupsV2, handsControllersDown } from './cgroup-v2.ts';
 
@@ -69,26 +69,18 @@ function openV2(name: string): Opened | string {
     } catch {
       continue;
     }
-    if (handsControllersDown(directory)) return { driver: cgroupsV2(directory), directories: [directory] };
+    if (handsControllersDown(directory))
+      return { driver: cgroupsV2(directory, ownGroup(own)), directories: [directory] };
     rmdirSync(directory);
   }
   return 'the v2 hierarchy hands down no memory, cpu and pids controllers to us';
 }
 
-/** Removes empty groups of Kobunes that have gone without coming back: those of a scratch directory, of a test. */
+/** Removes groups of Kobunes that were killed and will not come back: those of a scratch directory, of a test. */
 function sweep(parent: string): void {
   for (const entry of readdirSync(parent)) {
     const directory = join(parent, entry);
-    const owner = isOurs(directory) ? entry.split('-').at(-1)! : String(process.pid);
-    if (existsSync(`/proc/${owner}`)) continue;
-    try {
-      for (const group of readdirSync(directory, { withFileTypes: true })) {
-        if (group.isDirectory()) rmdirSync(join(directory, group.name));
-      }
-      rmdirSync(directory);
-    } catch {
-      // Something runs in it: its Kobune is in another process namespace.
-    }
+    if (isOurs(directory) && !existsSync(`/proc/${entry.split('-').at(-1)}`)) removeTree(directory);
   }
 }
 
@@ -113,7 +105,10 @@ function removeTree(directory: string): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     if (entry.isDirectory()) removeTree(join(directory, entry.name));
   }
-  for (const pid of readFileSync(join(directory, 'cgroup.procs'), 'latin1').split('\n').filter(Boolean)) {
+  const members = readFileSync(join(directory, 'cgroup.procs'), 'latin1').split('\n').filter(Boolean);
+  // Shown as 0: processes of another process namespace. Then its Kobune may well live there.
+  if (members.includes('0')) return;
+  for (const pid of members) {
     try {
       process.kill(Number(pid), 'SIGKILL');
     } catch {

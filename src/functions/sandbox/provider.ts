@@ -4,6 +4,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { SandboxNetwork } from '../../network/index.ts';
 import { startBwrap } from './bwrap-process.ts';
 import { BwrapSandbox } from './bwrap-sandbox.ts';
+import { makePlace, writeConfiguration } from './configuration.ts';
 import { exploreMachine, type Machine } from './machine.ts';
 import { startProcess } from './process-sandbox.ts';
 import type { Sandbox, SandboxCapabilities, SandboxOptions, SandboxProvider } from './sandbox.ts';
@@ -19,6 +20,8 @@ export interface SandboxProviderOptions {
 
 /** The name of the machine inside; Lambda's are of this kind. */
 const HOSTNAME = '169-254-100-2';
+/** Below the scratch directory: the `/etc` of all sandboxes. No sandbox's id begins with a dot. */
+const CONFIGURATION = '.etc';
 /** How often running sandboxes are looked at, where the kernel ends only one process of a group that is out of memory. */
 const MEMORY_WATCH_MS = 100;
 
@@ -28,6 +31,10 @@ export async function createSandboxProvider(options: SandboxProviderOptions): Pr
   const machine = await exploreMachine(options.directory);
   removeLeftovers(options.directory);
   if (typeof machine === 'string') return processProvider(options, machine);
+  await writeConfiguration(join(options.directory, CONFIGURATION), {
+    hostname: HOSTNAME,
+    nameserver: options.network?.gatewayAddress,
+  });
   return new BwrapProvider(options, machine);
 }
 
@@ -90,23 +97,24 @@ class BwrapProvider implements SandboxProvider {
     const { users, kernel, stage, cgroups, seccomp } = this.#machine;
     const files = createSandboxFiles(directory, {
       id: wanted.id,
-      hosts: wanted.hosts ?? {},
       hostname: HOSTNAME,
-      nameserver: network?.gatewayAddress,
+      hosts: wanted.hosts,
+      mounts: kernel !== undefined,
     });
     const cgroup = await cgroups?.create(wanted.id).catch((error: unknown) => {
       files.remove();
       throw error;
     });
+    cgroups?.prepareToAdd();
     let sandbox: BwrapSandbox | undefined;
     try {
+      for (const bind of wanted.binds) makePlace(join(directory, CONFIGURATION), bind);
       const held = await startBwrap({
         command: wanted.command,
         environment: wanted.environment,
         binds: [
-          ...files.configuration,
-          { source: files.exchange, target: '/run/kobune', readOnly: true },
-          ...(kernel ? [] : files.code),
+          { source: join(directory, CONFIGURATION), target: '/etc', readOnly: true },
+          ...files.binds,
           ...wanted.binds,
         ],
         workingDirectory: wanted.workingDirectory,

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { GROUP, NSSWITCH, PASSWD } from './base-files.ts';
+import { hostsFile } from './configuration.ts';
 import type { Bind } from './sandbox.ts';
 
 /** The few files that the host keeps for one sandbox. */
@@ -11,58 +11,42 @@ export interface SandboxFiles {
   /** Stand for `/var/task` and `/opt` where nothing can be mounted later. */
   readonly task: string;
   readonly opt: string;
-  /** Both, and their place inside. */
-  readonly code: readonly Bind[];
-  /** `/etc` files and their place inside. */
-  readonly configuration: readonly Bind[];
+  /** Everything of it that is shown inside. */
+  readonly binds: readonly Bind[];
   remove(): void;
 }
 
+export interface SandboxFilesOptions {
+  readonly id: string;
+  readonly hostname: string;
+  /** Names for `/etc/hosts` beyond those of all sandboxes. */
+  readonly hosts: Readonly<Record<string, string>> | undefined;
+  /** Whether code is mounted later, so that it needs no directories of the host. */
+  readonly mounts: boolean;
+}
+
 /** Writes them below `parent`. */
-export function createSandboxFiles(
-  parent: string,
-  options: {
-    readonly id: string;
-    readonly hosts: Readonly<Record<string, string>>;
-    readonly hostname: string;
-    readonly nameserver: string | undefined;
-  },
-): SandboxFiles {
+export function createSandboxFiles(parent: string, options: SandboxFilesOptions): SandboxFiles {
+  // Refuses an id that climbs out; mkdir refuses one that is in use.
+  if (!/^\w[\w.-]{0,99}$/.test(options.id)) throw new Error(`bad sandbox id ${options.id}`);
   const directory = join(parent, options.id);
-  // Refuses an id that is in use, and one that climbs out.
-  if (!/^[\w.-]{1,100}$/.test(options.id) || /^\.+$/.test(options.id)) throw new Error(`bad sandbox id ${options.id}`);
   mkdirSync(directory, { mode: 0o700 });
-  const inside = (name: string) => {
-    const path = join(directory, name);
-    mkdirSync(path, { mode: 0o755 });
-    return path;
+  const binds: Bind[] = [];
+  const show = (name: string, target: string): string => {
+    const source = join(directory, name);
+    binds.push({ source, target, readOnly: true });
+    return source;
   };
-  const hosts = Object.entries({ localhost: '127.0.0.1', [options.hostname]: '127.0.0.1', ...options.hosts });
-  const contents: Readonly<Record<string, string>> = {
-    passwd: PASSWD,
-    group: GROUP,
-    'nsswitch.conf': NSSWITCH,
-    hosts: hosts.map(([name, address]) => `${address} ${name}\n`).join(''),
-    'resolv.conf': options.nameserver ? `nameserver ${options.nameserver}\noptions timeout:2 attempts:2\n` : '',
-  };
-  const etc = inside('etc');
-  const configuration = Object.entries(contents).map(([name, text]) => {
-    const source = join(etc, name);
-    writeFileSync(source, text, { mode: 0o644 });
-    return { source, target: `/etc/${name}`, readOnly: true };
-  });
-  const task = inside('task');
-  const opt = inside('opt');
-  return {
-    directory,
-    exchange: inside('x'),
-    task,
-    opt,
-    code: [
-      { source: task, target: '/var/task', readOnly: true },
-      { source: opt, target: '/opt', readOnly: true },
-    ],
-    configuration,
-    remove: () => rmSync(directory, { recursive: true, force: true }),
-  };
+  const exchange = show('x', '/run/kobune');
+  mkdirSync(exchange, { mode: 0o755 });
+  if (options.hosts && Object.keys(options.hosts).length > 0) {
+    writeFileSync(show('hosts', '/etc/hosts'), hostsFile(options.hostname, options.hosts), { mode: 0o644 });
+  }
+  const task = join(directory, 'task');
+  const opt = join(directory, 'opt');
+  if (!options.mounts) {
+    mkdirSync(show('task', '/var/task'), { mode: 0o755 });
+    mkdirSync(show('opt', '/opt'), { mode: 0o755 });
+  }
+  return { directory, exchange, task, opt, binds, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
