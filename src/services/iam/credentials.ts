@@ -11,12 +11,12 @@ import {
   entityKey,
   type LastUsed,
   lastUsedKey,
+  rootKeyKey,
   type UserRecord,
 } from './records.ts';
 
 /** "Last used" is written down at most this often: AWS, too, reports it in steps. */
 const LAST_USED_STEP_MS = 15 * 60_000;
-const ROOT_KEY = ['iam-root'] as const;
 
 /** The root user's access key of an account, made when first asked for. Kept in the data directory. */
 export async function rootCredentials(
@@ -25,7 +25,7 @@ export async function rootCredentials(
   account = '000000000000',
 ): Promise<{ readonly accessKeyId: string; readonly secretAccessKey: string }> {
   const { accessKeyId, secretAccessKey } = await store.transact(async (transaction) => {
-    const key = [...ROOT_KEY, account];
+    const key = rootKeyKey(account);
     const id = await transaction.get<string>(key);
     const existing = id && (await transaction.get<AccessKeyRecord>(accessKeyKey(id.value)));
     if (existing) return existing.value;

@@ -3,7 +3,7 @@ import type { Store, Watch } from '../../store/index.ts';
 import type { Principal } from '../service.ts';
 import { type CompiledPolicy, compilePolicy } from './policy/compiled-policy.ts';
 import type { NamedPolicy } from './policy/evaluate.ts';
-import { type EntityRecord, entityKey, type UserRecord } from './records.ts';
+import { type EntityRecord, entityKey, USAGE, type UserRecord } from './records.ts';
 import { defaultDocument, findPolicy } from './state.ts';
 
 const MAX_PRINCIPALS = 5000;
@@ -120,7 +120,10 @@ export class PrincipalPolicyCache {
     this.#watch = watch;
     void (async () => {
       try {
-        for await (const _ of watch) this.invalidate();
+        for await (const { events } of watch) {
+          const matters = events.some((event) => (event.type === 'put' ? event.entry.key : event.key)[1] !== USAGE);
+          if (matters) this.invalidate();
+        }
       } catch (error) {
         this.invalidate();
         if (this.#watch !== watch) return;

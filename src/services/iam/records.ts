@@ -106,7 +106,7 @@ export const entityKey = (account: string, kind: EntityKind, name: string): Key 
   name.toLowerCase(),
 ];
 export const entityPrefix = (account: string, kind: EntityKind): Key => ['iam', account, kind];
-export const accessKeyKey = (accessKeyId: string): Key => ['iam-key', accessKeyId];
+export const accessKeyKey = (accessKeyId: string): Key => ['iam', 'key', accessKeyId];
 /** Index: the keys of a user. */
 export const userAccessKeyKey = (account: string, user: string, accessKeyId: string): Key => [
   'iam',
@@ -121,7 +121,12 @@ export const userAccessKeyPrefix = (account: string, user: string): Key => [
   'user-key',
   user.toLowerCase(),
 ];
-export const lastUsedKey = (what: string): Key => ['iam-last-used', what];
+/** Written often, and of no consequence for what is allowed. */
+export const USAGE = 'usage';
+export const lastUsedKey = (what: string): Key => ['iam', USAGE, what];
+export const rootKeyKey = (account: string): Key => ['iam', 'root', account];
+/** Whose an alias is: aliases are one account's only. */
+export const aliasOwnerKey = (alias: string): Key => ['iam', 'alias-owner', alias];
 export const policyKey = (account: string, name: string): Key => ['iam', account, 'policy', name.toLowerCase()];
 export const policyPrefix = (account: string): Key => ['iam', account, 'policy'];
 export const profileKey = (account: string, name: string): Key => ['iam', account, 'profile', name.toLowerCase()];

@@ -5,6 +5,7 @@ import { encodeDocument, pageOf, sdkTags } from '../input.ts';
 import { awsManagedPolicies } from '../managed-policies/index.ts';
 import {
   aliasKey,
+  aliasOwnerKey,
   type EntityRecord,
   type InstanceProfileRecord,
   oidcPrefix,
@@ -29,11 +30,11 @@ export async function createAccountAlias(
   }
   await change(state, context, async (transaction) => {
     // An alias is one account's only.
-    const owner = await transaction.get<string>(['iam-alias', alias]);
+    const owner = await transaction.get<string>(aliasOwnerKey(alias));
     if (owner && owner.value !== context.account) throw alreadyExists(`The account alias ${alias} already exists.`);
     const previous = await transaction.get<string>(aliasKey(context.account));
-    if (previous) transaction.delete(['iam-alias', previous.value]);
-    transaction.put(['iam-alias', alias], context.account);
+    if (previous) transaction.delete(aliasOwnerKey(previous.value));
+    transaction.put(aliasOwnerKey(alias), context.account);
     transaction.put(aliasKey(context.account), alias);
   });
   return {};
@@ -49,7 +50,7 @@ export async function deleteAccountAlias(
     if (alias === undefined || alias.value !== input.AccountAlias) {
       throw noSuchEntity(`The account alias ${input.AccountAlias} cannot be found.`);
     }
-    transaction.delete(['iam-alias', alias.value]);
+    transaction.delete(aliasOwnerKey(alias.value));
     transaction.delete(aliasKey(context.account));
   });
   return {};

@@ -3,6 +3,7 @@ import type { RequestContext } from '../../service.ts';
 import { alreadyExists, deleteConflict, noSuchEntity, validationError } from '../errors.ts';
 import { addTags, checkName, checkPath, pageOf, sdkTags } from '../input.ts';
 import {
+  accessKeyKey,
   entityKey,
   iamArn,
   lastUsedKey,
@@ -115,10 +116,10 @@ export async function updateUser(state: IamState, input: Sdk.UpdateUserCommandIn
     for (const { key, value } of await transaction.range<string>({
       prefix: userAccessKeyPrefix(context.account, name),
     })) {
-      const record = await transaction.get<object>(['iam-key', value]);
+      const record = await transaction.get<object>(accessKeyKey(value));
       transaction.delete(key);
       transaction.put(userAccessKeyKey(context.account, newName, value), value);
-      if (record) transaction.put(['iam-key', value], { ...record.value, user: newName });
+      if (record) transaction.put(accessKeyKey(value), { ...record.value, user: newName });
     }
     transaction.put(newKey, { ...user, name: newName, path, arn: iamArn(context.account, 'user', path, newName) });
   });

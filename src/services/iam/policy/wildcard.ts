@@ -53,11 +53,12 @@ export function matchWildcard(pattern: string, text: string): boolean {
 
 /**
  * Compiles a pattern for ARNs: each of the six colon-separated parts is matched by itself, as the IAM User Guide
- * says of ARN conditions and of `Resource` ("Grammar", "Amazon Resource Name (ARN) condition operators").
+ * says of ARN conditions and of `Resource` ("Grammar", "Amazon Resource Name (ARN) condition operators"). With fewer parts it is no ARN and matches none.
  */
 export function compileArnPattern(pattern: string): TextMatch {
+  if (!pattern.startsWith('arn:')) return compileWildcard(pattern);
   const parts = splitArn(pattern);
-  if (!parts) return compileWildcard(pattern);
+  if (!parts) return () => false;
   const matchers = parts.map(compileWildcard);
   return (text) => {
     const actual = splitArn(text);
@@ -67,7 +68,6 @@ export function compileArnPattern(pattern: string): TextMatch {
 
 /** `arn`, partition, service, region, account, and the rest. */
 function splitArn(text: string): string[] | undefined {
-  if (!text.startsWith('arn:')) return undefined;
   const parts: string[] = [];
   let start = 0;
   for (let count = 0; count < 5; count++) {
