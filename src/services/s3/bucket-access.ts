@@ -48,7 +48,8 @@ export function checkAccess(
   }
   if (context.account === bucket.account) return;
   // Other services act for an account and are not asked for permission by the wire: they stay within it.
-  if (context.principal.type === 'Service') throw accessDenied('a service acts for an account that does not own the bucket');
+  if (context.principal.type === 'Service')
+    throw accessDenied('a service acts for an account that does not own the bucket');
   if (s3.enforcing) return;
   // Without enforcement policies are not evaluated: one that exists may well allow this, none certainly does not.
   if (!bucket.hasPolicy) throw accessDenied('the bucket belongs to another account and has no policy');

@@ -20,6 +20,7 @@ import { checkBucketName } from './names.ts';
 import type { BucketRecord, UploadedPartRecord } from './records.ts';
 import type { S3State } from './state.ts';
 import { checkBucketTags } from './tags.ts';
+import { wholeSeconds } from './timestamps.ts';
 
 type Output<T> = Omit<T, '$metadata'>;
 
@@ -241,7 +242,7 @@ export async function listBuckets(
   return {
     Buckets: found.map((bucket) => ({
       Name: bucket.name,
-      CreationDate: new Date(bucket.createdAt),
+      CreationDate: wholeSeconds(bucket.createdAt),
       ...(told ? { BucketRegion: bucket.region } : {}),
       BucketArn: bucketArn(bucket.name),
     })),

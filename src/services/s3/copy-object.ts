@@ -20,6 +20,7 @@ import { checkEncryption, checkObjectOptions, objectHeaders } from './object-hea
 import type { ObjectHeaders, TagList, VersionRecord } from './records.ts';
 import type { S3State } from './state.ts';
 import { parseTaggingHeader } from './tags.ts';
+import { wholeSeconds } from './timestamps.ts';
 import { versionOutput } from './version-output.ts';
 import { addVersion, sequencerOf } from './versions.ts';
 
@@ -70,7 +71,7 @@ export async function copyObject(
     return {
       CopyObjectResult: {
         ETag: `"${record.etag}"`,
-        LastModified: new Date(record.lastModified),
+        LastModified: wholeSeconds(record.lastModified),
         ...checksumOutput(record.checksum),
       },
       ServerSideEncryption: 'AES256',
@@ -158,7 +159,7 @@ export async function uploadPartCopy(
   return {
     CopyPartResult: {
       ETag: `"${part.etag}"`,
-      LastModified: new Date(part.lastModified),
+      LastModified: wholeSeconds(part.lastModified),
       ...(upload.checksumKind === undefined ? {} : checksum),
     },
     ServerSideEncryption: 'AES256',

@@ -12,6 +12,7 @@ import { urlEncodeKey } from './key-encoding.ts';
 import { type WalkItem, type WalkResult, type WalkStart, walkKeys } from './key-walk.ts';
 import type { BucketRecord, ObjectRecord, VersionRecord } from './records.ts';
 import type { S3State } from './state.ts';
+import { wholeSeconds } from './timestamps.ts';
 
 type Output<T> = Omit<T, '$metadata'>;
 
@@ -137,7 +138,7 @@ function listed(
 /** What listings tell of an object besides its key. */
 export function objectSummary(record: ObjectRecord) {
   return {
-    LastModified: new Date(record.lastModified),
+    LastModified: wholeSeconds(record.lastModified),
     ETag: `"${record.etag}"`,
     Size: record.size,
     StorageClass: record.storageClass ?? ('STANDARD' as const),

@@ -15,6 +15,7 @@ import { listLimit, nameEncoder } from './list-objects.ts';
 import { requireUpload } from './multipart-upload.ts';
 import type { UploadedPartRecord, UploadRecord } from './records.ts';
 import type { S3State } from './state.ts';
+import { wholeSeconds } from './timestamps.ts';
 
 type Output<T> = Omit<T, '$metadata'>;
 
@@ -42,7 +43,7 @@ export async function listParts(
     const { ChecksumType: _, ...checksum } = checksumOutput(part.checksum);
     return {
       PartNumber: part.number,
-      LastModified: new Date(part.lastModified),
+      LastModified: wholeSeconds(part.lastModified),
       ETag: `"${part.etag}"`,
       Size: part.size,
       ...(upload.checksumKind === undefined ? {} : checksum),
@@ -93,7 +94,7 @@ export async function listMultipartUploads(
       uploads.push({
         UploadId: item.entry.key[4] as string,
         Key: encode(item.name),
-        Initiated: new Date(upload.initiatedAt),
+        Initiated: wholeSeconds(upload.initiatedAt),
         StorageClass: upload.headers.storageClass ?? 'STANDARD',
         Owner: { ID: canonicalUserId(bucket.account) },
         Initiator: { ID: upload.initiator.id, DisplayName: upload.initiator.name },

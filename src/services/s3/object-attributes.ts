@@ -9,6 +9,7 @@ import { checkEncryption } from './object-headers.ts';
 import { findObject } from './read-object.ts';
 import type { ObjectRecord } from './records.ts';
 import type { S3State } from './state.ts';
+import { wholeSeconds } from './timestamps.ts';
 import { versionOutput } from './version-output.ts';
 
 type Output<T> = Omit<T, '$metadata'>;
@@ -30,7 +31,7 @@ export async function getObjectAttributes(
   const record = await findObject(s3, bucket, input.Key ?? '', input.VersionId, 'GET');
   const parts = asked.includes('ObjectParts') ? await describeParts(s3, input, record) : undefined;
   return {
-    LastModified: new Date(record.lastModified),
+    LastModified: wholeSeconds(record.lastModified),
     ...versionOutput(bucket, record),
     ...(asked.includes('ETag') ? { ETag: record.etag } : {}),
     ...(asked.includes('Checksum') && record.checksum ? { Checksum: checksumOutput(record.checksum) } : {}),

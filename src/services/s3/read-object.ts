@@ -18,6 +18,7 @@ import { checkEncryption } from './object-headers.ts';
 import { type ByteRange, parseRange } from './range.ts';
 import type { BucketRecord, ObjectRecord, StoredChecksum, VersionRecord } from './records.ts';
 import type { S3State } from './state.ts';
+import { wholeSeconds } from './timestamps.ts';
 import { versionOutput } from './version-output.ts';
 import { checkVersionId, findVersion } from './versions.ts';
 
@@ -191,7 +192,7 @@ async function describe(
   const expires = overrides.ResponseExpires?.getTime() ?? record.expires;
   return {
     AcceptRanges: 'bytes',
-    LastModified: new Date(record.lastModified),
+    LastModified: wholeSeconds(record.lastModified),
     ContentLength: range ? range.end - range.start + 1 : record.size,
     ETag: `"${record.etag}"`,
     ContentType: overrides.ResponseContentType ?? record.contentType,

@@ -15,6 +15,7 @@ import { bucketKey } from './keys.ts';
 import { listLimit, nameEncoder, objectSummary } from './list-objects.ts';
 import type { BucketRecord } from './records.ts';
 import type { S3State } from './state.ts';
+import { wholeSeconds } from './timestamps.ts';
 import { type ListedVersion, walkVersions } from './version-walk.ts';
 import { checkVersionId } from './versions.ts';
 
@@ -109,7 +110,7 @@ function identify(bucket: BucketRecord, item: ListedVersion, encode: (name: stri
     Key: encode(item.name),
     VersionId: item.record.versionId,
     IsLatest: item.latest,
-    LastModified: new Date(item.record.lastModified),
+    LastModified: wholeSeconds(item.record.lastModified),
     Owner: { ID: canonicalUserId(bucket.account) },
   };
 }

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { startTestServer, type TestServer } from './s3-server.ts';
+
+/** Debian's, which knows neither endpoint variables nor newer checksums. */
+const program = '/usr/bin/aws';
+
+describe('S3 by the AWS CLI', {
+  skip: existsSync(program) ? false : `${program} is not installed (apt-get install awscli)`,
+}, () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startTestServer();
+  });
+  after(() => server[Symbol.asyncDispose]());
+
+  async function aws(...args: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(program, ['--endpoint-url', server.endpoint, ...args], {
+      env: server.environment,
+      cwd: server.scratch,
+    });
+    return stdout;
+  }
+  const json = async (...args: string[]) => JSON.parse((await aws(...args, '--output', 'json')) || '{}');
+
+  it('makes a bucket, copies files both ways, lists and removes them', async () => {
+    await aws('s3', 'mb', 's3://cli-copies');
+    const bytes = randomBytes(20 * 1024 * 1024);
+    await writeFile(join(server.scratch, 'big file.bin'), bytes);
+    await aws('s3', 'cp', 'big file.bin', 's3://cli-copies/in/big file.bin');
+    const head = await json('s3api', 'head-object', '--bucket', 'cli-copies', '--key', 'in/big file.bin');
+    assert.equal(head.ContentLength, bytes.length);
+    assert.match(head.ETag, /-3"$/);
+    await aws('s3', 'cp', 's3://cli-copies/in/big file.bin', 's3://cli-copies/out/copy.bin');
+    await aws('s3', 'cp', 's3://cli-copies/out/copy.bin', 'back.bin');
+    assert.ok((await readFile(join(server.scratch, 'back.bin'))).equals(bytes));
+    assert.match(await aws('s3', 'ls', 's3://cli-copies/'), /PRE in\/\s+PRE out\//);
+    await aws('s3', 'rb', '--force', 's3://cli-copies');
+    assert.doesNotMatch(await aws('s3', 'ls'), /cli-copies/);
+  });
+
+  it('synchronises a folder, with nothing to do the second time', async () => {
+    await aws('s3', 'mb', 's3://cli-sync');
+    const folder = join(server.scratch, 'site');
+    await mkdir(join(folder, 'css'), { recursive: true });
+    await writeFile(join(folder, 'index.html'), '<h1>ü</h1>');
+    await writeFile(join(folder, 'css/a b+c.css'), 'x');
+    assert.match(await aws('s3', 'sync', 'site', 's3://cli-sync/www'), /upload: .*index\.html/);
+    assert.equal(await aws('s3', 'sync', 'site', 's3://cli-sync/www'), '');
+    await aws('s3', 'sync', 's3://cli-sync/www', 'down');
+    assert.deepEqual(await readdir(join(server.scratch, 'down/css')), ['a b+c.css']);
+    const { ContentType } = await json('s3api', 'head-object', '--bucket', 'cli-sync', '--key', 'www/index.html');
+    assert.equal(ContentType, 'text/html');
+  });
+
+  it('presigns addresses', async () => {
+    await aws('s3', 'mb', 's3://cli-presign');
+    await writeFile(join(server.scratch, 'note.txt'), 'hello');
+    await aws('s3', 'cp', 'note.txt', 's3://cli-presign/a note.txt');
+    const url = (await aws('s3', 'presign', 's3://cli-presign/a note.txt', '--expires-in', '60')).trim();
+    const answer = await fetch(url);
+    assert.equal(answer.status, 200);
+    assert.equal(await answer.text(), 'hello');
+  });
+
+  it('sets what buckets and objects have', async () => {
+    const bucket = ['--bucket', 'cli-settings'];
+    await aws('s3api', 'create-bucket', ...bucket);
+    await aws('s3api', 'put-bucket-versioning', ...bucket, '--versioning-configuration', 'Status=Enabled');
+    assert.equal((await json('s3api', 'get-bucket-versioning', ...bucket)).Status, 'Enabled');
+    await writeFile(join(server.scratch, 'x'), 'x');
+    const key = [...bucket, '--key', 'x'];
+    const put = await json('s3api', 'put-object', ...key, '--body', 'x', '--metadata', 'a=b', '--tagging', 't=1');
+    assert.ok(put.VersionId);
+    assert.deepEqual((await json('s3api', 'head-object', ...key)).Metadata, { a: 'b' });
+    assert.equal((await json('s3api', 'get-object-tagging', ...key)).TagSet[0].Value, '1');
+    await aws('s3api', 'delete-object', ...key);
+    assert.equal((await json('s3api', 'list-object-versions', ...bucket)).DeleteMarkers.length, 1);
+    const rules = '{"Rules":[{"ID":"a","Status":"Enabled","Filter":{"Prefix":"x"},"Expiration":{"Days":1}}]}';
+    await aws('s3api', 'put-bucket-lifecycle-configuration', ...bucket, '--lifecycle-configuration', rules);
+    assert.equal((await json('s3api', 'get-bucket-lifecycle-configuration', ...bucket)).Rules[0].ID, 'a');
+    assert.equal(
+      (await json('s3api', 'get-public-access-block', ...bucket)).PublicAccessBlockConfiguration.BlockPublicPolicy,
+      true,
+    );
+    assert.equal((await json('s3api', 'get-bucket-acl', ...bucket)).Grants[0].Permission, 'FULL_CONTROL');
+    await assert.rejects(aws('s3api', 'head-bucket', '--bucket', 'cli-not-there'), /404/);
+    await assert.rejects(
+      aws('s3api', 'put-object', ...key, '--body', 'x', '--acl', 'public-read'),
+      /AccessControlListNotSupported/,
+    );
+  });
+});
