@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import manifest from '../package.json' with { type: 'json' };
@@ -52,6 +52,9 @@ interface Base {
   readonly directory: string;
 }
 
+/** Holds the root user's access key while requests are verified; for the owner of the data directory alone. */
+const ROOT_KEY_FILE = 'root-key.json';
+
 /** Requests under way get this long at a stop, ms. */
 const GRACE_MS = 10_000;
 
@@ -76,6 +79,8 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
     let endpoint = '';
     const state = await openState({ ...base, ephemeral: options.ephemeral });
     stops.push(() => state.close());
+    const keyFile = join(options.dataDirectory, ROOT_KEY_FILE);
+    stops.push(() => rm(keyFile, { force: true }));
     const makeWorld = () =>
       createWorld({
         ...base,
@@ -87,6 +92,7 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         endpoint: () => endpoint,
         observe: metrics.observe,
         environment: options.environment,
+        rootKey: (key) => writeFile(keyFile, `${JSON.stringify(key)}\n`, { mode: 0o600 }),
       });
     const stage = new Stage(makeWorld);
     stops.push(() => stage.close());

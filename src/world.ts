@@ -40,6 +40,8 @@ export interface WorldOptions {
   readonly endpoint: () => string;
   readonly observe: ObserveRequest;
   readonly environment: NodeJS.ProcessEnv;
+  /** Told the root user's access key at each start, when requests are verified. */
+  readonly rootKey: (key: { readonly accessKeyId: string; readonly secretAccessKey: string }) => Promise<void>;
 }
 
 /** Everything behind the front door. `reset` ends one and makes another on the erased state. */
@@ -145,6 +147,10 @@ export function createWorld(options: WorldOptions): World {
     frontEnds: [downloads, functionUrls, aws],
     services: Object.keys(entries).sort(),
     start: async () => {
+      if (enforce) {
+        const { rootCredentials } = await import('./services/iam/index.ts');
+        await options.rootKey(await rootCredentials(store, random));
+      }
       const left = await Promise.all(
         ['lambda', 'delivery', 's3'].map((part) => store.range({ prefix: [part], limit: 1 })),
       );

@@ -10,7 +10,7 @@ export async function env(
   directory: string,
   { json, shell }: { json: boolean; shell: Shell },
 ): Promise<void> {
-  const { set, unset } = await variablesOf(await requireInstance(directory), terminal.environment);
+  const { set, unset } = await variablesOf(await requireInstance(directory), directory, terminal.environment);
   if (json) return printJson(terminal, set);
   const syntax = SYNTAX[shell];
   for (const name of unset) print(terminal, syntax.unset(name));

@@ -4,6 +4,7 @@ import { CommandError } from './command-error.ts';
 import { EXIT } from './exit-codes.ts';
 import { requireInstance } from './instance.ts';
 import { print, printJson, type Terminal } from './terminal.ts';
+import { accessKey } from './variables.ts';
 
 export interface InvokeOptions {
   readonly json: boolean;
@@ -30,7 +31,7 @@ export async function invoke(
     endpoint: status.endpoint,
     region: terminal.environment.AWS_REGION || terminal.environment.AWS_DEFAULT_REGION || 'us-east-1',
     maxAttempts: 1,
-    ...(status.iam === 'off' ? { credentials: localCredentials(terminal.environment) } : {}),
+    ...(await credentials(status.iam, directory, terminal.environment)),
   });
   try {
     const answer = await client.send(
@@ -69,9 +70,14 @@ async function readPayload(terminal: Terminal, given: string | undefined): Promi
   });
 }
 
-/** A 12-digit access key id chooses the account, as for every client. */
-function localCredentials({ AWS_ACCESS_KEY_ID: id }: NodeJS.ProcessEnv) {
-  return { accessKeyId: id !== undefined && /^\d{12}$/.test(id) ? id : 'kobune', secretAccessKey: 'kobune' };
+/**
+ * The caller's own key when requests are verified and there is one (the SDK finds it); else any: a 12-digit access key
+ * id chooses the account, as for every client.
+ */
+async function credentials(iam: 'off' | 'enforce', directory: string, { AWS_ACCESS_KEY_ID: id }: NodeJS.ProcessEnv) {
+  if (iam === 'enforce' && id !== undefined) return {};
+  const key = await accessKey(iam, directory);
+  return { credentials: id !== undefined && /^\d{12}$/.test(id) ? { ...key, accessKeyId: id } : key };
 }
 
 function parsed(text: string): unknown {

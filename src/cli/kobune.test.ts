@@ -211,6 +211,25 @@ describe('the commands for a running Kobune', () => {
   });
 });
 
+describe('kobune up --iam enforce', () => {
+  it("gives the root user's key to its owner, and takes no other", async () => {
+    const directory = await scratch();
+    const data = join(directory, 'data');
+    const up = await kobune(['up', '--detach', '--port', '0', '--data', data, '--iam', 'enforce']);
+    assert.equal(up.code, 0, up.err);
+    assert.equal((await stat(join(data, 'root-key.json'))).mode & 0o777, 0o600);
+    const { AWS_ACCESS_KEY_ID: id } = JSON.parse((await kobune(['env', '--data', data, '--json'])).out);
+    assert.match(id, /^AKIA[A-Z0-9]{16}$/);
+    const rooted = await kobune(['invoke', 'nobody', '--data', data]);
+    assert.match(rooted.err, /ResourceNotFoundException/);
+    const other = { AWS_ACCESS_KEY_ID: 'AKIAAAAAAAAAAAAAAAAA', AWS_SECRET_ACCESS_KEY: 'wrong' };
+    const refused = await kobune(['invoke', 'nobody', '--data', data], { env: other });
+    assert.match(refused.err, /UnrecognizedClientException/);
+    await kobune(['down', '--data', data]);
+    await rm(directory, { recursive: true });
+  });
+});
+
 describe('the command line', () => {
   it('shows an example with the help of each command', async () => {
     const { out } = await kobune(['--help']);

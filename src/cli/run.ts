@@ -9,7 +9,7 @@ const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2
 
 /** Runs a command with the variables of a running Kobune; resolves to its exit status (128 + n for signal n). */
 export async function run(terminal: Terminal, directory: string, command: readonly string[]): Promise<number> {
-  const { set, unset } = await variablesOf(await requireInstance(directory), terminal.environment);
+  const { set, unset } = await variablesOf(await requireInstance(directory), directory, terminal.environment);
   const environment = { ...terminal.environment, ...set };
   for (const name of unset) delete environment[name];
   const [program, ...words] = command;
