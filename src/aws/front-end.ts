@@ -18,7 +18,7 @@ import { readS3Address } from './routing/s3-address.ts';
 import { detectProtocol, detectService, hasForm } from './routing/service-detector.ts';
 import { WireRequest } from './routing/wire-request.ts';
 import { type ReadyService, type ServiceEntry, ServiceRegistry } from './service-registry.ts';
-import { readSignature, type Signature, SignatureProblem } from './sigv4/signature.ts';
+import { type Signature, SignatureProblem, SignatureReader } from './sigv4/signature.ts';
 import { inDialect, missingMembers, unknownOperation, wireError } from './wire-errors.ts';
 
 export interface AwsFrontEndOptions {
@@ -68,6 +68,7 @@ class WireFrontEnd implements AwsFrontEnd {
   readonly #options: AwsFrontEndOptions;
   readonly #registry: ServiceRegistry;
   readonly #access: Access;
+  readonly #signatures = new SignatureReader();
   readonly #defaultRegion: string;
   #dateSecond = 0;
   #date = '';
@@ -129,7 +130,7 @@ class WireFrontEnd implements AwsFrontEnd {
 
   async #answer(progress: Progress, response: ServerResponse): Promise<Reply> {
     const { request } = progress;
-    const signature = readSignature(request);
+    const signature = this.#signatures.read(request);
     let form: Buffer | undefined;
     if (hasForm(request) && signature?.service !== 's3') {
       form = await readBody(request.message, defaultBodyLimit);
@@ -165,9 +166,9 @@ class WireFrontEnd implements AwsFrontEnd {
     }
     if (detected.entry.model.s3) {
       readS3Address(request, detected.host.bucket);
-      const bytes = Buffer.from(this.#options.random.bytes(56));
-      progress.replyContext.requestId = bytes.toString('hex', 0, 8).toUpperCase();
-      progress.replyContext.hostId = bytes.toString('base64', 8);
+      const digits = (progress.replyContext.requestId + this.#options.random.uuid()).replaceAll('-', '');
+      progress.replyContext.requestId = digits.slice(0, 16).toUpperCase();
+      progress.replyContext.hostId = Buffer.from(digits, 'hex').toString('base64');
       progress.replyContext.resource =
         request.bucket === undefined || !detected.host.bucket ? request.path : `/${request.bucket}${request.path}`;
     }
@@ -204,7 +205,7 @@ class WireFrontEnd implements AwsFrontEnd {
     const chunked = isChunked(request);
     const limit = service.model.service.maxBodySize ?? defaultBodyLimit;
     const checks = bodyChecks(headers, { checksums: streams || route.operation.traits.httpChecksum !== undefined });
-    if (!streams && !chunked && checks.length === 0) return readBody(request.message, limit);
+    if (!streams && !chunked) return readBody(request.message, limit, checks);
     const contentLength = chunked ? decodedLength(request) : announcedLength(request);
     const verified = this.#options.mode === 'enforce' && signature && identity.credential;
     const signatures =

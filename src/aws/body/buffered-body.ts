@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { ServiceError } from '../../base/errors.ts';
 import { MalformedInput } from '../codec/malformed.ts';
+import type { BodyCheck } from './body-checks.ts';
 
 const empty = Buffer.alloc(0);
 const unzip = promisify(gunzip);
@@ -17,15 +18,18 @@ export class BodyTooLarge extends Error {
   }
 }
 
-/** Reads a body into memory, up to `limit` bytes; gzip is taken off. */
-export async function readBody(message: IncomingMessage, limit: number): Promise<Buffer> {
-  const announced = message.headers['content-length'];
-  if (announced === '0' || (announced === undefined && message.headers['transfer-encoding'] === undefined))
-    return empty;
-  if (announced !== undefined && Number(announced) > limit) throw new BodyTooLarge(limit);
-  const body = await collect(message, limit);
-  const encoding = message.headers['content-encoding'];
-  if (encoding !== 'gzip') return body;
+/** Reads a body into memory, up to `limit` bytes; checks it as it was sent, then takes gzip off. */
+export async function readBody(
+  message: IncomingMessage,
+  limit: number,
+  checks: readonly BodyCheck[] = [],
+): Promise<Buffer> {
+  const body = hasBody(message) ? await collect(message, limit) : empty;
+  for (const check of checks) {
+    check.update(body);
+    check.finish({});
+  }
+  if (message.headers['content-encoding'] !== 'gzip' || body.length === 0) return body;
   try {
     return await unzip(body, { maxOutputLength: limit });
   } catch (error) {
@@ -34,7 +38,14 @@ export async function readBody(message: IncomingMessage, limit: number): Promise
   }
 }
 
+function hasBody(message: IncomingMessage): boolean {
+  const { headers } = message;
+  const length = headers['content-length'];
+  return length === undefined ? headers['transfer-encoding'] !== undefined : length !== '0';
+}
+
 function collect(message: IncomingMessage, limit: number): Promise<Buffer> {
+  if (Number(message.headers['content-length'] ?? 0) > limit) throw new BodyTooLarge(limit);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

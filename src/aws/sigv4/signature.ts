@@ -30,15 +30,49 @@ export class SignatureProblem extends Error {
 const header = /^AWS4-HMAC-SHA256\s+(.*)$/s;
 const maximumExpiry = 604_800;
 
-/** Reads the signature from the `Authorization` header or the query; `undefined` when the request has none. */
-export function readSignature(request: WireRequest): Signature | undefined {
-  const authorization = request.headers.authorization;
-  if (authorization !== undefined && authorization !== '') return readHeader(request, authorization);
-  if (request.rawQuery.includes('X-Amz-')) return readQuery(request);
-  return undefined;
+const maximumRemembered = 1000;
+
+/**
+ * Reads signatures. A client's `Authorization` headers differ in their last part only, the signature itself, so what
+ * comes before is parsed once and remembered.
+ */
+export class SignatureReader {
+  readonly #remembered = new Map<string, HeaderParts>();
+
+  /** From the `Authorization` header or the query; `undefined` when the request has none. */
+  read(request: WireRequest): Signature | undefined {
+    const authorization = request.headers.authorization;
+    if (authorization !== undefined && authorization !== '') {
+      return readHeader(request, authorization, (text) => this.#parts(text));
+    }
+    return request.rawQuery.includes('X-Amz-') ? readQuery(request) : undefined;
+  }
+
+  #parts(text: string): HeaderParts {
+    const start = text.lastIndexOf('Signature=') + 'Signature='.length;
+    if (text.length - start !== 64 || !hexadecimal.test(text.slice(start))) return readParts(text);
+    const before = text.slice(0, start);
+    const known = this.#remembered.get(before);
+    if (known) return { ...known, signature: text.slice(start) };
+    const parts = readParts(text);
+    if (this.#remembered.size >= maximumRemembered) this.#remembered.clear();
+    if (before.length <= 1024) this.#remembered.set(before, parts);
+    return parts;
+  }
 }
 
-function readHeader(request: WireRequest, authorization: string): Signature | undefined {
+/** The signature of one request, nothing remembered. */
+export function readSignature(request: WireRequest): Signature | undefined {
+  return new SignatureReader().read(request);
+}
+
+const hexadecimal = /^[0-9a-f]+$/;
+
+function readHeader(
+  request: WireRequest,
+  authorization: string,
+  read: (text: string) => HeaderParts,
+): Signature | undefined {
   const match = header.exec(authorization);
   if (!match) {
     if (/^AWS4-ECDSA-/.test(authorization)) {
@@ -52,16 +86,7 @@ function readHeader(request: WireRequest, authorization: string): Signature | un
     }
     return undefined;
   }
-  const parts = new Map<string, string>();
-  for (const part of match[1]!.split(',')) {
-    const equals = part.indexOf('=');
-    if (equals > 0) parts.set(part.slice(0, equals).trim(), part.slice(equals + 1).trim());
-  }
-  for (const name of ['Credential', 'Signature', 'SignedHeaders']) {
-    if (!parts.get(name)) {
-      throw new SignatureProblem('incomplete', `Authorization header requires '${name}' parameter.`);
-    }
-  }
+  const { credential, signedHeaders, signature } = read(match[1]!);
   const amzDate = request.header('x-amz-date');
   const date = request.header('date');
   const timestamp = amzDate ?? (date === undefined ? undefined : compactDate(date));
@@ -72,12 +97,36 @@ function readHeader(request: WireRequest, authorization: string): Signature | un
     );
   }
   return {
-    ...readCredential(parts.get('Credential')!),
-    signedHeaders: parts.get('SignedHeaders')!.toLowerCase().split(';'),
-    signature: parts.get('Signature')!,
+    ...credential,
+    signedHeaders,
+    signature,
     sessionToken: request.header('x-amz-security-token'),
     timestamp,
     expires: undefined,
+  };
+}
+
+interface HeaderParts {
+  readonly credential: ReturnType<typeof readCredential>;
+  readonly signedHeaders: readonly string[];
+  readonly signature: string;
+}
+
+function readParts(text: string): HeaderParts {
+  const parts = new Map<string, string>();
+  for (const part of text.split(',')) {
+    const equals = part.indexOf('=');
+    if (equals > 0) parts.set(part.slice(0, equals).trim(), part.slice(equals + 1).trim());
+  }
+  for (const name of ['Credential', 'Signature', 'SignedHeaders']) {
+    if (!parts.get(name)) {
+      throw new SignatureProblem('incomplete', `Authorization header requires '${name}' parameter.`);
+    }
+  }
+  return {
+    credential: readCredential(parts.get('Credential')!),
+    signedHeaders: parts.get('SignedHeaders')!.toLowerCase().split(';'),
+    signature: parts.get('Signature')!,
   };
 }
 
