@@ -111,7 +111,7 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         iam: options.iam,
         clock: control.clock(),
         memoryBytes: process.memoryUsage.rss(),
-        services: stage.world.services,
+        services: stage.world.services.map(({ model }) => model.name).sort(),
         environments: stage.world.compute().environments,
         pools: stage.world.compute().poolSizes,
         missing: stage.world.missing(),

@@ -47,7 +47,8 @@ export interface WorldOptions {
 /** Everything behind the front door. `reset` ends one and makes another on the erased state. */
 export interface World {
   readonly frontEnds: readonly FrontEnd[];
-  readonly services: readonly string[];
+  /** The AWS services, each loaded when it is first asked for. */
+  readonly services: readonly ServiceEntry[];
   /** Goes on with what an earlier run left: deliveries, functions that were being prepared. */
   start(): Promise<void>;
   compute(): EngineStatus;
@@ -145,7 +146,7 @@ export function createWorld(options: WorldOptions): World {
   const downloads = createCodeDownloadFrontEnd(async () => (await lambda()).downloads);
   return {
     frontEnds: [downloads, functionUrls, aws],
-    services: Object.keys(entries).sort(),
+    services: Object.values(entries),
     start: async () => {
       if (enforce) {
         const { rootCredentials } = await import('./services/iam/index.ts');
