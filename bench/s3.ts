@@ -12,8 +12,9 @@ import { signed } from './signed.ts';
 import type { WrkRequest, WrkResult } from './wrk.ts';
 
 /*
- * Objects of 1 KB and 1 MB, written and read over signed HTTP with the checksum that the SDKs send. The requests are
- * signed before the clock starts. Beside it, in the same run, s3rver with the same requests (it does not sync to disk).
+ * Objects of 1 KB and 1 MB, written and read over signed HTTP as the SDKs do it: framed, with a trailing checksum. No two
+ * bodies are the same, and the headers are signed before the clock starts. Beside it, in the same run, s3rver: without
+ * framing and checksum, which it does not know; it does not wait for the disk either.
  */
 
 const CONNECTIONS = 32;
@@ -30,35 +31,78 @@ interface Results {
   readonly get: WrkResult;
 }
 
-/** Writes and then reads the same `keys` objects of `size` bytes. */
-async function measure(target: Target, size: number, keys: number): Promise<Results> {
-  const body = 'kobune! '.repeat(size / 8);
-  const checksum = Buffer.alloc(4);
-  checksum.writeUInt32BE(crc32(body));
+/** What a load is made of: requests whose signatures do not depend on their bodies, and the bodies. */
+interface Load {
+  readonly requests: readonly WrkRequest[];
+  /** Lua expression of the body of request number `n`; `nil` for none. */
+  readonly body: string;
+  /** Lua to run once. */
+  readonly preamble?: string;
+}
+
+/** Writes and then reads the same `keys` objects of `size` bytes. Every body that is written is another one. */
+async function measure(target: Target, upload: Upload, size: number, keys: number): Promise<Results> {
   const paths = Array.from({ length: keys }, (_, i) => `/${BUCKET}/${size}/${String(i).padStart(5, '0')}`);
-  const puts = await Promise.all(
-    paths.map((path) =>
-      request(target, { method: 'PUT', path, body, headers: { 'x-amz-checksum-crc32': checksum.toString('base64') } }),
-    ),
-  );
-  const gets = await Promise.all(paths.map((path) => request(target, { method: 'GET', path, body: '' })));
-  await load(puts, WARM_UP_SECONDS);
-  const put = await load(puts, SECONDS);
-  await load(gets, WARM_UP_SECONDS);
-  return { put, get: await load(gets, SECONDS) };
+  const sign = (method: string, headers: Record<string, string>) =>
+    Promise.all(paths.map((path) => request(target, { method, path, body: '', headers })));
+  const { headers, ...bodies } = upload(size);
+  const puts: Load = { requests: await sign('PUT', headers), ...bodies };
+  const gets: Load = { requests: await sign('GET', {}), body: 'nil' };
+  await run(puts, WARM_UP_SECONDS);
+  const put = await run(puts, SECONDS);
+  await run(gets, WARM_UP_SECONDS);
+  return { put, get: await run(gets, SECONDS) };
 }
 
 function request(target: Target, what: Parameters<typeof signed>[2]): Promise<WrkRequest> {
   return signed(target as BenchServer, 's3', what);
 }
 
-/** Cycles through `requests` with wrk. Throws when any answer is not 2xx or a connection fails. */
-async function load(requests: readonly WrkRequest[], seconds: number): Promise<WrkResult> {
+/** How a client sends bodies of one size: the headers to sign, and the bodies. */
+type Upload = (size: number) => { readonly headers: Record<string, string> } & Omit<Load, 'requests'>;
+
+const VARIANTS = 4096;
+const filler = (size: number): string => `string.rep("kobune! ", ${size / 8 - 1})`;
+const variant = (i: number): string => String(i % VARIANTS).padStart(8, '0');
+
+/** As the SDKs stream: the body framed as `aws-chunked`, its CRC32 in a trailer, the headers signed. */
+const chunked: Upload = (size) => {
+  const rest = Buffer.from('kobune! '.repeat(size / 8 - 1));
+  const checksums = Array.from({ length: VARIANTS }, (_, i) => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(crc32(rest, crc32(variant(i))));
+    return `"${bytes.toString('base64')}"`;
+  });
+  const head = `${size.toString(16)}\r\n`;
+  const tail = '\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n';
+  return {
+    headers: {
+      'content-encoding': 'aws-chunked',
+      'content-length': String(head.length + size + tail.length),
+      'x-amz-content-sha256': 'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+      'x-amz-decoded-content-length': String(size),
+      'x-amz-trailer': 'x-amz-checksum-crc32',
+    },
+    preamble: `local rest, sums = ${filler(size)}, {${checksums.join(',')}}`,
+    body: `${JSON.stringify(head)} .. string.format("%08d", n % ${VARIANTS}) .. rest .. "\\r\\n0\\r\\nx-amz-checksum-crc32:" .. sums[n % ${VARIANTS} + 1] .. "\\r\\n\\r\\n"`,
+  };
+};
+
+/** The plain way, which every server takes: the body as it is, without a checksum. */
+const plain: Upload = (size) => ({
+  headers: { 'content-length': String(size), 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' },
+  preamble: `local rest = ${filler(size)}`,
+  body: 'string.format("%08d", n % 10000) .. rest',
+});
+
+/** Cycles through the requests with wrk. Throws when any answer is not 2xx or a connection fails. */
+async function run(load: Load, seconds: number): Promise<WrkResult> {
   const scratch = await mkdtemp(join(tmpdir(), 'wrk-s3-'));
   try {
     const script = join(scratch, 'requests.lua');
-    await writeFile(script, luaScript(requests));
-    const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '20s', '-s', script, requests[0]!.url];
+    await writeFile(script, luaScript(load));
+    const url = load.requests[0]!.url;
+    const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '20s', '-s', script, url];
     const { stdout } = await promisify(execFile)('wrk', args);
     const result = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{')));
     if (result.errors > 0) throw new Error(`${result.errors} of ${result.requests} requests failed`);
@@ -68,20 +112,20 @@ async function load(requests: readonly WrkRequest[], seconds: number): Promise<W
   }
 }
 
-function luaScript(requests: readonly WrkRequest[]): string {
-  const [{ method, body }] = requests as readonly [WrkRequest];
-  const list = requests.map(({ url, headers }) => {
-    const pairs = Object.entries(headers).map(([name, value]) => `[${JSON.stringify(name)}]=${JSON.stringify(value)}`);
-    return `{${JSON.stringify(new URL(url).pathname)}, {${pairs.join(',')}}}`;
+function luaScript({ requests, body, preamble = '' }: Load): string {
+  const list = requests.map(({ url, method, headers }) => {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    return JSON.stringify(`${method} ${new URL(url).pathname} HTTP/1.1\r\n${lines.join('')}\r\n`);
   });
-  return `local body = ${body === '' ? 'nil' : `string.rep("kobune! ", ${body.length / 8})`}
-local list = {${list.join(',\n')}}
-local made = {}
-init = function()
-  for i, r in ipairs(list) do made[i] = wrk.format(${JSON.stringify(method)}, r[1], r[2], body) end
+  return `${preamble}
+local heads = {${list.join(',\n')}}
+local n = 0
+request = function()
+  n = n + 1
+  local body = ${body}
+  local head = heads[n % #heads + 1]
+  return body and head .. body or head
 end
-local i = 0
-request = function() i = i % #made + 1; return made[i] end
 done = function(summary, latency)
   local e = summary.errors
   io.write(string.format('\\n{"requests":%d,"seconds":%f,"p50":%f,"p99":%f,"errors":%d}\\n', summary.requests,
@@ -93,7 +137,7 @@ end`;
 async function measureKobune(): Promise<{ small: Results; large: Results }> {
   await using server = await startServer({ iam: process.argv.includes('--unverified') ? 'off' : 'enforce' });
   await createBucket(server);
-  return { small: await measure(server, KILOBYTE, 1000), large: await measure(server, MEGABYTE, 16) };
+  return { small: await measure(server, chunked, KILOBYTE, 1000), large: await measure(server, chunked, MEGABYTE, 64) };
 }
 
 async function measurePeer(): Promise<{ small: Results; large: Results }> {
@@ -109,7 +153,7 @@ async function measurePeer(): Promise<{ small: Results; large: Results }> {
     };
     await listening(child, target.endpoint);
     await createBucket(target);
-    return { small: await measure(target, KILOBYTE, 1000), large: await measure(target, MEGABYTE, 16) };
+    return { small: await measure(target, plain, KILOBYTE, 1000), large: await measure(target, plain, MEGABYTE, 64) };
   } finally {
     child.kill('SIGKILL');
     await once(child, 'exit');
