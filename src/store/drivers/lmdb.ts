@@ -35,8 +35,6 @@ export function openTables(directory: string, durable: boolean): LmdbTables {
     ...TABLE,
     path: directory,
     noSubdir: false,
-    // Twice the usual page: fewer, larger writes, and a value of 1 KB with its neighbours fits well.
-    pageSize: 8192,
     // A commit counts when it is on disk, not before; and it begins when we say so: we gather the writes ourselves.
     overlappingSync: false,
     eventTurnBatching: false,
