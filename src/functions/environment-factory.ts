@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { ServiceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
+import { CodeCache } from './code-cache.ts';
 import { bringsExtensions, bringsLibraries, OptDirectories } from './code-directories.ts';
 import type { FunctionSpec, RoleCredentials, TemporaryCredentials } from './engine.ts';
 import { Environment, type EnvironmentHost } from './environment.ts';
@@ -46,6 +47,7 @@ const credentialMarginMs = 5 * 60_000;
 export class EnvironmentFactory {
   readonly #options: EnvironmentFactoryOptions;
   readonly #opt: OptDirectories;
+  readonly #cache: CodeCache;
   readonly #pools = new Map<string, RuntimePool>();
   readonly #credentials = new Map<string, TemporaryCredentials>();
   #interpreters: Promise<readonly Interpreter[]> | undefined;
@@ -53,6 +55,7 @@ export class EnvironmentFactory {
   constructor(options: EnvironmentFactoryOptions) {
     this.#options = options;
     this.#opt = new OptDirectories(`${options.directory}/layers`);
+    this.#cache = new CodeCache(`${options.directory}/code-cache`, options.launcher, options.logger);
   }
 
   async create(spec: FunctionSpec): Promise<Environment> {
@@ -102,10 +105,12 @@ export class EnvironmentFactory {
   async prepare(spec: FunctionSpec): Promise<void> {
     const runtime = this.#runtime(spec);
     const interpreter = await this.#interpreter(runtime);
+    const large = runtime.family === 'nodejs' && (await this.#cache.large(spec)) !== undefined;
     await Promise.all([
       this.#opt.for(spec),
       this.#credentialsFor(spec),
-      interpreter && this.#poolable(spec) ? this.#pool(interpreter).fill() : undefined,
+      interpreter && this.#poolable(spec) ? this.#pool(interpreter, large).fill() : undefined,
+      interpreter?.family === 'nodejs' ? this.#cache.prepare(spec, interpreter) : undefined,
     ]);
   }
 
@@ -171,12 +176,14 @@ export class EnvironmentFactory {
     );
   }
 
-  #pool(interpreter: Interpreter): RuntimePool {
-    let pool = this.#pools.get(interpreter.path);
+  /** Large Node handlers get runtimes of their own pool, which have loaded the parts of Node that an SDK needs. */
+  #pool(interpreter: Interpreter, rich: boolean): RuntimePool {
+    const key = rich ? `${interpreter.path} (rich)` : interpreter.path;
+    let pool = this.#pools.get(key);
     if (!pool) {
       const { launcher, logger, poolSizes } = this.#options;
-      pool = new RuntimePool(launcher, interpreter, poolSizes[interpreter.family], logger);
-      this.#pools.set(interpreter.path, pool);
+      pool = new RuntimePool(launcher, interpreter, rich, poolSizes[interpreter.family], logger);
+      this.#pools.set(key, pool);
     }
     return pool;
   }
@@ -191,7 +198,8 @@ export class EnvironmentFactory {
     const opt = await this.#opt.for(spec);
     if (!interpreter) return this.#connectCustom(spec, variables, log, opt);
     if (bringsExtensions(spec)) return this.#connectHosted(spec, runtime, interpreter, variables, log, opt);
-    const pooled = this.#poolable(spec) ? this.#pool(interpreter).take() : undefined;
+    const large = runtime.family === 'nodejs' && (await this.#cache.large(spec)) !== undefined;
+    const pooled = this.#poolable(spec) ? this.#pool(interpreter, large).take() : undefined;
     if (!pooled) return this.#startAlone(spec, runtime, interpreter, variables, log, opt);
     try {
       await pooled.sandbox.limit({ memoryMb: spec.memoryMb, tmpMb: spec.ephemeralStorageMb, cpuMb: 'all' });
@@ -203,7 +211,8 @@ export class EnvironmentFactory {
     }
     const early = pooled.takeEarlyOutput();
     if (early) log.output(early);
-    return new FramedLink(pooled, log, this.#settings(spec, runtime, variables));
+    const codeCache = large ? await this.#cache.show(spec, interpreter, pooled.sandbox) : undefined;
+    return new FramedLink(pooled, log, { ...this.#settings(spec, runtime, variables), codeCache });
   }
 
   /** What a runtime of ours is told to become. One that was started with its variables keeps them: a wrapper may have changed them. */
@@ -324,7 +333,9 @@ export class EnvironmentFactory {
     const early = process.takeEarlyOutput();
     if (early) log.output(early);
     if (failed) return new FailedLink(process, failed);
-    return new FramedLink(process, log, this.#settings(spec, runtime, undefined));
+    const codeCache =
+      runtime.family === 'nodejs' ? await this.#cache.show(spec, interpreter, process.sandbox) : undefined;
+    return new FramedLink(process, log, { ...this.#settings(spec, runtime, undefined), codeCache });
   }
 }
 

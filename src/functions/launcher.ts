@@ -1,9 +1,10 @@
 import { basename, dirname, join } from 'node:path';
 import type { Random } from '../base/random.ts';
+import type { FunctionSpec } from './engine.ts';
 import { baseVariables, type CloudEndpoint } from './environment-variables.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 import type { Interpreter } from './runtimes/installed.ts';
-import type { Bind, SandboxOptions, SandboxProvider } from './sandbox/index.ts';
+import type { Bind, Sandbox, SandboxOptions, SandboxProvider } from './sandbox/index.ts';
 
 /** Paths of the host that runtimes need. */
 export interface LauncherPaths {
@@ -23,6 +24,10 @@ export interface LaunchOptions {
   readonly binds?: readonly Bind[];
   /** `AWS_LAMBDA_EXEC_WRAPPER`: starts the runtime in its place. */
   readonly wrapper?: string | undefined;
+  /** Another file of ours than the runtime's. */
+  readonly script?: string;
+  /** Node's own modules that an SDK needs are loaded while it waits. */
+  readonly rich?: boolean;
   /** Host directory that stands for `/var/task` where nothing can be mounted. */
   readonly taskRoot: string;
 }
@@ -107,7 +112,8 @@ export class Launcher {
     if (options.wrapper) command.push(options.wrapper);
     command.push(program);
     if (interpreter.family === 'nodejs') {
-      command.push('--max-http-header-size=81920', join(runtimeDirectory, 'bootstrap.cjs'));
+      command.push('--max-http-header-size=81920', join(runtimeDirectory, options.script ?? 'bootstrap.cjs'));
+      if (options.rich) command.push('--rich');
     } else {
       command.push('-u', join(runtimeDirectory, 'bootstrap.py'));
       if (interpreter.boto3) command.push('--preload');
@@ -131,6 +137,21 @@ export class Launcher {
     const process = await this.start(interpreter, options);
     await process.whenReady(startTimeoutMs);
     return process;
+  }
+
+  /** A sandbox in which a handler's file is compiled; the result comes on its standard output. */
+  startCompiler(interpreter: Interpreter, spec: FunctionSpec, args: readonly string[]): Promise<Sandbox> {
+    const plan = this.plan(interpreter, {
+      binds: [{ source: spec.code.directory, target: '/var/task', readOnly: true }],
+      taskRoot: '/var/task',
+      script: 'compile.cjs',
+    });
+    return this.#sandboxes.create({
+      ...plan.sandbox,
+      command: ['/bin/sh', '-c', descriptorShuffle, 'sh', ...plan.command, ...args],
+      tmpMb: 512,
+      memoryMb: 1_769,
+    });
   }
 
   /** A runtime that boots. */

@@ -15,14 +15,16 @@ export class RuntimePool {
   readonly #interpreter: Interpreter;
   readonly #logger: Logger;
   readonly #waiting: RuntimeProcess[] = [];
-  #size: number;
+  readonly #rich: boolean;
+  readonly #size: number;
   #filling: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(launcher: Launcher, interpreter: Interpreter, size: number, logger: Logger) {
+  constructor(launcher: Launcher, interpreter: Interpreter, rich: boolean, size: number, logger: Logger) {
     this.#launcher = launcher;
     this.#interpreter = interpreter;
+    this.#rich = rich;
     this.#size = size;
     this.#logger = logger;
   }
@@ -69,6 +71,7 @@ export class RuntimePool {
           memoryMb: undefined,
           tmpMb: 512,
           taskRoot: '/var/task',
+          rich: this.#rich,
         });
       } catch (error) {
         this.#logger.warn('cannot start a runtime for the pool', {

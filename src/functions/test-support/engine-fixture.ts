@@ -54,12 +54,16 @@ export interface Answer {
 
 /** An engine with everything it needs, in a directory of its own. */
 export async function startEngine(
-  changes: Partial<FunctionEngineOptions> & { readonly clock?: AdjustableClock } = {},
+  changes: Partial<FunctionEngineOptions> & { readonly clock?: AdjustableClock; readonly quiet?: boolean } = {},
 ): Promise<EngineFixture> {
   const directory = await mkdtemp(join(tmpdir(), 'kobune-functions-'));
   const random = createSystemRandom();
   const clock = changes.clock ?? createSystemClock();
-  const logger = createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) });
+  const logger = createLogger({
+    level: changes.quiet ? 'error' : 'warn',
+    format: 'text',
+    write: (line) => process.stderr.write(line),
+  });
   const sandboxes =
     changes.sandboxes ?? (await createSandboxProvider({ directory: join(directory, 'sandboxes'), logger }));
   const logs = new MemoryLogs();

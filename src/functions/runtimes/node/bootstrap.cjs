@@ -1,7 +1,6 @@
 'use strict';
 // Kobune's Node.js runtime. It runs inside the sandbox, on whatever Node (18 or later) the function's runtime asks for:
 // boots, says that it is ready, and waits, possibly in a pool, for the function that it is to become.
-const fs = require('node:fs');
 const Module = require('node:module');
 const { type, sendText, sendLog, listen } = require('./channel.cjs');
 const { patch } = require('./console.cjs');
@@ -89,8 +88,23 @@ process.on('beforeExit', () => {
   next();
 });
 
-// What every handler needs is loaded while the process still waits in the pool.
-require('node:url');
-require('node:util');
-void fs.existsSync('/');
+// What a large handler will ask for is loaded while the process still waits in the pool. A small one is spared the
+// six megabytes that this takes.
+if (process.argv.includes('--rich')) {
+  const parts = [
+    'https',
+    'http2',
+    'tls',
+    'zlib',
+    'child_process',
+    'fs/promises',
+    'dns',
+    'stream/web',
+    'os',
+    'perf_hooks',
+  ];
+  for (const name of parts) require(`node:${name}`);
+  void require('node:crypto').webcrypto;
+}
+process.argv.length = 2;
 sendText(type.ready, JSON.stringify({ version: process.version }));
