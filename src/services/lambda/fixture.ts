@@ -127,10 +127,11 @@ export class LambdaFixture {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly clock: AdjustableClock;
-  readonly delivery: Delivery;
+  delivery!: Delivery;
   readonly engine = new RecordingEngine();
   readonly objects = new MemoryObjects();
-  readonly lambda: Lambda;
+  lambda!: Lambda;
+  readonly #options: Partial<LambdaOptions>;
   readonly directory: string;
 
   private constructor(
@@ -141,6 +142,20 @@ export class LambdaFixture {
     this.blobs = parts.blobs;
     this.clock = parts.clock;
     this.directory = parts.directory;
+    this.#options = options;
+    this.#make();
+  }
+
+  /** The service and its delivery anew, on the same store, as after a stop and a start. */
+  async restart(): Promise<void> {
+    await this.delivery.close();
+    await this.lambda.close();
+    this.#make();
+    await this.lambda.start();
+    await this.delivery.start();
+  }
+
+  #make(): void {
     const common = {
       store: this.store,
       clock: this.clock,
@@ -157,7 +172,7 @@ export class LambdaFixture {
       directory: join(this.directory, 'code'),
       urlDomain: 'localhost:4566',
       architecture: 'x86_64',
-      ...options,
+      ...this.#options,
     });
   }
 

@@ -335,6 +335,38 @@ describe('Lambda DeleteFunction', () => {
   });
 });
 
+describe('Lambda after a restart', () => {
+  it('still has its functions, and goes on with what was being prepared', async () => {
+    await world.create('f', { Publish: true });
+    const key = ['lambda', '000000000000', 'us-east-1', 'version', 'f', '$LATEST'];
+    const entry = await world.store.get<object>(key);
+    await world.store.put(key, { ...entry!.value, lastUpdateStatus: 'InProgress', specRevision: 'unprepared' });
+    await world.restart();
+    await world.active('f');
+    assert.ok(world.engine.prepared.some((spec) => spec.revision === 'unprepared'));
+    const result = await world.call('Invoke', { FunctionName: 'f:1' });
+    assert.equal(result.StatusCode, 200);
+  });
+
+  it('unpacks a package again when its folder is gone', async () => {
+    await world.create('f');
+    await rm(join(world.directory, 'code'), { recursive: true });
+    await world.restart();
+    await world.call('Invoke', { FunctionName: 'f' });
+    const { code } = world.engine.invocations[0]!.spec;
+    assert.match(await readFile(join(code.directory, 'index.js'), 'utf8'), /exports.handler/);
+  });
+
+  it('removes folders that no function uses', async () => {
+    await world.create('f');
+    await world.create('g', { Code: { ZipFile: await zip({ 'index.js': 'other' }) } });
+    await world.call('DeleteFunction', { FunctionName: 'g' });
+    assert.equal((await unpackedFolders()).length, 2);
+    await world.restart();
+    assert.equal((await unpackedFolders()).length, 1);
+  });
+});
+
 async function unpackedFolders(): Promise<string[]> {
   const code = join(world.directory, 'code');
   const found: string[] = [];

@@ -15,6 +15,7 @@ import { toConfiguration } from './configuration.ts';
 import { conflict, functionNotFound, invalidParameter, preconditionFailed, unsupported } from './errors.ts';
 import {
   applyConfiguration,
+  checkLayersHeld,
   checkPackagesSize,
   checkRole,
   deadLetterTarget,
@@ -113,6 +114,7 @@ async function createFunction(
         nextVersion: 1,
         tags: input.Tags ?? {},
       };
+      await checkLayersHeld(transaction, layers);
       transaction.put(keys.function(target, name), owner);
       transaction.put(keys.version(target, name, LATEST), record);
       referenceAll(room, transaction, target, record);
@@ -266,6 +268,7 @@ async function updateLatest(
       lastUpdateReason: 'The function is being updated.',
     };
     checkPackagesSize(record);
+    await checkLayersHeld(transaction, record.layers);
     transaction.put(keys.version(scope, name, LATEST), record);
     dereferenceAll(room, transaction, scope, before);
     referenceAll(room, transaction, scope, record);

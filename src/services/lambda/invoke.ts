@@ -58,7 +58,6 @@ async function invoke(room: Room, input: InvokeCommandInput, context: RequestCon
         traceId: traceIdOf(room, context),
         clientContext: clientContext(input.ClientContext),
         tailLog: input.LogType === 'Tail',
-        signal: context.signal,
       });
       return {
         StatusCode: 200,
@@ -94,7 +93,6 @@ async function invokeWithResponseStream(
         traceId: traceIdOf(room, context),
         clientContext: clientContext(input.ClientContext),
         tailLog: input.LogType === 'Tail',
-        signal: context.signal,
       },
       channel,
     )
