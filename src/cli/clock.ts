@@ -18,7 +18,16 @@ export async function clock(
   print(terminal, `${state.now}${ahead}${state.frozen ? ', frozen' : ''}`);
 }
 
-export function advanceBy(text: string): ClockChange {
+/** Moves it forward by a duration such as `24h`. */
+export async function advance(
+  terminal: Terminal,
+  directory: string,
+  { json, duration }: { json: boolean; duration: string },
+): Promise<void> {
+  await clock(terminal, directory, { json, change: advanceBy(duration) });
+}
+
+function advanceBy(text: string): ClockChange {
   const advanceMs = parseDuration(text);
   if (advanceMs !== undefined) return { advanceMs };
   throw new CommandError(`"${text}" is not a duration`, {

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { ClockChange } from '../gateway/admin/index.ts';
 import { CommandError } from './command-error.ts';
 import { EXIT } from './exit-codes.ts';
 import { readSettings, type SettingName, type Settings } from './settings.ts';
@@ -109,22 +110,19 @@ function addState(program: Command, terminal: Terminal): void {
   const parent = command(program, 'clock', "show or move Kobune's time", 'kobune clock advance 24h');
   const add = (name: string, description: string, isDefault = false) =>
     instanceOptions(parent.command(name, { isDefault }).description(description));
-  const act = async (
-    flags: Flags,
-    change: (clock: typeof import('./clock.ts')) => import('../gateway/admin/index.ts').ClockChange | undefined,
-  ) => {
-    const clock = await import('./clock.ts');
-    await clock.clock(terminal, await directoryOf(terminal, flags), {
-      json: flags.json === true,
-      change: change(clock),
-    });
+  const act = async (flags: Flags, change: ClockChange | undefined) => {
+    const { clock } = await import('./clock.ts');
+    await clock(terminal, await directoryOf(terminal, flags), { json: flags.json === true, change });
   };
-  add('show', 'show the time (the default)', true).action((flags: Flags) => act(flags, () => undefined));
+  add('show', 'show the time (the default)', true).action((flags: Flags) => act(flags, undefined));
   add('advance', 'move time forward; what becomes due happens at once')
     .argument('<duration>', 'such as 90s, 15m, 24h or 1d12h')
-    .action((duration: string, flags: Flags) => act(flags, ({ advanceBy }) => advanceBy(duration)));
-  add('freeze', 'stop time').action((flags: Flags) => act(flags, () => ({ frozen: true })));
-  add('unfreeze', 'let time go on').action((flags: Flags) => act(flags, () => ({ frozen: false })));
+    .action(async (duration: string, flags: Flags) => {
+      const { advance } = await import('./clock.ts');
+      await advance(terminal, await directoryOf(terminal, flags), { json: flags.json === true, duration });
+    });
+  add('freeze', 'stop time').action((flags: Flags) => act(flags, { frozen: true }));
+  add('unfreeze', 'let time go on').action((flags: Flags) => act(flags, { frozen: false }));
 }
 
 function addMachine(program: Command, terminal: Terminal, exit: (code: number) => void): void {
