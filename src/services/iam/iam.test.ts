@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import * as sdk from '@aws-sdk/client-iam';
 import type { AdjustableClock } from '../../base/clock.ts';
@@ -58,13 +59,15 @@ const conflict = { code: 'DeleteConflict', status: 409 };
 const missing = { code: 'NoSuchEntity', status: 404 };
 
 describe('IAM operations', () => {
-  it('are each either served or refused by name', () => {
+  it('are each either served or refused by name', async () => {
     const known = Object.keys(sdk)
       .filter((name) => name.endsWith('Command') && name !== '$Command')
       .map((name) => name.slice(0, -'Command'.length))
       .sort();
     const answered = [...Object.keys(iam.service.operations), ...Object.keys(iam.service.refused)].sort();
     assert.deepEqual(answered, known);
+    const page = await readFile(new URL('../../../docs/compatibility/iam.md', import.meta.url), 'utf8');
+    for (const name of answered) assert.ok(page.includes(`\`${name}\``), `${name} is missing on the page`);
   });
 });
 

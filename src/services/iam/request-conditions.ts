@@ -72,6 +72,9 @@ export class RequestConditions implements ConditionContext {
         return isPerson ? principal.userId : 'anonymous';
       case 'aws:username':
         return principal.type === 'User' ? principal.arn.slice(principal.arn.lastIndexOf('/') + 1) : undefined;
+      case 'aws:multifactorauthpresent':
+        // Only temporary credentials have this key (IAM User Guide, "AWS global condition context keys").
+        return principal.accessKeyId?.startsWith('ASIA') ? 'false' : undefined;
       case 'aws:viaawsservice':
         return 'false';
       default:

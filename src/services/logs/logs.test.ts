@@ -193,6 +193,13 @@ describe('Logs PutLogEvents', () => {
     assert.deepEqual(messages(await call('FilterLogEvents', { logGroupName: 'g' })), ['kept']);
   });
 
+  it('says that an entity is not kept', async () => {
+    const logEvents = [{ timestamp: clock.now(), message: 'x' }];
+    const answer = await call('PutLogEvents', { logGroupName: 'g', logStreamName: 's', logEvents, entity: {} });
+    assert.deepEqual(answer.rejectedEntityInfo, { errorType: 'UnsupportedLogGroupType' });
+    assert.deepEqual(messages(await call('FilterLogEvents', { logGroupName: 'g' })), ['x']);
+  });
+
   it('takes no notice of a sequence token', async () => {
     await call('PutLogEvents', {
       logGroupName: 'g',

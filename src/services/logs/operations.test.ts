@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import * as sdk from '@aws-sdk/client-cloudwatch-logs';
 import { createSystemClock } from '../../base/system-clock.ts';
@@ -19,6 +20,8 @@ describe('Logs operations', () => {
       .sort();
     const answered = [...Object.keys(service.operations), ...Object.keys(service.refused)].sort();
     assert.deepEqual(answered, known);
+    const page = await readFile(new URL('../../../docs/compatibility/logs.md', import.meta.url), 'utf8');
+    for (const name of answered) assert.ok(page.includes(`\`${name}\``), `${name} is missing on the page`);
     await service.close?.();
     await store.close();
     clock.close();

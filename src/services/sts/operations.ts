@@ -85,6 +85,9 @@ export async function assumeRoleWithWebIdentity(
   const roleArn = input.RoleArn!;
   const account = accountOfRole(roleArn);
   const name = checkSessionName(input.RoleSessionName!);
+  if (input.WebIdentityToken!.length > 20_000) {
+    throw validationError("Member 'webIdentityToken' must have length less than or equal to 20000");
+  }
   const issuer = parts.verifier.issuerOf(input.WebIdentityToken!);
   const provider = await parts.identities.findOidcProvider(account, issuer);
   if (!provider) {

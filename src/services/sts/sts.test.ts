@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -92,12 +93,15 @@ describe('STS', () => {
   });
   afterEach(() => sts.service.close?.());
 
-  it('serves or refuses by name every operation', () => {
+  it('serves or refuses by name every operation', async () => {
     const known = Object.keys(sdk)
       .filter((name) => name.endsWith('Command') && name !== '$Command')
       .map((name) => name.slice(0, -'Command'.length))
       .sort();
-    assert.deepEqual([...Object.keys(sts.service.operations), ...Object.keys(sts.service.refused)].sort(), known);
+    const answered = [...Object.keys(sts.service.operations), ...Object.keys(sts.service.refused)].sort();
+    assert.deepEqual(answered, known);
+    const page = await readFile(new URL('../../../docs/compatibility/sts.md', import.meta.url), 'utf8');
+    for (const name of answered) assert.ok(page.includes(`\`${name}\``), `${name} is missing on the page`);
   });
 
   it('GetCallerIdentity tells who asks', async () => {

@@ -43,7 +43,11 @@ export class TokenVerifier {
   /** The verified claims. Throws InvalidIdentityToken, ExpiredTokenException or IDPCommunicationError. */
   async verify(token: string, issuer: string, provider: OidcProvider): Promise<JWTPayload & { sub: string }> {
     const keys = await this.#keySet(issuer);
-    const payload = await this.#verifySignature(token, issuer, keys);
+    const payload = await this.#verifySignature(token, issuer, keys).catch((error) => {
+      // The issuer may have moved its keys: the next token asks where they are.
+      this.#keySets.delete(issuer);
+      throw error;
+    });
     const audiences = [payload.azp ?? payload.aud ?? []].flat();
     if (!audiences.some((audience) => provider.clientIds.includes(String(audience)))) {
       throw invalidToken('Incorrect token audience');

@@ -150,7 +150,7 @@ function fitOfName(name: string, principal: PolicyPrincipal): PrincipalFit {
   // A role's unique id, which IAM stores in place of the ARN of a deleted role.
   if (principal.userId?.startsWith(`${name}:`)) return 'role';
   if (principal.account === undefined) return 'none';
-  return name === principal.account || new RegExp(`^arn:aws[\\w-]*:iam::${principal.account}:root$`).test(name)
-    ? 'account'
-    : 'none';
+  const isWholeAccount =
+    name === principal.account || (name.startsWith('arn:aws') && name.endsWith(`:iam::${principal.account}:root`));
+  return isWholeAccount ? 'account' : 'none';
 }

@@ -66,6 +66,8 @@ export async function putLogEvents(
   return {
     nextSequenceToken: sequenceToken({ id: stream.id, nextSequence: stream.nextSequence + 1 }),
     ...(Object.keys(rejected).length > 0 ? { rejectedLogEventsInfo: rejected } : {}),
+    // Entities are not kept, and that is how AWS says so: the events themselves are stored.
+    ...(input.entity ? { rejectedEntityInfo: { errorType: 'UnsupportedLogGroupType' as const } } : {}),
   };
 }
 
