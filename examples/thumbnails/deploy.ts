@@ -34,6 +34,8 @@ import { packageNodeFunction, packagePythonFunction } from './package-functions.
 export interface DemoOptions {
   /** Where the AWS APIs are, e.g. `http://127.0.0.1:4566`. */
   readonly endpoint: string;
+  /** The keys of the environment unless told. */
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Receives one line of text, without a newline. */
   readonly print: (line: string) => void;
 }
@@ -72,11 +74,11 @@ const functions: readonly ThumbnailFunction[] = [
  * Deploys both functions, puts a picture into the bucket twice (a cold and a warm start each) and waits for the
  * thumbnails. Resolves to true when every thumbnail came out as a WebP that fits a 150×150 box.
  */
-export async function runDemo({ endpoint, print }: DemoOptions): Promise<boolean> {
+export async function runDemo({ endpoint, credentials, print }: DemoOptions): Promise<boolean> {
   const client = {
     endpoint,
     region: process.env.AWS_REGION ?? 'us-east-1',
-    credentials: {
+    credentials: credentials ?? {
       accessKeyId: process.env.AWS_ACCESS_KEY_ID ?? '000000000000',
       secretAccessKey: process.env.AWS_SECRET_ACCESS_KEY ?? 'kobune',
     },
