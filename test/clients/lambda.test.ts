@@ -7,6 +7,7 @@ import {
   CreateBucketCommand,
   GetObjectCommand,
   ListObjectsV2Command,
+  PutBucketNotificationConfigurationCommand,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -233,6 +234,49 @@ describe('Lambda through the AWS SDK', () => {
     assert.equal(record.requestContext!.requestId, sent.$metadata.requestId);
     assert.equal(record.requestContext!.condition, 'RetriesExhausted');
     assert.equal(record.responsePayload!.errorMessage, 'told to fail');
+  });
+
+  it('is invoked by a new object in a bucket, with the event that S3 makes', async () => {
+    await s3.send(new CreateBucketCommand({ Bucket: 'records' }));
+    await s3.send(new CreateBucketCommand({ Bucket: 'uploads' }));
+    await create('on-upload', {
+      Code: { ZipFile: await zipOf({ 'index.js': "exports.handler = async () => { throw new Error('seen'); };" }) },
+    });
+    await client.send(
+      new lambda.PutFunctionEventInvokeConfigCommand({
+        FunctionName: 'on-upload',
+        MaximumRetryAttempts: 0,
+        DestinationConfig: { OnFailure: { Destination: 'arn:aws:s3:::records' } },
+      }),
+    );
+    await s3.send(
+      new PutBucketNotificationConfigurationCommand({
+        Bucket: 'uploads',
+        NotificationConfiguration: {
+          LambdaFunctionConfigurations: [
+            {
+              LambdaFunctionArn: 'arn:aws:lambda:us-east-1:000000000000:function:on-upload',
+              Events: ['s3:ObjectCreated:*'],
+              Filter: { Key: { FilterRules: [{ Name: 'suffix', Value: '.jpg' }] } },
+            },
+          ],
+        },
+      }),
+    );
+    await s3.send(new PutObjectCommand({ Bucket: 'uploads', Key: 'note.txt', Body: 'no' }));
+    await s3.send(new PutObjectCommand({ Bucket: 'uploads', Key: 'a picture.jpg', Body: 'yes' }));
+    const key = await eventually(async () => {
+      const list = await s3.send(new ListObjectsV2Command({ Bucket: 'records' }));
+      return list.Contents?.[0]?.Key;
+    });
+    const object = await s3.send(new GetObjectCommand({ Bucket: 'records', Key: key }));
+    const record = JSON.parse(await object.Body!.transformToString()) as {
+      requestPayload: { Records: { eventName: string; s3: { bucket: { name: string }; object: { key: string } } }[] };
+    };
+    const [event] = record.requestPayload.Records;
+    assert.equal(event!.eventName, 'ObjectCreated:Put');
+    assert.equal(event!.s3.bucket.name, 'uploads');
+    assert.equal(event!.s3.object.key, 'a+picture.jpg');
   });
 
   it('runs Python, and tells its errors as Lambda does', async () => {
