@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { PutBucketPolicyCommand, PutObjectCommand, S3Client, UploadPartCommand } from '@aws-sdk/client-s3';
 import { type ChecksumKind, checksum, checksumKinds } from '../base/checksum/index.ts';
+import { ServiceError } from '../base/errors.ts';
 import type { RequestBody } from '../services/index.ts';
 import { type AnyOperation, entry, Served } from './conformance/served.ts';
 import { lambdaModel, logsModel, s3Model } from './index.ts';
@@ -196,6 +198,31 @@ describe('streamed bodies', () => {
     assert.deepEqual(taken[0]!.body, bytes);
   });
 
+  it('leave the connection usable when the operation read only their start', async () => {
+    await using served = await Served.start({
+      services: [
+        entry(s3Model, {
+          PutObject: async (input: { Body: Readable }) => {
+            await once(input.Body, 'readable');
+            throw new ServiceError('NoSuchBucket', 'The specified bucket does not exist', { status: 404 });
+          },
+        }),
+      ],
+    });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ports = new Set<number | undefined>();
+    for (let i = 0; i < 3; i++) {
+      const put = request({ agent, port: served.port, method: 'PUT', path: '/b/k' });
+      put.end(Buffer.alloc(8 * 1024 * 1024));
+      const [response] = (await once(put, 'response')) as [IncomingMessage];
+      ports.add(response.socket.localPort);
+      assert.equal(response.statusCode, 404);
+      await response.resume().toArray();
+    }
+    agent.destroy();
+    assert.equal(ports.size, 1);
+  });
+
   it('stop at once when the client goes away', async () => {
     let ended: Error | undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -253,7 +280,7 @@ describe('bodies that are read whole', () => {
     );
     const [first] = (await once(socket, 'data')) as [Buffer];
     socket.destroy();
-    assert.match(first.toString(), /^HTTP\/1\.1 413 [\s\S]*\r\nconnection: close/i, 'before any of it is sent');
+    assert.match(first.toString(), /^HTTP\/1\.1 413 /, 'before any of it is sent');
     const chunkedBody = await served.send({
       method: 'POST',
       headers: { ...headers, 'transfer-encoding': 'chunked' },

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import { ServiceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -7,10 +8,11 @@ import type { FrontEnd, ObserveRequest } from '../gateway/index.ts';
 import type { Authorizer, AwsService, CredentialLookup, RequestBody } from '../services/index.ts';
 import { Access, type Identity } from './access.ts';
 import { bodyChecks } from './body/body-checks.ts';
-import { BodyTooLarge, readBody } from './body/buffered-body.ts';
+import { readBody } from './body/buffered-body.ts';
+import { isChunked, removeChunkedFraming, requestBody } from './body/request-body.ts';
 import { StreamedBody } from './body/streamed-body.ts';
-import { MalformedInput } from './codec/malformed.ts';
 import { parseForm } from './codec/query-decoder.ts';
+import { failureReply } from './failure.ts';
 import type { Dialect, Protocol, Reply, ReplyContext, Route } from './protocols/protocol.ts';
 import { writeReply } from './reply-writer.ts';
 import { WireContext } from './request-context.ts';
@@ -18,8 +20,8 @@ import { readS3Address } from './routing/s3-address.ts';
 import { detectProtocol, detectService, hasForm } from './routing/service-detector.ts';
 import { WireRequest } from './routing/wire-request.ts';
 import { type ReadyService, type ServiceEntry, ServiceRegistry } from './service-registry.ts';
-import { type Signature, SignatureProblem, SignatureReader } from './sigv4/signature.ts';
-import { inDialect, missingMembers, unknownOperation, wireError } from './wire-errors.ts';
+import { type Signature, SignatureReader } from './sigv4/signature.ts';
+import { missingMembers, unknownOperation, wireError } from './wire-errors.ts';
 
 export interface AwsFrontEndOptions {
   readonly services: Iterable<ServiceEntry>;
@@ -61,6 +63,7 @@ interface Progress {
   protocol: Protocol | undefined;
   operation: string | undefined;
   context: WireContext | undefined;
+  body: StreamedBody | undefined;
 }
 
 class WireFrontEnd implements AwsFrontEnd {
@@ -111,14 +114,17 @@ class WireFrontEnd implements AwsFrontEnd {
       protocol: undefined,
       operation: undefined,
       context: undefined,
+      body: undefined,
     };
     let reply: Reply;
     try {
       reply = await this.#answer(progress, response);
     } catch (error) {
-      reply = this.#failure(error, progress);
+      reply = failureReply(error, { ...progress, model: progress.service?.model }, this.#options.logger);
     }
     this.#addCommonHeaders(reply, progress);
+    // What an operation left unread is not kept; the connection goes on with the next request.
+    if (progress.body && !progress.body.readableEnded && !(reply.body instanceof Readable)) progress.body.destroy();
     await writeReply(response, reply, { date: this.#httpDate(), logger: this.#options.logger });
     this.#options.onRequest?.({
       service: progress.service?.model.service.name ?? 'unknown',
@@ -132,8 +138,8 @@ class WireFrontEnd implements AwsFrontEnd {
     const { request } = progress;
     const signature = this.#signatures.read(request);
     let form: Buffer | undefined;
-    if (hasForm(request) && signature?.service !== 's3') {
-      form = await readBody(request.message, defaultBodyLimit);
+    if (hasForm(request) && (signature ? signature.service !== 's3' : request.path === '/')) {
+      form = await readBody(request.message, defaultBodyLimit, bodyChecks(request.headers, { checksums: false }));
       request.form = parseForm(form);
     }
     const entry = this.#detect(progress, signature);
@@ -148,7 +154,8 @@ class WireFrontEnd implements AwsFrontEnd {
     if ('unknown' in route) throw unknownOperation(protocol.dialect, route.unknown, service.model);
     const { operation } = route;
     progress.operation = operation.name;
-    const body = await this.#body(progress, route, signature, identity, form);
+    const body = form ?? (await this.#body(progress, route, signature, identity));
+    if (body instanceof StreamedBody) progress.body = body;
     this.#verify(request, signature, identity, body, service, operation.name, protocol.dialect);
     // Not before: what was signed are the headers as they were sent.
     if (isChunked(request)) removeChunkedFraming(request);
@@ -187,37 +194,25 @@ class WireFrontEnd implements AwsFrontEnd {
     return { status: 200, headers: { ...headers }, body: undefined };
   }
 
-  /** The body, read into memory or as a stream, with the checks that its headers ask for. */
+  /** The body as the operation wants it; a form has been read already. */
   async #body(
     progress: Progress,
     route: Route,
     signature: Signature | undefined,
     identity: Identity,
-    form: Buffer | undefined,
   ): Promise<Buffer | StreamedBody> {
-    if (form) return form;
-    const { request } = progress;
     const protocol = progress.protocol!;
-    const service = progress.service!;
     const streams = protocol.streamsInput(route.operation);
-    const { headers } = request;
-    const hash = request.header('x-amz-content-sha256');
-    const chunked = isChunked(request);
-    const limit = service.model.service.maxBodySize ?? defaultBodyLimit;
-    const checks = bodyChecks(headers, { checksums: streams || route.operation.traits.httpChecksum !== undefined });
-    if (!streams && !chunked) return readBody(request.message, limit, checks);
-    const contentLength = chunked ? decodedLength(request) : announcedLength(request);
-    const verified = this.#options.mode === 'enforce' && signature && identity.credential;
-    const signatures =
-      verified && hash?.startsWith('STREAMING-AWS4-HMAC-SHA256')
-        ? this.#access.chunkSignatures(signature, identity.credential, protocol.dialect)
-        : undefined;
-    const body = new StreamedBody(request.message, {
-      contentLength,
-      checks,
-      chunked: chunked ? { signatures } : undefined,
+    const { credential } = identity;
+    return requestBody(progress.request, {
+      streams,
+      checksums: streams || route.operation.traits.httpChecksum !== undefined,
+      limit: progress.service!.model.service.maxBodySize ?? defaultBodyLimit,
+      signatures: () =>
+        this.#options.mode === 'enforce' && signature && credential
+          ? this.#access.chunkSignatures(signature, credential, protocol.dialect)
+          : undefined,
     });
-    return streams ? body : collect(body, limit);
   }
 
   #verify(
@@ -291,59 +286,6 @@ class WireFrontEnd implements AwsFrontEnd {
     if (requests.length > 0) await this.#options.authorizer!.authorize(context.principal, requests, context);
   }
 
-  #failure(error: unknown, progress: Progress): Reply {
-    const dialect = progress.protocol?.dialect ?? guessDialect(progress.request);
-    const serviceError = inDialect(dialect, this.#asServiceError(error, dialect, progress));
-    const model = progress.service?.model.error(serviceError.code);
-    const status = serviceError.status === 400 ? (model?.status ?? 400) : serviceError.status;
-    const named =
-      status === serviceError.status
-        ? serviceError
-        : new ServiceError(serviceError.code, serviceError.message, {
-            status,
-            members: serviceError.members,
-            headers: serviceError.headers,
-          });
-    const reply = progress.protocol
-      ? progress.protocol.encodeError(named, model, progress.replyContext)
-      : plainError(dialect, named, progress.replyContext);
-    Object.assign(reply.headers, serviceError.headers);
-    return reply;
-  }
-
-  #asServiceError(error: unknown, dialect: Dialect, progress: Progress): ServiceError {
-    if (error instanceof ServiceError) {
-      if (error.detail !== undefined || error.status >= 500) {
-        this.#options.logger.debug('a request was refused', {
-          requestId: progress.replyContext.requestId,
-          code: error.code,
-          detail: error.detail,
-        });
-      }
-      return error;
-    }
-    if (error instanceof MalformedInput) return wireError(dialect, 'malformed', error.message);
-    if (error instanceof BodyTooLarge) {
-      return wireError(
-        dialect,
-        'tooLarge',
-        `Request must be smaller than ${error.limit} bytes for the ${progress.operation ?? 'operation'} operation`,
-      );
-    }
-    if (error instanceof SignatureProblem) {
-      const unsupported = error.kind === 'unsupported';
-      if (unsupported && dialect === 's3') return new ServiceError('InvalidRequest', error.message);
-      return wireError(dialect, unsupported ? 'notImplemented' : 'incompleteSignature', error.message);
-    }
-    this.#options.logger.error('a request failed unexpectedly', {
-      requestId: progress.replyContext.requestId,
-      service: progress.service?.model.service.name,
-      operation: progress.operation,
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
-    return wireError(dialect, 'internal', 'We encountered an internal error. Please try again.');
-  }
-
   #addCommonHeaders(reply: Reply, progress: Progress): void {
     const { requestId, hostId } = progress.replyContext;
     if (hostId !== '') {
@@ -384,79 +326,4 @@ function adjustS3Reply(reply: Reply, output: Readonly<Record<string, unknown>>, 
   if (reply.headers['content-type'] === 'application/octet-stream' && output.ContentType === undefined) {
     reply.headers['content-type'] = 'binary/octet-stream';
   }
-}
-
-/** Before the service is known, the request's form tells what its client can read. */
-function guessDialect(request: WireRequest): Dialect {
-  if (request.headers['x-amz-target'] !== undefined) return 'awsJson';
-  if (request.form !== undefined || hasForm(request)) return 'query';
-  const scope = /\/([a-z0-9-]+)\/aws4_request/.exec(
-    request.headers.authorization ?? request.rawQuery.replaceAll('%2F', '/'),
-  )?.[1];
-  return scope === undefined || scope === 's3' ? 's3' : 'restJson';
-}
-
-function plainError(dialect: Dialect, error: ServiceError, context: ReplyContext): Reply {
-  const { status, code, message } = error;
-  if (dialect === 's3' || dialect === 'query') {
-    const quote = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-    const body = `<Error><Code>${code}</Code><Message>${quote(message)}</Message></Error><RequestId>${context.requestId}</RequestId>`;
-    return {
-      status,
-      headers: { 'content-type': 'text/xml' },
-      body:
-        dialect === 's3'
-          ? `<Error><Code>${code}</Code><Message>${quote(message)}</Message><RequestId>${context.requestId}</RequestId></Error>`
-          : `<ErrorResponse>${body}</ErrorResponse>`,
-    };
-  }
-  return {
-    status,
-    headers: { 'content-type': 'application/json', 'x-amzn-errortype': code },
-    body: JSON.stringify({ __type: code, message }),
-  };
-}
-
-function announcedLength(request: WireRequest): number | undefined {
-  const length = request.header('content-length');
-  if (length !== undefined) return Number(length);
-  return request.headers['transfer-encoding'] === undefined ? 0 : undefined;
-}
-
-function isChunked(request: WireRequest): boolean {
-  const { headers } = request;
-  return (
-    (headers['x-amz-content-sha256'] as string | undefined)?.startsWith('STREAMING-') === true ||
-    headers['content-encoding']?.includes('aws-chunked') === true
-  );
-}
-
-function decodedLength(request: WireRequest): number {
-  const length = request.header('x-amz-decoded-content-length');
-  if (length === undefined || !/^\d{1,15}$/.test(length)) {
-    throw new ServiceError('MissingContentLength', 'You must provide the Content-Length HTTP header.', { status: 411 });
-  }
-  return Number(length);
-}
-
-/** What operations see of the headers: those of the body as it is once the framing is off. */
-function removeChunkedFraming(request: WireRequest): void {
-  const encodings = (request.header('content-encoding') ?? '')
-    .split(',')
-    .map((encoding) => encoding.trim())
-    .filter((encoding) => encoding !== '' && encoding !== 'aws-chunked');
-  if (encodings.length > 0) request.headers['content-encoding'] = encodings.join(',');
-  else delete request.headers['content-encoding'];
-  request.headers['content-length'] = request.headers['x-amz-decoded-content-length'] as string;
-}
-
-async function collect(body: StreamedBody, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) throw new BodyTooLarge(limit);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
 }

@@ -4,8 +4,8 @@ import { pipeline } from 'node:stream/promises';
 import type { Logger } from '../base/logger.ts';
 import type { Reply } from './protocols/protocol.ts';
 
-/** Bytes of a request body that may be left unread on a connection that stays open. */
-const maximumUnread = 1024 * 1024;
+/** Bytes of a request body that are read and dropped, so that its client gets to see the answer. */
+const maximumUnread = 64 * 1024 * 1024;
 
 /** Sends a reply. Never rejects: what goes wrong once headers are out can only end the connection. */
 export async function writeReply(
@@ -17,7 +17,10 @@ export async function writeReply(
   const { req } = response;
   const bodiless = req.method === 'HEAD' || reply.status === 204 || reply.status === 304;
   headers.date = options.date;
-  if (!req.complete && unreadBytes(response) > maximumUnread) headers.connection = 'close';
+  if (!req.complete) {
+    if (unreadBytes(response) > maximumUnread) headers.connection = 'close';
+    else req.resume();
+  }
   if (body instanceof Readable) {
     response.writeHead(reply.status, headers);
     if (bodiless) {

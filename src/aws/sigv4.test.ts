@@ -263,6 +263,28 @@ describe('SigV4 in enforce mode', () => {
   });
 });
 
+describe('a signed form', () => {
+  it('is refused when its body is another', async () => {
+    await using served = await enforcing();
+    const sts = new STSClient(config(served));
+    let sent: { headers: Record<string, string>; body: string } | undefined;
+    sts.middlewareStack.add(
+      (next) => async (args) => {
+        sent = args.request as typeof sent;
+        return next(args);
+      },
+      { step: 'finalizeRequest', priority: 'low' },
+    );
+    await sts.send(new GetCallerIdentityCommand({}));
+    const { headers, body } = sent!;
+    const again = (text: string) =>
+      served.send({ method: 'POST', headers: { ...headers, 'content-length': String(text.length) }, body: text });
+    assert.equal((await again(body)).status, 200);
+    assert.notEqual((await again(body.replace('GetCallerIdentity', 'GetSessionTokens'))).status, 200);
+    assert.match((await again(body.replace('GetCallerIdentity', 'GetSessionTokens'))).body, /Mismatch|DoesNotMatch/);
+  });
+});
+
 describe('presigned requests', () => {
   it('are accepted until they expire', async () => {
     let now = Date.now();

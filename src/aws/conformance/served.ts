@@ -106,3 +106,11 @@ export function entry(
     }),
   };
 }
+
+/** A signature that open mode believes. */
+export function scoped(service: string, accessKeyId = 'test', region = 'us-east-1'): Record<string, string> {
+  return {
+    authorization: `AWS4-HMAC-SHA256 Credential=${accessKeyId}/20260101/${region}/${service}/aws4_request, SignedHeaders=host, Signature=${'0'.repeat(64)}`,
+    'x-amz-date': '20260101T000000Z',
+  };
+}

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { ServiceError } from '../../base/errors.ts';
 import type { RequestBody } from '../../services/index.ts';
 import type { WireRequest } from '../routing/wire-request.ts';
-import type { ErrorModel, LoadedModel, OperationModel } from '../schema/model.ts';
+import type { ErrorModel, OperationModel } from '../schema/model.ts';
 
 /** What is sent back. */
 export interface Reply {
@@ -40,7 +40,6 @@ export type Dialect = 's3' | 'query' | 'ec2' | 'awsJson' | 'restJson' | 'cbor';
 /** One wire protocol of one service: finds the operation, reads its input, writes its output and errors. */
 export interface Protocol {
   readonly dialect: Dialect;
-  /** `fields`: of a form body, for the query protocols. */
   route(request: WireRequest): Route | UnknownRoute;
   /** Whether the operation's body is passed on as a stream instead of being read first. */
   streamsInput(operation: OperationModel): boolean;
@@ -48,8 +47,4 @@ export interface Protocol {
   encode(operation: OperationModel, output: Readonly<Record<string, unknown>>, context: ReplyContext): Reply;
   /** `model`: the error as the service's schemas have it, if they do. */
   encodeError(error: ServiceError, model: ErrorModel | undefined, context: ReplyContext): Reply;
-}
-
-export interface ProtocolOptions {
-  readonly model: LoadedModel;
 }
