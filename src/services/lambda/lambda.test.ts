@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ACCOUNT, LambdaFixture, REGION, rejects } from './fixture.ts';
 
@@ -63,15 +62,5 @@ describe('the Lambda service', () => {
       names.filter((name) => name in operations && name in refused),
       [],
     );
-  });
-
-  it('is described operation by operation in its compatibility page', async () => {
-    const page = await readFile(new URL('../../../docs/compatibility/lambda.md', import.meta.url), 'utf8');
-    const [served, refused] = page.split('## Refused by name') as [string, string];
-    const named = (text: string): string[] =>
-      [...text.matchAll(/^\|.*\|$/gm)].flatMap(([row]) => row.match(/\b[A-Z][a-z]+[A-Z]\w+\b|\bInvoke\b/g) ?? []);
-    const missing = (names: string[], text: string) => names.filter((name) => !named(text).includes(name));
-    assert.deepEqual(missing(Object.keys(world.lambda.operations), served), []);
-    assert.deepEqual(missing(Object.keys(world.lambda.refused), refused), []);
   });
 });
