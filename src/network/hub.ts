@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { GATEWAY_ADDRESS, sandboxAddress } from './addresses.ts';
 import { CLONE_NEWNET, type Kernel } from './kernel.ts';
 import { addAddress, addRoute, createVeth, ipv4, Netlink, setUp } from './netlink.ts';
@@ -18,6 +19,7 @@ const SO_REUSEADDR = 2;
 const IPPROTO_IP = 0;
 const IP_TRANSPARENT = 19;
 const BACKLOG = 511;
+const MOST_ROUNDS = 500;
 
 /**
  * A network namespace between the sandboxes and this process. Each sandbox has a cable to it and to nothing else; it
@@ -48,8 +50,8 @@ export class Hub {
     this.#netlink.run(setUp(LOOPBACK), addAddress(LOOPBACK, GATEWAY_ADDRESS));
   }
 
-  /** Lays a cable to the network namespace of process `pid`; answers that end's address. About 1 ms. */
-  connect(pid: number): string {
+  /** Lays a cable to the network namespace of process `pid`; answers that end's address once it works. About 1 ms. */
+  async connect(pid: number): Promise<string> {
     const slot = this.#slot++;
     const address = sandboxAddress(slot);
     const index = FIRST_INDEX + slot;
@@ -73,6 +75,11 @@ export class Hub {
           addRoute({ to: GATEWAY_ADDRESS, device: SANDBOX_INDEX }),
           addRoute({ to: undefined, device: SANDBOX_INDEX, via: GATEWAY_ADDRESS }),
         );
+        // A packet sent before would be lost, and sent again only a second later.
+        for (let round = 0; round < MOST_ROUNDS; round++) {
+          if (this.#netlink.passes(index) && inside.passes(SANDBOX_INDEX)) break;
+          await setTimeout(1);
+        }
       } finally {
         inside.close();
       }

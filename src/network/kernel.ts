@@ -61,6 +61,8 @@ const SIGNATURES = {
   setns: { return: 'int32', arguments: ['int32', 'int32'] },
   fchdir: { return: 'int32', arguments: ['int32'] },
   mount: { return: 'int32', arguments: ['string', 'string', 'string', 'uint64', 'string'] },
+  close_range: { return: 'int32', arguments: ['uint32', 'uint32', 'int32'] },
+  umount2: { return: 'int32', arguments: ['string', 'int32'] },
   syscall: {
     return: 'int64',
     arguments: ['int64', 'int64', 'pointer', 'int64', 'pointer', 'int64', 'int64'],

@@ -7,8 +7,10 @@ const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const NETLINK_ROUTE = 0;
 const AF_INET = 2;
 const RTM_NEWLINK = 16;
+const RTM_GETLINK = 18;
 const RTM_NEWADDR = 20;
 const RTM_NEWROUTE = 24;
+const NLM_F_REQUEST = 1;
 const NLM_F_REQUEST_ACK = 1 | 4;
 const NLM_F_REPLACE = 0x100;
 const NLM_F_EXCL = 0x200;
@@ -22,6 +24,7 @@ const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
 const IFF_UP = 1;
+const IFF_RUNNING = 0x40;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const RTA_DST = 1;
@@ -163,6 +166,19 @@ export class Netlink {
       }
     }
     if (failure) throw failure;
+  }
+
+  /** Whether packets pass an interface. After both its ends were brought up, the kernel still takes a moment. */
+  passes(index: number): boolean {
+    const body = interfaceHeader(index, false);
+    const header = Buffer.alloc(HEADER);
+    header.writeUInt32LE(HEADER + body.length, 0);
+    header.writeUInt16LE(RTM_GETLINK, 4);
+    header.writeUInt16LE(NLM_F_REQUEST, 6);
+    this.#kernel.call('send', this.#socket, Buffer.concat([header, body]), BigInt(HEADER + body.length), 0);
+    this.#kernel.call('recv', this.#socket, this.#answer, BigInt(this.#answer.length), 0);
+    const type = this.#answer.readUInt16LE(4);
+    return type === RTM_NEWLINK && (this.#answer.readUInt32LE(HEADER + 8) & IFF_RUNNING) !== 0;
   }
 
   close(): void {

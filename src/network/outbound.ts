@@ -1,6 +1,8 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from '../base/logger.ts';
 
+/** Of one sandbox at a time: a function has 1,024 descriptors (Lambda Developer Guide, "Lambda quotas"). */
+const MOST_CONNECTIONS = 1024;
 const CONNECT_TIMEOUT_MS = 30_000;
 
 /**
@@ -9,14 +11,22 @@ const CONNECT_TIMEOUT_MS = 30_000;
  * refusal reaches it as a reset.
  */
 export function createOutbound(logger: Logger, isOutside: (address: string) => boolean): Server {
+  const open = new Map<string, number>();
   return createServer({ allowHalfOpen: true, pauseOnConnect: true }, (inside) => {
     inside.on('error', () => inside.destroy());
-    const { localAddress: host, localPort: port } = inside;
-    if (host === undefined || port === undefined || !isOutside(host)) {
-      logger.debug('refused a connection of a sandbox', { host, port });
+    const { localAddress: host, localPort: port, remoteAddress: from = '' } = inside;
+    const others = open.get(from) ?? 0;
+    if (host === undefined || port === undefined || !isOutside(host) || others >= MOST_CONNECTIONS) {
+      logger.debug('refused a connection of a sandbox', { from, host, port });
       inside.resetAndDestroy();
       return;
     }
+    open.set(from, others + 1);
+    inside.once('close', () => {
+      const left = open.get(from)! - 1;
+      if (left > 0) open.set(from, left);
+      else open.delete(from);
+    });
     const outside = connect({ host, port, allowHalfOpen: true, timeout: CONNECT_TIMEOUT_MS });
     outside.once('timeout', () => outside.destroy());
     outside.once('connect', () => {

@@ -73,7 +73,7 @@ export async function createSandboxNetwork(options: SandboxNetworkOptions): Prom
     gatewayAddress: GATEWAY_ADDRESS,
     listeners,
     missing,
-    attach: async (pid) => ({ address: hub.connect(pid), gatewayAddress: GATEWAY_ADDRESS }),
+    attach: async (pid) => ({ address: await hub.connect(pid), gatewayAddress: GATEWAY_ADDRESS }),
     async close() {
       await dns.close();
       outbound?.close();

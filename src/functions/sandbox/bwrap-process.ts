@@ -2,10 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { Kernel } from '../../network/index.ts';
 import { baseFileSystem, sealFileSystem } from './base-files.ts';
 import { isRunning } from './proc.ts';
 import type { Stage } from './stage.ts';
 import { SANDBOX_GROUP, SANDBOX_USER, type UserNamespace } from './user-namespace.ts';
+
+const CLOSE_RANGE_CLOEXEC = 4;
 
 /** What bwrap is told for one sandbox. */
 export interface BwrapPlan {
@@ -20,7 +24,10 @@ export interface BwrapPlan {
   readonly seccomp: string | undefined;
   readonly hostname: string;
   readonly stage: Stage | undefined;
+  readonly kernel: Kernel | undefined;
 }
+
+const wantToRead = () => {};
 
 /** A sandbox that is made but has not run anything yet. */
 export interface HeldProcess {
@@ -30,7 +37,15 @@ export interface HeldProcess {
   readonly pid: number;
   /** Lets it go on to the command; resolves when all its mounts are in place. */
   release(): Promise<void>;
+  /** Rejects with the reason why it could not be made: bwrap's own if it has ended, else `error`. */
+  explain(error: unknown): Promise<never>;
 }
+
+/**
+ * "File descriptors: 1,024" (Lambda Developer Guide, "Lambda quotas"); no core dumps, which the host would handle; and
+ * without the two descriptors that bwrap leaves open.
+ */
+const CLEAN_START = ['/bin/sh', '-c', 'ulimit -c 0; ulimit -n 1024; exec "$@" 3<&- 6<&-', 'sh'];
 
 /** Starts bwrap and waits until its namespaces are there; the command waits for `release()`. */
 export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
@@ -39,8 +54,10 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
   const pass = (fd: number): string => String(5 + descriptors.push(fd));
   try {
     const args = bwrapArguments(plan, pass);
+    // What this process was itself started with, or a library opened, is not for sandboxes.
+    plan.kernel?.call('close_range', 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
     const start = () =>
-      spawn('bwrap', ['--args', '3', '--', ...plan.command], {
+      spawn('bwrap', ['--args', '3', '--', ...CLEAN_START, ...plan.command], {
         stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', ...descriptors],
         // The function's variables go by --args: a loader variable among them must not reach bwrap.
         env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
@@ -59,15 +76,20 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
     ];
     for (const stream of [argumentStream, info, goAhead, monitor.stdin!]) stream.on('error', () => {});
     argumentStream.end(`${args.join('\0')}\0`);
-    const death = watchForDeath(monitor);
-    const pid = await Promise.race([readChildPid(info), death.died]);
+    const failed = failure(monitor);
+    failed.catch(() => {});
+    // Node throws away what nobody has read when a process ends, unless somebody wants to.
+    const outputs = [monitor.stdout!, monitor.stderr!];
+    for (const output of outputs) output.on('readable', wantToRead);
+    const pid = await Promise.race([readChildPid(info), failed]);
     return {
       monitor,
       pid,
       async release() {
-        await Promise.race([letGo(goAhead, pid), death.died]);
-        death.stop();
+        if (!(await letGo(goAhead))) await failed;
+        for (const output of outputs) output.off('readable', wantToRead);
       },
+      explain: (error) => (isRunning(pid) ? Promise.reject(error) : failed),
     };
   } finally {
     for (const fd of descriptors) if (fd !== plan.users?.fd) closeSync(fd);
@@ -101,42 +123,28 @@ async function readChildPid(info: Readable): Promise<number> {
   return new Promise(() => {}); // It ended without an answer; its exit is reported elsewhere.
 }
 
-/** bwrap reads the go-ahead, and closes it, after its last mount and just before the command. */
-async function letGo(goAhead: Duplex, pid: number): Promise<void> {
-  goAhead.resume();
-  goAhead.end('.');
-  await once(goAhead, 'end');
-  if (!isRunning(pid)) await new Promise(() => {}); // The pipe closed because it died; its exit is reported elsewhere.
+/**
+ * bwrap reads the go-ahead, and closes it, after its last mount and just before the command. Answers false when it has
+ * given up: then the go-ahead cannot be written (EPIPE), or is closed unread (ECONNRESET).
+ */
+async function letGo(goAhead: Duplex): Promise<boolean> {
+  const written = new Promise<boolean>((resolve) => {
+    goAhead.once('error', () => resolve(false));
+    goAhead.write('.', (error) => resolve(!error));
+  });
+  if (!(await written)) return false;
+  return new Promise((resolve) => {
+    goAhead.once('end', () => resolve(true));
+    goAhead.once('error', () => resolve(false));
+    goAhead.once('close', () => resolve(false));
+    goAhead.resume();
+    goAhead.end();
+  });
 }
 
-/** Fails, with what bwrap complained of, as soon as it ends; `stop` hands the error stream on to the command's reader. */
-function watchForDeath(monitor: ChildProcess): { readonly died: Promise<never>; stop(): void } {
-  let complaint = '';
-  const stderr = monitor.stderr!;
-  const collect = (chunk: Buffer) => {
-    complaint += chunk.toString('latin1');
-  };
-  stderr.on('data', collect);
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onError = (error: Error) => reject(error);
-  const onExit = (code: number | null, signal: string | null) => {
-    const fail = () =>
-      reject(new Error(`bwrap ended with ${code ?? signal} before the command ran: ${complaint.trim()}`));
-    if (stderr.readableEnded) fail();
-    else stderr.once('end', fail);
-  };
-  promise.catch(() => {});
-  monitor.once('error', onError);
-  monitor.once('exit', onExit);
-  return {
-    died: promise,
-    stop() {
-      monitor.off('error', onError);
-      monitor.off('exit', onExit);
-      stderr.off('data', collect);
-      stderr.pause();
-      // What came so far is already the command's.
-      if (complaint !== '') stderr.unshift(Buffer.from(complaint, 'latin1'));
-    },
-  };
+/** Rejects when bwrap ends, with what it complained of. */
+async function failure(monitor: ChildProcess): Promise<never> {
+  const [code, signal] = (await once(monitor, 'exit')) as [number | null, string | null];
+  const complaint = await text(monitor.stderr!);
+  throw new Error(`bwrap ended with ${code ?? signal} before the command ran: ${complaint.trim()}`);
 }

@@ -125,7 +125,9 @@ export class BwrapSandbox implements Sandbox {
 
   /** The kernel may have killed a helper and left the rest running half-done: on Lambda all of it goes. */
   endIfOutOfMemory(): void {
-    if (!this.#ended && !this.#killed && this.#parts.cgroup!.outOfMemoryKills() > 0) this.kill();
+    const { cgroup } = this.#parts;
+    if (this.#ended || this.#killed || !cgroup || cgroup.frozen) return;
+    if (cgroup.outOfMemoryKills() > 0) this.kill();
   }
 
   #killInside(): void {

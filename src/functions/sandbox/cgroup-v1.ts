@@ -88,6 +88,10 @@ class CgroupV1 implements Cgroup {
     this.#state.write('THAWED');
   }
 
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
   peakMemory(): number {
     const file = join(this.#directories.memory, 'memory.max_usage_in_bytes');
     const peak = Number(readFileSync(file, 'latin1'));

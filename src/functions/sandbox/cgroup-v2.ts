@@ -79,6 +79,10 @@ class CgroupV2 implements Cgroup {
     this.#freeze.write(0);
   }
 
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
   peakMemory(): number {
     if (!this.#peak) return this.memory();
     const peak = Number(this.#peak.read());

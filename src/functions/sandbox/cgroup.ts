@@ -15,6 +15,8 @@ export interface Cgroup {
   /** Resolves when every process has stopped. */
   freeze(): Promise<void>;
   thaw(): void;
+  /** Whether `freeze` was called last. */
+  readonly frozen: boolean;
   /** Highest use since the last call, bytes. */
   peakMemory(): number;
   memory(): number;

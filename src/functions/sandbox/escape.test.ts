@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { childrenOf } from './proc.ts';
 import { printed, TrialGround, whyNoSandbox } from './test-support.ts';
 
 const skip = await whyNoSandbox();
@@ -109,6 +111,15 @@ describe('sandbox isolation', { skip }, () => {
     const { '/run/kobune/..': run, ...rest } = seen;
     assert.equal(run, 'kobune');
     assert.deepEqual(new Set(Object.values(rest)), new Set(['ENOENT']), JSON.stringify(seen));
+  });
+
+  it('inherits no descriptor but its three', async () => {
+    const sandbox = await ground.start(['/bin/sh', '-c', 'echo up; exec sleep 1000']);
+    await printed(sandbox, 'up');
+    const descriptors = childrenOf(sandbox.pid).flatMap((pid) => readdirSync(`/proc/${pid}/fd`));
+    sandbox.kill();
+    await sandbox.exited;
+    assert.deepEqual(descriptors, ['0', '1', '2']);
   });
 
   it("knows no account of the host's", async () => {
@@ -288,11 +299,11 @@ describe('sandbox isolation', { skip }, () => {
   });
 
   it("keeps a loader variable of the function's from the host's side", async () => {
-    // With a file that exists on the host alone: bwrap would complain, or run it.
+    // A file that exists on the host alone: bwrap would load it. Inside, two shells complain.
     const library = join(ground.directory, 'evil.so');
     await writeFile(library, 'not a library');
     const { stderr, exit } = await ground.shell('exit 0', { environment: { LD_PRELOAD: library } });
-    assert.deepEqual([exit.code, stderr.match(/cannot open shared object file/g)?.length], [0, 1]);
+    assert.deepEqual([exit.code, stderr.match(/cannot open shared object file/g)?.length], [0, 2]);
   });
 
   it('plants nothing in the exchange directory that the host would follow', async () => {

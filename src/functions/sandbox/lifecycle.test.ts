@@ -84,18 +84,38 @@ describe('sandbox life', { skip }, () => {
     assert.equal(stdout, 'foundcertificateRead-only\n169.254.100.1 cloud.test\n');
   });
 
+  it('goes on showing new directories, however many were shown before', async () => {
+    for (let round = 0; round < 70; round += 10) {
+      const found = await Promise.all(
+        Array.from({ length: 10 }, async (_, index) => {
+          const source = await code({ name: `${round + index}` });
+          const { stdout } = await ground.shell('cat /var/lang/name', {
+            binds: [{ source, target: '/var/lang', readOnly: true }],
+          });
+          return Number(stdout);
+        }),
+      );
+      assert.deepEqual(
+        found,
+        Array.from({ length: 10 }, (_, index) => round + index),
+      );
+    }
+  });
+
   it('says what is wrong with a sandbox that cannot be made, and leaves nothing of it', async () => {
-    const before = readdirSync(join(ground.directory, 'run')).sort();
+    const before = readdirSync(join(ground.directory, 'run/s')).sort();
+    const { stderr, exit } = await ground.shell('true', { workingDirectory: '/nowhere', id: 'x1' });
+    assert.deepEqual([exit.code, /nowhere: No such file/.test(stderr)], [1, true]);
     await assert.rejects(
-      ground.shell('true', { workingDirectory: '/nowhere', id: 'x1' }),
-      /bwrap ended with 1.*nowhere/,
+      ground.shell('true', { id: 'x3', binds: [{ source: '/etc', target: '/proc/nowhere', readOnly: true }] }),
+      /bwrap ended with 1 before the command ran: bwrap: .*nowhere/,
     );
     await assert.rejects(ground.shell('true', { id: '../x' }), /bad sandbox id/);
     await assert.rejects(
       ground.shell('true', { id: 'x2', binds: [{ source: '/nowhere', target: '/var/lang', readOnly: true }] }),
       /ENOENT|nowhere/,
     );
-    assert.deepEqual(readdirSync(join(ground.directory, 'run')).sort(), before);
+    assert.deepEqual(readdirSync(join(ground.directory, 'run/s')).sort(), before);
   });
 
   it('ends politely when asked to', async () => {

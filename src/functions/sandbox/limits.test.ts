@@ -75,6 +75,11 @@ except OSError as error:
     assert.equal(stdout, `${16 * 1024 * 1024}\n`);
   });
 
+  it('allows 1,024 descriptors, and no more after asking', async () => {
+    const { stdout } = await ground.shell('ulimit -n; ulimit -Hn; ulimit -n 4096 2>/dev/null; ulimit -n');
+    assert.equal(stdout, '1024\n1024\n1024\n');
+  });
+
   it('gives a pooled sandbox its limits later', async (context) => {
     if (needsGroups(context)) return;
     const sandbox = await ground.startNode(

@@ -25,8 +25,8 @@ export interface Machine {
 
 const SYSTEM_PATH = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
-/** Tries what is there; answers why no sandbox can be made at all otherwise. */
-export async function exploreMachine(directory: string): Promise<Machine | string> {
+/** Tries what is there, keeping its files in `directory` and those of sandboxes in `base`; answers why no sandbox can be made at all otherwise. */
+export async function exploreMachine(directory: string, base: string): Promise<Machine | string> {
   if (process.platform !== 'linux') return `sandboxes need Linux, this is ${process.platform}`;
   const trial = ['--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--', 'true'];
   const failure = await promisify(execFile)('bwrap', trial, { env: SYSTEM_PATH }).then(
@@ -41,7 +41,7 @@ export async function exploreMachine(directory: string): Promise<Machine | strin
   const missing: string[] = [];
   const root = process.getuid?.() === 0;
   const users = root ? await createUserNamespace() : undefined;
-  const { kernel, stage } = openStage(root, missing);
+  const { kernel, stage } = openStage(root, base, missing);
   const cgroups = findCgroups(directory, missing);
   const seccomp = writeFilter(directory, missing);
   return {
@@ -59,7 +59,7 @@ export async function exploreMachine(directory: string): Promise<Machine | strin
   };
 }
 
-function openStage(root: boolean, missing: string[]): { kernel?: Kernel; stage?: Stage } {
+function openStage(root: boolean, base: string, missing: string[]): { kernel?: Kernel; stage?: Stage } {
   const kernel = root ? openKernel() : undefined;
   if (!kernel) {
     const need = root ? 'Node 26.1 or newer (node:ffi)' : 'root';
@@ -67,7 +67,7 @@ function openStage(root: boolean, missing: string[]): { kernel?: Kernel; stage?:
     return {};
   }
   try {
-    return { kernel, stage: createStage(kernel) };
+    return { kernel, stage: createStage(kernel, base) };
   } catch (error) {
     missing.push(`mounting into sandboxes (${(error as Error).message}): code is linked into them instead`);
     return {};

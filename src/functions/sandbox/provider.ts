@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../base/logger.ts';
 import type { SandboxNetwork } from '../../network/index.ts';
@@ -20,29 +20,27 @@ export interface SandboxProviderOptions {
 
 /** The name of the machine inside; Lambda's are of this kind. */
 const HOSTNAME = '169-254-100-2';
-/** Below the scratch directory: the `/etc` of all sandboxes. No sandbox's id begins with a dot. */
+/** Below the scratch directory, which is closed to all others: what sandboxes' users may pass through. */
+const BASE = 's';
+/** The `/etc` of all sandboxes. No sandbox's id begins with a dot. */
 const CONFIGURATION = '.etc';
 /** How often running sandboxes are looked at, where the kernel ends only one process of a group that is out of memory. */
 const MEMORY_WATCH_MS = 100;
 
 /** Finds out what the machine can do and makes the provider for it. */
 export async function createSandboxProvider(options: SandboxProviderOptions): Promise<SandboxProvider> {
+  const base = join(options.directory, BASE);
   mkdirSync(options.directory, { recursive: true, mode: 0o700 });
-  const machine = await exploreMachine(options.directory);
-  removeLeftovers(options.directory);
+  // Sandboxes of a killed run died with it; their files did not.
+  rmSync(base, { recursive: true, force: true });
+  mkdirSync(base, { mode: 0o755 });
+  const machine = await exploreMachine(options.directory, base);
   if (typeof machine === 'string') return processProvider(options, machine);
-  await writeConfiguration(join(options.directory, CONFIGURATION), {
+  await writeConfiguration(join(base, CONFIGURATION), {
     hostname: HOSTNAME,
     nameserver: options.network?.gatewayAddress,
   });
   return new BwrapProvider(options, machine);
-}
-
-/** Sandboxes of a killed run died with it; their files did not. */
-function removeLeftovers(directory: string): void {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    if (entry.isDirectory()) rmSync(join(directory, entry.name), { recursive: true, force: true });
-  }
 }
 
 class BwrapProvider implements SandboxProvider {
@@ -93,9 +91,10 @@ class BwrapProvider implements SandboxProvider {
   }
 
   async #create(wanted: SandboxOptions): Promise<Sandbox> {
-    const { directory, network, logger } = this.#options;
+    const { network, logger } = this.#options;
+    const base = join(this.#options.directory, BASE);
     const { users, kernel, stage, cgroups, seccomp } = this.#machine;
-    const files = createSandboxFiles(directory, {
+    const files = createSandboxFiles(base, {
       id: wanted.id,
       hostname: HOSTNAME,
       hosts: wanted.hosts,
@@ -108,21 +107,18 @@ class BwrapProvider implements SandboxProvider {
     cgroups?.prepareToAdd();
     let sandbox: BwrapSandbox | undefined;
     try {
-      for (const bind of wanted.binds) makePlace(join(directory, CONFIGURATION), bind);
+      for (const bind of wanted.binds) makePlace(join(base, CONFIGURATION), bind);
       const held = await startBwrap({
         command: wanted.command,
         environment: wanted.environment,
-        binds: [
-          { source: join(directory, CONFIGURATION), target: '/etc', readOnly: true },
-          ...files.binds,
-          ...wanted.binds,
-        ],
+        binds: [{ source: join(base, CONFIGURATION), target: '/etc', readOnly: true }, ...files.binds, ...wanted.binds],
         workingDirectory: wanted.workingDirectory,
         tmpMb: wanted.tmpMb,
         users,
         seccomp,
         hostname: HOSTNAME,
         stage,
+        kernel,
       });
       sandbox = new BwrapSandbox({
         id: wanted.id,
@@ -137,7 +133,7 @@ class BwrapProvider implements SandboxProvider {
       // Nothing of the user's runs before its limits and its network are there.
       const limited = cgroup?.add(held.pid);
       if (wanted.memoryMb !== undefined) cgroup?.limit(wanted.memoryMb, wanted.memoryMb);
-      await Promise.all([limited, network?.attach(held.pid)]);
+      await Promise.all([limited, network?.attach(held.pid)]).catch(held.explain);
       await held.release();
       return sandbox;
     } catch (error) {
@@ -160,7 +156,7 @@ function processProvider({ directory, logger }: SandboxProviderOptions, reason: 
   return {
     capabilities: { kind: 'process', cgroups: 'none', network: 'none', seccomp: false, missing: [missing] },
     async create(wanted) {
-      const sandbox: Sandbox = await startProcess(directory, wanted, () => live.delete(sandbox));
+      const sandbox: Sandbox = await startProcess(join(directory, BASE), wanted, () => live.delete(sandbox));
       live.add(sandbox);
       return sandbox;
     },

@@ -30,7 +30,7 @@ export function createSandboxFiles(parent: string, options: SandboxFilesOptions)
   // Refuses an id that climbs out; mkdir refuses one that is in use.
   if (!/^\w[\w.-]{0,99}$/.test(options.id)) throw new Error(`bad sandbox id ${options.id}`);
   const directory = join(parent, options.id);
-  mkdirSync(directory, { mode: 0o700 });
+  mkdirSync(directory, { mode: 0o755 });
   const binds: Bind[] = [];
   const show = (name: string, target: string): string => {
     const source = join(directory, name);

@@ -48,7 +48,10 @@ export interface Sandbox {
   freeze(options?: { readonly afterMs?: number }): Promise<void>;
   /** Resumes them (some 0.13 ms), or calls off a stop that has not happened yet. */
   thaw(): Promise<void>;
-  /** Highest memory use since the last call, bytes. */
+  /**
+   * Highest memory use since the last call, bytes. What the kernel charges to the sandbox: pages of the runtime's binary
+   * and libraries are charged once, to whoever touched them first, and so are hardly ever in it.
+   */
   peakMemory(): number;
   /** Memory in use now, bytes. */
   memory(): number;
