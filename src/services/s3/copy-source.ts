@@ -1,12 +1,13 @@
 import type { ChecksumKind } from '../../base/checksum/index.ts';
 import { ServiceError } from '../../base/errors.ts';
 import type { RequestContext } from '../service.ts';
-import { maxSingleUpload, openBody, type ReceivedBody, receiveBody } from './bodies.ts';
+import { openBody } from './bodies.ts';
 import { requireBucket } from './bucket-access.ts';
 import { checkCopySource } from './conditional.ts';
 import { invalidArgument, invalidRequest, notImplemented } from './errors.ts';
 import { parseCopyRange } from './range.ts';
 import { findObject } from './read-object.ts';
+import { maxSingleUpload, type ReceivedBody, receiveBody } from './receive-body.ts';
 import type { BucketRecord, ObjectRecord } from './records.ts';
 import { newBodyId, type S3State } from './state.ts';
 

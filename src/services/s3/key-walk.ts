@@ -54,7 +54,7 @@ export async function walkKeys<V>(
     for (const entry of page) {
       const name = entry.key[namePart] as string;
       if (!name.startsWith(prefix)) {
-        if (beyondPrefix(name, prefix)) return { items, truncated: false };
+        if (sortsAfter(name, prefix)) return { items, truncated: false };
         continue;
       }
       if (skipped !== undefined && name.startsWith(skipped)) continue;
@@ -88,7 +88,9 @@ function firstPosition({ space, prefix, start }: WalkOptions): Position {
     case 'common-prefix':
       return afterPrefix(space, start.commonPrefix);
     case 'name':
-      return start.name < prefix ? { from: [...space, prefix] } : { from: [...space, `${start.name}\u0000`] };
+      return sortsAfter(prefix, start.name)
+        ? { from: [...space, prefix] }
+        : { from: [...space, `${start.name}\u0000`] };
     case 'entry':
       return { after: start.key };
   }
@@ -99,6 +101,7 @@ function afterPrefix(space: Key, prefix: string): Position {
   return { from: [...space, `${prefix}\u{10ffff}`] };
 }
 
-function beyondPrefix(name: string, prefix: string): boolean {
-  return Buffer.compare(Buffer.from(name), Buffer.from(prefix)) > 0;
+/** In the order of UTF-8 bytes, which is not that of JavaScript's strings. */
+function sortsAfter(name: string, other: string): boolean {
+  return Buffer.compare(Buffer.from(name), Buffer.from(other)) > 0;
 }

@@ -207,6 +207,22 @@ describe('S3 multipart uploads', () => {
   });
 });
 
+describe('S3 GetObject of an object with parts', () => {
+  it('reads to its end what is deleted and collected meanwhile', async () => {
+    await using fixture = await withBucket();
+    const UploadId = await begin(fixture);
+    const bytes = [randomBytes(partSize), randomBytes(100_000)];
+    const Parts = [await upload(fixture, UploadId, 1, bytes[0]!), await upload(fixture, UploadId, 2, bytes[1]!)];
+    await fixture.operations.CompleteMultipartUpload({ Bucket, Key, UploadId, MultipartUpload: { Parts } }, context);
+    const got = await fixture.operations.GetObject({ Bucket, Key }, context);
+    await fixture.operations.DeleteObject({ Bucket, Key }, context);
+    assert.equal((await fixture.blobs.collect()).deleted, 0);
+    assert.ok((await bodyOf(got)).equals(Buffer.concat(bytes)));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal((await fixture.blobs.collect()).deleted, 2);
+  });
+});
+
 describe('S3 CopyObject', () => {
   const Source = 'a b/ü.txt';
   const CopySource = `${Bucket}/${encodeURIComponent(Source)}`;

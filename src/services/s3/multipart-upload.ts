@@ -8,7 +8,7 @@ import type {
 import type { ChecksumKind } from '../../base/checksum/index.ts';
 import type { Transaction } from '../../store/index.ts';
 import type { RequestContext } from '../service.ts';
-import { dropBody, keepBody, type ReceivedBody, receiveBody } from './bodies.ts';
+import { dropBody, keepBody } from './bodies.ts';
 import { bucketInTransaction, requireBucket } from './bucket-access.ts';
 import { announcedChecksum, checksumOutput, multipartChecksumType, parseChecksumKind } from './checksums.ts';
 import { invalidArgument, invalidRequest, noSuchUpload, notImplemented } from './errors.ts';
@@ -17,6 +17,7 @@ import { abortHeaders } from './lifecycle-header.ts';
 import { checkKey } from './names.ts';
 import { checkEncryption, checkObjectOptions, objectHeaders } from './object-headers.ts';
 import { singleHeader } from './put-object.ts';
+import { type ReceivedBody, receiveBody } from './receive-body.ts';
 import type { UploadedPartRecord, UploadRecord } from './records.ts';
 import { newUploadId, type S3State } from './state.ts';
 import { parseTaggingHeader } from './tags.ts';

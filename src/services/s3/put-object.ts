@@ -1,6 +1,6 @@
 import type { PutObjectCommandInput, PutObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { RequestContext } from '../service.ts';
-import { keepBody, receiveBody } from './bodies.ts';
+import { keepBody } from './bodies.ts';
 import { bucketInTransaction, requireBucket } from './bucket-access.ts';
 import { announcedChecksum, checksumOutput } from './checksums.ts';
 import { checkWrite, checkWriteConditionForm } from './conditional.ts';
@@ -9,6 +9,7 @@ import { expirationHeader } from './lifecycle-header.ts';
 import { checkKey } from './names.ts';
 import { notify, originOf } from './notifications.ts';
 import { checkObjectOptions, objectHeaders } from './object-headers.ts';
+import { receiveBody } from './receive-body.ts';
 import type { VersionRecord } from './records.ts';
 import type { S3State } from './state.ts';
 import { parseTaggingHeader } from './tags.ts';
