@@ -15,8 +15,6 @@ export interface IamState {
   readonly changed: (account: string) => void;
 }
 
-export type IamOperation<Input, Output> = (state: IamState, input: Input, context: RequestContext) => Promise<Output>;
-
 /** A store, or the view inside a transaction. */
 export interface Reader {
   get<V>(key: Parameters<Store['get']>[0]): Promise<{ readonly value: V } | undefined>;
