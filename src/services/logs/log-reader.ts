@@ -130,39 +130,61 @@ export interface GroupEvent {
   readonly stream: StreamRecord;
 }
 
+interface Head {
+  readonly cursor: StreamCursor;
+  readonly event: StoredEvent;
+}
+
 /** Merges the cursors of several streams by time, ties by stream name, then by position. */
 export class MergedCursor {
-  readonly #cursors: StreamCursor[];
+  readonly #cursors: readonly StreamCursor[];
   readonly #direction: 1 | -1;
+  /** The next event of each stream; what comes first is at the end. */
+  #heads: Head[] | undefined;
 
   constructor(cursors: readonly StreamCursor[], backward: boolean) {
-    this.#cursors = [...cursors];
+    this.#cursors = cursors;
     this.#direction = backward ? -1 : 1;
   }
 
   async next(): Promise<GroupEvent | undefined> {
-    let best: StreamCursor | undefined;
-    let bestEvent: StoredEvent | undefined;
-    for (let index = 0; index < this.#cursors.length; ) {
-      const cursor = this.#cursors[index]!;
-      const event = cursor.peekNow() ?? (await cursor.peek());
-      if (!event) {
-        this.#cursors.splice(index, 1);
-        continue;
-      }
-      if (!best || this.#before(event, cursor, bestEvent!, best)) {
-        best = cursor;
-        bestEvent = event;
-      }
-      index++;
-    }
-    if (!best) return undefined;
-    best.advance();
-    return { event: bestEvent!, stream: best.stream };
+    this.#heads ??= await this.#open();
+    const head = this.#heads.pop();
+    if (!head) return undefined;
+    const { cursor, event } = head;
+    cursor.advance();
+    const following = cursor.peekNow() ?? (await cursor.peek());
+    if (following) this.#insert(this.#heads, { cursor, event: following });
+    return { event, stream: cursor.stream };
   }
 
-  #before(a: StoredEvent, cursorA: StreamCursor, b: StoredEvent, cursorB: StreamCursor): boolean {
-    return compareGroupEvents(a, cursorA.stream.name, b, cursorB.stream.name) * this.#direction < 0;
+  async #open(): Promise<Head[]> {
+    const heads: Head[] = [];
+    for (const cursor of this.#cursors) {
+      const event = await cursor.peek();
+      if (event) heads.push({ cursor, event });
+    }
+    return heads.sort((a, b) => this.#compare(b, a));
+  }
+
+  /** Near the end first: the stream that was read last is most often read next. */
+  #insert(heads: Head[], head: Head): void {
+    if (heads.length === 0 || this.#compare(head, heads.at(-1)!) < 0) {
+      heads.push(head);
+      return;
+    }
+    let low = 0;
+    let high = heads.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#compare(heads[middle]!, head) > 0) low = middle + 1;
+      else high = middle;
+    }
+    heads.splice(low, 0, head);
+  }
+
+  #compare(a: Head, b: Head): number {
+    return compareGroupEvents(a.event, a.cursor.stream.name, b.event, b.cursor.stream.name) * this.#direction;
   }
 }
 

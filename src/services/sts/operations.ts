@@ -88,7 +88,7 @@ export async function assumeRoleWithWebIdentity(
   if (input.WebIdentityToken!.length > 20_000) {
     throw validationError("Member 'webIdentityToken' must have length less than or equal to 20000");
   }
-  const issuer = parts.verifier.issuerOf(input.WebIdentityToken!);
+  const issuer = await parts.verifier.issuerOf(input.WebIdentityToken!);
   const provider = await parts.identities.findOidcProvider(account, issuer);
   if (!provider) {
     throw new ServiceError('InvalidIdentityToken', `No OpenIDConnect provider found in your account for ${issuer}`);

@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, customFetch, decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
+import type { createRemoteJWKSet, JWTPayload } from 'jose';
 import type { Clock } from '../../base/clock.ts';
 import { ServiceError } from '../../base/errors.ts';
 import type { OidcProvider } from './identities.ts';
@@ -11,6 +11,9 @@ const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'ES256', 'ES384', 'ES512
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 type KeySet = ReturnType<typeof createRemoteJWKSet>;
+
+/** Loaded by the first web identity: every function needs STS, few need this. */
+const loadJose = () => import('jose');
 
 /**
  * Verifies OpenID Connect tokens against providers registered in IAM: signature by the issuer's published keys, issuer,
@@ -28,7 +31,8 @@ export class TokenVerifier {
   }
 
   /** The `iss` that a token claims, unverified: tells which provider to ask. */
-  issuerOf(token: string): string {
+  async issuerOf(token: string): Promise<string> {
+    const { decodeJwt } = await loadJose();
     try {
       const { iss } = decodeJwt(token);
       if (typeof iss === 'string' && iss !== '') return iss;
@@ -57,6 +61,7 @@ export class TokenVerifier {
   }
 
   async #verifySignature(token: string, issuer: string, keys: KeySet): Promise<JWTPayload> {
+    const { errors, jwtVerify } = await loadJose();
     try {
       const { payload } = await jwtVerify(token, keys, {
         issuer,
@@ -90,6 +95,7 @@ export class TokenVerifier {
     if (document.issuer !== issuer)
       throw invalidToken("The issuer in the discovery document is not the token's issuer");
     if (typeof document.jwks_uri !== 'string') throw unreachable(issuer);
+    const { createRemoteJWKSet, customFetch } = await loadJose();
     const keySet = createRemoteJWKSet(new URL(document.jwks_uri), {
       timeoutDuration: TIMEOUT_MS,
       [customFetch]: (url) => this.#read(url, issuer),

@@ -47,6 +47,8 @@ export function parseComparison(scanner: Scanner, operator: Operator, bareEnd: R
 }
 
 function equality(literal: string, number: number | undefined): ValueTest {
+  // A lone wildcard asks whether there is a value at all, of any kind.
+  if (literal === '*') return (value) => value !== undefined && value !== null;
   const matches = wildcard(literal);
   return (value) => {
     if (number !== undefined && typeof value === 'number') return value === number;

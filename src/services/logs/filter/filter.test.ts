@@ -81,6 +81,8 @@ describe('Filter pattern: JSON', () => {
     '{$.eventType=%^Update%}',
     '{ $.eventType != %Delete% }',
     '{ $.text = 42 }',
+    '{ $.cluster = * }',
+    '{ $.off = "*" }',
     '{($.size=1)||($.ThisFlag IS TRUE)}',
   ];
   const others = [
@@ -95,6 +97,8 @@ describe('Filter pattern: JSON', () => {
     '{ $.objectList[2].id = 2 }',
     '{ $.eventType = UpdateTrail && ($.size = 1 || $.size = 2) }',
     '{ $.cluster = c }',
+    '{ $.SomeObject = * }',
+    '{ $.missing = * }',
     '{ $.constructor = x }',
     '{ $.toString NOT EXISTS && $.eventType = no }',
   ];
