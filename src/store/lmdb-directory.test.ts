@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -29,6 +29,14 @@ async function holder(directory: string) {
   });
   await once(child.stdout, 'data');
   return child;
+}
+
+/** Spoils the pages after the first third of a file. */
+async function overwrite(path: string, byte: number): Promise<void> {
+  await using file = await open(path, 'r+');
+  const { size } = await file.stat();
+  const third = Math.floor(size / 3 / 4096) * 4096;
+  await file.write(Buffer.alloc(third, byte), 0, third, third);
 }
 
 describe('lmdb store: a directory', () => {
@@ -154,11 +162,14 @@ describe('lmdb store: a directory', () => {
     ['is something else', (path: string) => writeFile(path, Buffer.alloc(100_000, 'not a database'))],
     ['has lost its second half', async (path: string) => truncate(path, 2_000_000)],
     ['has disappeared', (path: string) => rm(path)],
+    ['has zeros in the middle', (path: string) => overwrite(path, 0)],
+    ['has garbage in the middle', (path: string) => overwrite(path, 0xa5)],
   ] as const) {
     it(`whose data file ${how} is refused with the file's name and what to do`, async () => {
       await using place = await scratch();
       const store = await openLmdbStore(place);
       for (let i = 0; i < 40; i++) await store.put(['k', i], Buffer.alloc(100_000, i));
+      await Promise.all(Array.from({ length: 500 }, (_, i) => store.put(['small', i], 'x'.repeat(500))));
       await store.close();
       const path = join(place.directory, 'data.mdb');
       await damage(path);

@@ -28,13 +28,13 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const format = await checkFormatFile(directory, formats);
   const path = join(directory, 'data.mdb');
-  const fresh = !(await checkDataFile(directory));
+  const fresh = !checkDataFile(directory);
   if (fresh && format !== undefined) throw damaged(path, 'it is missing');
   let tables: LmdbTables;
   try {
     tables = openTables(directory, durable);
   } catch (error) {
-    throw damaged(path, error instanceof Error ? error.message : String(error), error);
+    throw unopened(directory, error);
   }
   try {
     claim(tables, directory);
@@ -44,6 +44,22 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     await tables.root.close();
     throw error;
   }
+}
+
+/** From here down, LMDB's own error numbers say that the file is wrong; above, the system refused something. */
+const FIRST_FILE_ERROR = -30797;
+const LAST_FILE_ERROR = -30793;
+
+function unopened(directory: string, error: unknown): UserError {
+  const { code, message } = error as { code?: unknown; message?: string };
+  const path = join(directory, 'data.mdb');
+  if (typeof code === 'number' && code >= FIRST_FILE_ERROR && code <= LAST_FILE_ERROR) {
+    return damaged(path, String(message), error);
+  }
+  return new UserError(`the store in ${directory} cannot be opened: ${message ?? String(error)}`, {
+    hint: 'see whether this user may write there, and whether the disk has room',
+    cause: error,
+  });
 }
 
 /**
