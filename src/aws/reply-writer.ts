@@ -7,6 +7,12 @@ import type { Reply } from './protocols/protocol.ts';
 /** Bytes of a request body that are read and dropped, so that its client gets to see the answer. */
 const maximumUnread = 64 * 1024 * 1024;
 
+/**
+ * Node sends headers and a text body in one write, but a body of bytes in a second one. So bodies up to this size are
+ * given to it as text, one character a byte.
+ */
+const maximumJoined = 16 * 1024;
+
 /** Sends a reply. Never rejects: what goes wrong once headers are out can only end the connection. */
 export async function writeReply(
   response: ServerResponse,
@@ -43,7 +49,8 @@ export async function writeReply(
   }
   response.writeHead(reply.status, headers);
   if (bodiless || body === undefined) response.end();
-  else response.end(body);
+  else if (typeof body === 'string' || body.length > maximumJoined) response.end(body);
+  else response.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
 }
 
 function unreadBytes(response: ServerResponse): number {
