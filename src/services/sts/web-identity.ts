@@ -98,7 +98,7 @@ export class TokenVerifier {
     const { createRemoteJWKSet, customFetch } = await loadJose();
     const keySet = createRemoteJWKSet(new URL(document.jwks_uri), {
       timeoutDuration: TIMEOUT_MS,
-      [customFetch]: (url) => this.#read(url, issuer),
+      [customFetch]: (url: string) => this.#read(url, issuer),
     });
     this.#keySets.set(issuer, keySet);
     return keySet;
