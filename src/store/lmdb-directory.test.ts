@@ -182,6 +182,16 @@ describe('lmdb store: a directory', () => {
     });
   }
 
+  it('that need not outlive the machine is written without flushing, and still kept when closed', async () => {
+    await using place = await scratch();
+    let store = await openLmdbStore({ ...place, durable: false });
+    await Promise.all(Array.from({ length: 100 }, (_, i) => store.put(['k', i], i)));
+    await store.close();
+    store = await openLmdbStore(place);
+    assert.equal((await store.range({ prefix: ['k'] })).length, 100);
+    await store.close();
+  });
+
   it('that cannot be made is refused', async () => {
     await using place = await scratch();
     const file = join(place.directory, 'file');

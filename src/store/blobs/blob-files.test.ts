@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -105,6 +106,30 @@ describe('blob store: writing and reading', () => {
     }
     await assert.rejects(at.blobs.write(failing()), /went away/);
     assert.deepEqual(await at.files(), []);
+  });
+
+  const reason = process.getuid?.() === 0 ? false : 'needs root, to mount a small file system';
+  it('leaves nothing behind when the disk is full, and goes on when there is room', { skip: reason }, async (t) => {
+    const mount = await mkdtemp(join(tmpdir(), 'kobune-disk-'));
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', mount], { stdio: 'ignore' });
+    } catch {
+      await rm(mount, { recursive: true });
+      t.skip('mounting is not allowed here');
+      return;
+    }
+    try {
+      await using at = await open({ directory: join(mount, 'blobs') });
+      for (const source of [bytesOf(3_000_000), chunks(bytesOf(3_000_000), 65_536)]) {
+        await assert.rejects(at.blobs.write(source), { code: 'ENOSPC' });
+      }
+      const small = await at.blobs.write(bytesOf(1_500_000));
+      assert.equal((await at.blobs.read(small.digest)).length, 1_500_000);
+      assert.deepEqual(await readdir(join(mount, 'blobs', 'temporary')), []);
+    } finally {
+      execFileSync('umount', ['-l', mount]);
+      await rm(mount, { recursive: true });
+    }
   });
 
   it('knows no blob by a digest that was never written, or that is none', async () => {

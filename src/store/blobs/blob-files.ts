@@ -3,6 +3,7 @@ import { constants, createReadStream } from 'node:fs';
 import { access, type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import {
@@ -189,8 +190,9 @@ class BlobFiles implements BlobStore {
   async #collect(): Promise<{ deleted: number; bytes: number }> {
     let deleted = 0;
     let bytes = 0;
-    for (const name of await readdir(this.#files)) {
+    for (const [i, name] of (await readdir(this.#files)).entries()) {
       if (this.#closed) break;
+      if (i % 64 === 63) await turn(); // an embedded store answers without one, and others wait
       const digest = `sha256:${name}`;
       if (!DIGEST.test(digest)) continue;
       const removed = await this.#leases.unlessLeased(
