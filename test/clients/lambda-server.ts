@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -11,18 +11,20 @@ export interface LambdaServer extends AsyncDisposable {
   readonly kobune: Kobune;
   readonly endpoint: string;
   readonly port: number;
+  /** The root user's key; only while requests are verified. */
+  rootKey(): Promise<{ readonly accessKeyId: string; readonly secretAccessKey: string }>;
 }
 
 export const ROLE = 'arn:aws:iam::000000000000:role/lambda-role';
 
-export async function startLambdaServer(): Promise<LambdaServer> {
+export async function startLambdaServer(iam: 'off' | 'enforce' = 'off'): Promise<LambdaServer> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'kobune-lambda-'));
   const kobune = await startKobune({
     dataDirectory,
     ephemeral: false,
     host: '127.0.0.1',
     port: 0,
-    iam: 'off',
+    iam,
     hosts: [],
     origins: [],
     logger: createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) }),
@@ -33,6 +35,7 @@ export async function startLambdaServer(): Promise<LambdaServer> {
     kobune,
     endpoint: kobune.endpoint,
     port: kobune.port,
+    rootKey: async () => JSON.parse(await readFile(join(dataDirectory, 'root-key.json'), 'utf8')),
     [Symbol.asyncDispose]: async () => {
       await kobune.close();
       await rm(dataDirectory, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { isAbsolute, join, relative } from 'node:path';
+import { dirname, isAbsolute, join, relative } from 'node:path';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -37,7 +37,7 @@ export interface CodePackagesOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly objects: ObjectAccess;
-  /** Holds unpacked packages. */
+  /** Holds unpacked packages. The directory that it lies in is the program's own and never served as code. */
   readonly directory: string;
   /** Lets a caller name a folder of this machine as code. Only for a Kobune that no stranger can reach. */
   readonly allowHotReload: boolean;
@@ -86,7 +86,9 @@ export class CodePackages {
       throw invalidParameter('Please provide a source for function code.');
     }
     if (source.S3Bucket === HOT_RELOAD_BUCKET) return this.#takeFolder(source.S3Key!);
-    const blob = await this.#write(source, caller);
+    const blob = await this.#write(source, caller).catch((error: unknown) => {
+      throw asPackageError(error);
+    });
     this.#pin(blob.digest, 1);
     try {
       const path = await this.#unpack(blob.digest);
@@ -173,7 +175,8 @@ export class CodePackages {
       );
     }
     const hotReload = await realpath(path);
-    if (contains(hotReload, await realpath(this.#options.directory)) || contains(this.#options.directory, hotReload)) {
+    const data = dirname(await realpath(this.#options.directory));
+    if (contains(hotReload, data) || contains(data, hotReload)) {
       throw unsupported(`code in ${path}`, "it holds this program's own data; use a folder of its own");
     }
     const sha256 = createHash('sha256').update(hotReload).digest('base64');
@@ -193,7 +196,7 @@ export class CodePackages {
           },
         );
       }
-      return blobs.write(once(source.ZipFile));
+      return blobs.write(source.ZipFile);
     }
     try {
       const object = await objects.read({
@@ -273,10 +276,6 @@ function contains(outer: string, inner: string): boolean {
 
 function hexOf(digest: string): string {
   return digest.slice('sha256:'.length);
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 function tooLargeUnpacked(): ServiceError {

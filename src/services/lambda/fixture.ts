@@ -131,7 +131,7 @@ export class LambdaFixture {
   readonly engine = new RecordingEngine();
   readonly objects = new MemoryObjects();
   lambda!: Lambda;
-  readonly #options: Partial<LambdaOptions>;
+  #options: Partial<LambdaOptions>;
   readonly directory: string;
 
   private constructor(
@@ -147,7 +147,8 @@ export class LambdaFixture {
   }
 
   /** The service and its delivery anew, on the same store, as after a stop and a start. */
-  async restart(): Promise<void> {
+  async restart(options: Partial<LambdaOptions> = {}): Promise<void> {
+    this.#options = { ...this.#options, ...options };
     await this.delivery.close();
     await this.lambda.close();
     this.#make();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -186,7 +187,7 @@ describe('Lambda CreateFunction', () => {
           'InvalidParameterValueException',
         );
       }
-      for (const path of ['/', world.directory, join(world.directory, 'code')]) {
+      for (const path of ['/', world.directory, join(world.directory, 'code'), join(world.directory, 'blobs')]) {
         await rejects(
           world.call('CreateFunction', { ...base, FunctionName: 'g', Code: { S3Bucket: 'hot-reload', S3Key: path } }),
           'NotImplemented',
@@ -194,6 +195,31 @@ describe('Lambda CreateFunction', () => {
       }
     } finally {
       await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('Lambda CreateFunction on a full disk', () => {
+  const mountable = process.platform === 'linux' && process.getuid?.() === 0;
+
+  it('fails and leaves nothing behind', { skip: mountable ? false : 'only root can mount a small disk' }, async () => {
+    const disk = join(world.directory, 'disk');
+    await mkdir(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk]);
+    try {
+      await world.restart({ directory: join(disk, 'code') });
+      const code = await zip({ 'index.js': '1', zeros: { content: Buffer.alloc(1024 * 1024) } });
+      await rejects(world.call('CreateFunction', { ...base, Code: { ZipFile: code } }), 'ServiceException', {
+        status: 500,
+        message: /no space left/,
+      });
+      assert.deepEqual(await world.contents(), []);
+      const [boot] = await readdir(join(disk, 'code'));
+      assert.deepEqual(await readdir(join(disk, 'code', boot!)), []);
+      await world.create('small');
+    } finally {
+      await world.restart({ directory: join(world.directory, 'code') });
+      execFileSync('umount', [disk]);
     }
   });
 });
