@@ -71,7 +71,7 @@ export class ControlFile {
   }
 
   write(value: string | number): void {
-    writeSync(this.#fd, String(value));
+    writeSync(this.#fd, String(value), 0);
   }
 
   close(): void {
