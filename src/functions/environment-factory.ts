@@ -201,6 +201,7 @@ export class EnvironmentFactory {
     const large = runtime.family === 'nodejs' && (await this.#cache.large(spec)) !== undefined;
     const pooled = this.#poolable(spec) ? this.#pool(interpreter, large).take() : undefined;
     if (!pooled) return this.#startAlone(spec, runtime, interpreter, variables, log, opt);
+    pooled.channel.prepare(this.#settings(spec, runtime, variables));
     try {
       await pooled.sandbox.limit({ memoryMb: spec.memoryMb, tmpMb: spec.ephemeralStorageMb, cpuMb: 'all' });
       await pooled.sandbox.attach(spec.code.directory, '/var/task');
@@ -212,7 +213,7 @@ export class EnvironmentFactory {
     const early = pooled.takeEarlyOutput();
     if (early) log.output(early);
     const codeCache = large ? await this.#cache.show(spec, interpreter, pooled.sandbox) : undefined;
-    return new FramedLink(pooled, log, { ...this.#settings(spec, runtime, variables), codeCache });
+    return new FramedLink(pooled, log, { codeCache });
   }
 
   /** What a runtime of ours is told to become. One that was started with its variables keeps them: a wrapper may have changed them. */
@@ -257,7 +258,8 @@ export class EnvironmentFactory {
     const ready = whenReady(hosted.process);
     const failed = (await hosted.start()) ?? (await ready);
     if (failed) return new FailedLink(hosted.process, failed);
-    return new FramedLink(hosted.process, log, this.#settings(spec, runtime, undefined), hosted);
+    hosted.process.channel.prepare(this.#settings(spec, runtime, undefined));
+    return new FramedLink(hosted.process, log, {}, hosted);
   }
 
   async #connectCustom(
@@ -335,7 +337,8 @@ export class EnvironmentFactory {
     if (failed) return new FailedLink(process, failed);
     const codeCache =
       runtime.family === 'nodejs' ? await this.#cache.show(spec, interpreter, process.sandbox) : undefined;
-    return new FramedLink(process, log, { ...this.#settings(spec, runtime, undefined), codeCache });
+    process.channel.prepare(this.#settings(spec, runtime, undefined));
+    return new FramedLink(process, log, { codeCache });
   }
 }
 

@@ -67,6 +67,7 @@ export class Environment {
   #running: Running | undefined;
   #sequence = 0;
   #frozen = false;
+  #boosted = true;
   #peakBytes = 0;
   #sampledAt = Number.NEGATIVE_INFINITY;
   #exit: SandboxExit | undefined;
@@ -139,12 +140,7 @@ export class Environment {
     });
     const died = link.ended.then((exit): InitOutcome => ({ kind: 'exit', exit }));
     try {
-      const outcome = await Promise.race([link.initialise(), late, died]);
-      // From here on its share of the processor follows from its memory.
-      if (outcome.kind === 'done') {
-        await link.sandbox.limit({ memoryMb: this.spec.memoryMb, tmpMb: this.spec.ephemeralStorageMb });
-      }
-      return outcome;
+      return await Promise.race([link.initialise(), late, died]);
     } finally {
       clearTimeout(timer);
     }
@@ -166,8 +162,9 @@ export class Environment {
   }
 
   /** Hands a new environment to those that look for an idle one. */
-  release(): void {
-    this.#becomeIdle();
+  async release(): Promise<void> {
+    if (this.#link) await this.#endBoost(this.#link);
+    if (this.#state === 'starting') this.#becomeIdle();
   }
 
   /**
@@ -196,13 +193,25 @@ export class Environment {
     const line = this.#parts.lines.start(invocation.requestId);
     if (line) this.log.event(line);
     const link = this.#link!;
-    return new Promise((resolve) => {
+    const answer = new Promise<InvocationResult>((resolve) => {
       const sequence = ++this.#sequence;
       const remainingMs = Math.max(1, this.spec.timeoutMs - (performance.now() - startedAt));
       const timer = setTimeout(() => this.#onTimeout(sequence), remainingMs);
       this.#running = { sequence, invocation, startedAt, timer, resolve };
       link.invoke(sequence, invocation, remainingMs, sink, (outcome) => this.#complete(sequence, outcome));
     });
+    if (this.#boosted) await this.#endBoost(link);
+    return answer;
+  }
+
+  /** While it initialises it has the whole processor, as on Lambda; from then on a share that follows from its memory. */
+  async #endBoost(link: RuntimeLink): Promise<void> {
+    this.#boosted = false;
+    try {
+      await link.sandbox.limit({ memoryMb: this.spec.memoryMb, tmpMb: this.spec.ephemeralStorageMb });
+    } catch {
+      // It has ended already, which is reported elsewhere.
+    }
   }
 
   /**

@@ -3,7 +3,11 @@
  * The runtime process belongs to the function's author, so whatever it sends is checked here: length by type, and
  * nothing is buffered beyond the largest frame that is allowed.
  */
-export const toRuntime = { init: 1, invoke: 2, credit: 3 } as const;
+/**
+ * `prepare` tells a runtime what it is to become, `init` lets it load the function: in between, its sandbox gets its limits
+ * and the code.
+ */
+export const toRuntime = { init: 1, invoke: 2, credit: 3, prepare: 4 } as const;
 
 export const fromRuntime = {
   ready: 16,

@@ -313,7 +313,7 @@ class Engine implements FunctionEngine {
             status: 500,
           });
         }
-        environment.release();
+        await environment.release();
       }
     };
     const missing = Math.min(provisionParallel, group.provisioned - group.all.size);

@@ -45,6 +45,10 @@ export class RuntimeChannel {
     input.on('error', () => {});
   }
 
+  prepare(settings: object): void {
+    this.#input.write(frame(toRuntime.prepare, JSON.stringify(settings)));
+  }
+
   init(settings: object): void {
     this.#input.write(frame(toRuntime.init, JSON.stringify(settings)));
   }

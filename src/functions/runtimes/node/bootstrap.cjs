@@ -10,11 +10,12 @@ const { Invoker } = require('./invocation.cjs');
 const { installGlobal, isStreaming } = require('./streaming.cjs');
 const { useCodeCache } = require('./code-cache.cjs');
 
-const frames = { init: 1, invoke: 2, credit: 3 };
+const frames = { init: 1, invoke: 2, credit: 3, prepare: 4 };
 const callbackRefusal =
   'ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. You need to ' +
   'modify this function to use a supported handler signature to use Node.js 24 or later.';
 
+let settings;
 let invoker;
 let log;
 let initialised = false;
@@ -30,13 +31,17 @@ function failInit(error, exitCode) {
   process.reallyExit(exitCode);
 }
 
-async function initialise(settings) {
-  process.chdir(settings.taskRoot);
+function prepare(told) {
+  settings = told;
   if (settings.environment) setEnvironment(settings.environment);
   process.argv[1] = '/var/runtime/index.mjs';
   log = patch(settings.logFormat, settings.logLevel);
   if (!/^(1|true)$/.test(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA ?? '')) installGlobal();
-  const forgetCache = useCodeCache(settings.codeCache);
+}
+
+async function initialise(codeCache) {
+  process.chdir(settings.taskRoot);
+  const forgetCache = useCodeCache(codeCache);
   const modern = settings.runtimeMajor >= 24;
   try {
     const handler = await loadHandler(settings.taskRoot, settings.handler, modern);
@@ -64,7 +69,9 @@ function receive(frameType, body) {
   } else if (frameType === frames.credit) {
     invoker?.addCredit(body.readUInt32LE(0));
   } else if (frameType === frames.init) {
-    void initialise(JSON.parse(body.toString('utf8')));
+    void initialise(JSON.parse(body.toString('utf8')).codeCache);
+  } else if (frameType === frames.prepare) {
+    prepare(JSON.parse(body.toString('utf8')));
   }
 }
 
@@ -107,4 +114,30 @@ if (process.argv.includes('--rich')) {
   void require('node:crypto').webcrypto;
 }
 process.argv.length = 2;
-sendText(type.ready, JSON.stringify({ version: process.version }));
+
+/**
+ * Becomes a function of our own and runs it once, so that nothing is executed for the first time when somebody waits.
+ * The engine does not listen to what it says before it is ready.
+ */
+async function rehearse() {
+  prepare({
+    environment: { ...process.env },
+    taskRoot: __dirname,
+    handler: 'rehearsal.handler',
+    logFormat: 'Text',
+    runtimeMajor: 20,
+  });
+  await initialise(undefined);
+  const meta = Buffer.from('{"requestId":"","invokedArn":"","traceId":"","remainingMs":1000}');
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(meta.length, 4);
+  receive(frames.invoke, Buffer.concat([head, meta, Buffer.from('{}')]));
+  await new Promise((resolve) => setImmediate(resolve));
+  delete require.cache[require.resolve('./rehearsal.js')];
+  process.chdir('/');
+  invoker = undefined;
+  log = undefined;
+  initialised = false;
+}
+
+rehearse().then(() => sendText(type.ready, JSON.stringify({ version: process.version })));

@@ -20,7 +20,7 @@ from kobune_runtime.context import LambdaContext
 _here = os.path.dirname(os.path.abspath(__file__))
 _root = os.path.dirname(_here)
 
-INIT, INVOKE = 1, 2
+INVOKE = 2
 
 
 class Fault(Exception):
@@ -134,11 +134,14 @@ def _run(handler, meta, payload, ensure_ascii):
     return _encode(handler(event, context), ensure_ascii)
 
 
-def _initialise(settings, preloaded):
-    os.chdir(settings["taskRoot"])
+def _prepare(settings):
     if settings.get("environment"):
         _set_environment(settings["environment"])
     log.install(settings["logFormat"], settings.get("logLevel"))
+
+
+def _initialise(settings, preloaded):
+    os.chdir(settings["taskRoot"])
     try:
         _set_path(settings["taskRoot"], preloaded)
         handler = _load(settings["handler"])
@@ -155,10 +158,10 @@ def main():
     preloaded = _preload() if "--preload" in sys.argv[1:] else set()
     sys.argv = ["/var/runtime/bootstrap.py"]
     channel.send(channel.READY, json.dumps({"version": sys.version.split()[0]}).encode())
-    frame_type, body = channel.receive()
-    if frame_type != INIT:
-        os._exit(1)
+    _, body = channel.receive()
     settings = json.loads(body)
+    _prepare(settings)
+    channel.receive()
     handler = _initialise(settings, preloaded)
     ensure_ascii = not settings["runtimeMinor"] >= 12
     channel.send(channel.INIT_DONE, b"{}")
