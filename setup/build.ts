@@ -6,6 +6,7 @@ import { chmod, cp, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { withoutGetters } from './builtin-modules.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const output = join(root, 'dist');
@@ -33,6 +34,7 @@ await build({
   conditions: ['node', 'import'],
   // CommonJS packages in the bundle call `require` for Node's own modules.
   banner: { js: "import{createRequire as $$require}from'node:module';const require=$$require(import.meta.url);" },
+  plugins: [withoutGetters(['http', 'tls'])],
   logLevel: 'warning',
 });
 for (const family of ['node', 'python']) {

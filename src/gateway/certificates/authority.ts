@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject,
 import { mkdir, open, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import tls, { createSecureContext, type SecureContext } from 'node:tls';
 import type { Random } from '../../base/random.ts';
 import { makeCertificate } from './x509.ts';
 
@@ -148,7 +148,7 @@ export class LocalAuthority {
 
   async #writeFiles(): Promise<AuthorityFiles> {
     const { certificate } = await this.#loadIssuer();
-    await this.#replace('bundle.pem', `${rootCertificates.join('\n')}\n${certificate}`, 0o644);
+    await this.#replace('bundle.pem', `${tls.rootCertificates.join('\n')}\n${certificate}`, 0o644);
     return { certificate: this.#path('authority.pem'), bundle: this.#path('bundle.pem') };
   }
 
