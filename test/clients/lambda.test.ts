@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import * as lambda from '@aws-sdk/client-lambda';
@@ -294,6 +297,51 @@ describe('Lambda through the AWS SDK', () => {
     const failed = await invoke('snake', { fail: 1 });
     assert.equal(failed.FunctionError, 'Unhandled');
     assert.equal(failed.value!.errorType, 'ValueError');
+  });
+});
+
+describe('Lambda with code in a local folder', () => {
+  it('runs what the folder holds now', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hot-reload-'));
+    try {
+      await chmod(folder, 0o755);
+      const write = (answer: string) =>
+        writeFile(join(folder, 'index.js'), `exports.handler = async () => '${answer}';`);
+      await write('first');
+      await create('hot', { Code: { S3Bucket: 'hot-reload', S3Key: folder } });
+      assert.equal((await invoke('hot', {})).value as unknown, 'first');
+      await write('second');
+      await eventually(async () => ((await invoke('hot', {})).value as unknown) === 'second' || undefined);
+    } finally {
+      await client.send(new lambda.DeleteFunctionCommand({ FunctionName: 'hot' }));
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('Lambda provisioned concurrency', () => {
+  it('has environments that were initialised before the first invocation', async () => {
+    await create('warm', {
+      Code: {
+        ZipFile: await zipOf({
+          'index.js': 'exports.handler = async () => process.env.AWS_LAMBDA_INITIALIZATION_TYPE;',
+        }),
+      },
+      Publish: true,
+    });
+    const config = { FunctionName: 'warm', Qualifier: '1' };
+    await client.send(
+      new lambda.PutProvisionedConcurrencyConfigCommand({ ...config, ProvisionedConcurrentExecutions: 2 }),
+    );
+    await eventually(async () => {
+      const got = await client.send(new lambda.GetProvisionedConcurrencyConfigCommand(config));
+      return got.Status === 'READY' || undefined;
+    });
+    const answer = await invoke('warm', {}, { Qualifier: '1', LogType: 'Tail' });
+    assert.equal(answer.value as unknown, 'provisioned-concurrency');
+    assert.doesNotMatch(Buffer.from(answer.LogResult!, 'base64').toString(), /Init Duration/);
+    assert.equal((await invoke('warm', {})).value as unknown, 'on-demand');
+    await client.send(new lambda.DeleteProvisionedConcurrencyConfigCommand(config));
   });
 });
 

@@ -179,6 +179,10 @@ export class CodePackages {
     if (contains(hotReload, data) || contains(data, hotReload)) {
       throw unsupported(`code in ${path}`, "it holds this program's own data; use a folder of its own");
     }
+    // As root's child, a function runs as another user.
+    if (process.getuid?.() === 0 && (found.mode & 0o5) !== 0o5) {
+      throw invalidParameter(`The folder ${path} is closed to the user that functions run as: chmod o+rx ${path}`);
+    }
     const sha256 = createHash('sha256').update(hotReload).digest('base64');
     return { hotReload, size: 0, unpackedSize: 0, sha256, release: () => {} };
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -177,6 +177,7 @@ describe('Lambda CreateFunction', () => {
     world = await LambdaFixture.start({ allowHotReload: true });
     const folder = await mkdtemp(join(tmpdir(), 'hot-'));
     try {
+      await chmod(folder, 0o755);
       await world.create('f', { Code: { S3Bucket: 'hot-reload', S3Key: folder } });
       const { code } = world.engine.prepared[0]!;
       assert.equal(code.directory, folder);
