@@ -18,6 +18,8 @@ import {
 
 /** How long appended events may wait in memory for company. Real time: this is work, not simulated time. */
 const FLUSH_DELAY_MS = 25;
+/** After a failed write (a full disk, say), how long until the next try. */
+const RETRY_DELAY_MS = 1000;
 const FLUSH_BYTES = 4 * 1024 * 1024;
 /** Past this the disk cannot keep up, and events are dropped, said aloud. */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024;
@@ -63,6 +65,8 @@ export class LogWriter {
   #flushing: Promise<void> | undefined;
   #following: Promise<void> | undefined;
   #unwrittenBytes = 0;
+  /** The last write failed: the next waits for its time. */
+  #failing = false;
 
   constructor(
     parts: { store: Store; clock: Clock; random: Random; logger: Logger },
@@ -78,7 +82,7 @@ export class LogWriter {
   /** Appends events in order. With `create`, group and stream come into being; without, events for a missing one vanish. */
   append(target: GroupId, stream: string, events: readonly IncomingEvent[], create: boolean): void {
     if (events.length === 0) return;
-    const key = `${target.account}/${target.region}/${target.group}\n${stream}`;
+    const key = keyOf(target, stream);
     let pending = this.#pending.get(key);
     if (!pending) {
       pending = { target, stream, create, events: [] };
@@ -86,8 +90,7 @@ export class LogWriter {
     }
     pending.create ||= create;
     for (const event of events) {
-      // A cheap upper bound of the UTF-8 size is enough to bound memory.
-      const bytes = event.message.length * 2 + 64;
+      const bytes = memoryOf(event);
       if (this.#pendingBytes + this.#unwrittenBytes + bytes > MAX_PENDING_BYTES) {
         this.#dropped++;
         continue;
@@ -96,7 +99,7 @@ export class LogWriter {
       if (event.message.length * 3 + 26 > MAX_EVENT_BYTES) pending.events.push(...splitEvent(event));
       else if (event.message !== '') pending.events.push(event);
     }
-    if (this.#pendingBytes > FLUSH_BYTES) void this.#flushLogged();
+    if (this.#pendingBytes > FLUSH_BYTES && !this.#failing) void this.#flushLogged();
     else this.#timer ??= setTimeout(() => void this.#flushLogged(), FLUSH_DELAY_MS);
   }
 
@@ -119,16 +122,47 @@ export class LogWriter {
     this.#pending = new Map();
     this.#unwrittenBytes = this.#pendingBytes;
     this.#pendingBytes = 0;
-    this.#flushing = this.#write(batch).finally(() => {
-      this.#flushing = undefined;
-      this.#unwrittenBytes = 0;
-    });
+    this.#flushing = this.#write(batch)
+      .then(
+        () => {
+          this.#failing = false;
+        },
+        (error) => {
+          this.#failing = true;
+          this.#keepForRetry(batch);
+          throw error;
+        },
+      )
+      .finally(() => {
+        this.#flushing = undefined;
+        this.#unwrittenBytes = 0;
+      });
     return this.#flushing;
   }
 
+  /** Like `flush`, but a read is served even when the disk takes no more: it then lacks what could not be stored. */
+  async settle(): Promise<void> {
+    await this.flush().catch(() => {});
+  }
+
+  /** Functions' lines are tried again, before what came since; who called PutLogEvents is told and may try again. */
+  #keepForRetry(batch: readonly PendingStream[]): void {
+    for (const lost of batch) {
+      if (!lost.create) continue;
+      const key = keyOf(lost.target, lost.stream);
+      const since = this.#pending.get(key);
+      this.#pending.set(key, { ...lost, events: [...lost.events, ...(since?.events ?? [])] });
+      for (const event of lost.events) this.#pendingBytes += memoryOf(event);
+    }
+    if (this.#pending.size > 0) this.#timer ??= setTimeout(() => void this.#flushLogged(), RETRY_DELAY_MS);
+  }
+
   async close(): Promise<void> {
-    await this.flush();
-    clearTimeout(this.#timer);
+    try {
+      await this.flush();
+    } finally {
+      clearTimeout(this.#timer);
+    }
   }
 
   async #flushLogged(): Promise<void> {
@@ -209,6 +243,15 @@ export class LogWriter {
     transaction.put(key, group);
     return group;
   }
+}
+
+function keyOf({ account, region, group }: GroupId, stream: string): string {
+  return `${account}/${region}/${group}\n${stream}`;
+}
+
+/** About what an event takes in memory: enough to bound it. */
+function memoryOf({ message }: IncomingEvent): number {
+  return message.length * 2 + 64;
 }
 
 export function newGroup(name: string, random: Random, now: number): GroupRecord {

@@ -466,6 +466,37 @@ describe("Functions' logs", () => {
     assert.equal((await call('DescribeLogStreams', { logGroupName: '/aws/lambda/f' })).logStreams.length, 1);
   });
 
+  it('are kept for the next try when the disk refuses them', async () => {
+    let full = true;
+    const refusing: Store = Object.create(store, {
+      transact: {
+        value: (...input: Parameters<Store['transact']>) => {
+          if (full) return Promise.reject(new Error('no space left on device'));
+          return store.transact(...input);
+        },
+      },
+      get: { value: (...input: Parameters<Store['get']>) => store.get(...input) },
+      range: { value: (...input: Parameters<Store['range']>) => store.range(...input) },
+    });
+    const failing = createLogs({ store: refusing, clock, random: createSeededRandom(), logger: silent });
+    const line = (message: string) =>
+      failing.functionLogs.append('000000000000', 'us-east-1', 'f', 's', [{ timestamp: clock.now(), message }]);
+    line('one');
+    await assert.rejects(failing.flush(), /no space left/);
+    line('two');
+    await assert.rejects(
+      failing.service.operations.GetLogEvents!({ logGroupName: 'f', logStreamName: 's' } as never, {
+        ...context,
+        operation: 'GetLogEvents',
+      }),
+      { code: 'ResourceNotFoundException' },
+    );
+    full = false;
+    await failing.flush();
+    assert.deepEqual(messages(await call('FilterLogEvents', { logGroupName: 'f' })), ['one', 'two']);
+    await failing.service.close?.();
+  });
+
   it('store many lines as one record', async () => {
     for (let line = 0; line < 1000; line++) append([`line ${line}`]);
     await logs.flush();

@@ -21,7 +21,7 @@ export interface LogsState {
 
 /** The group's record, once what was appended so far can be read. Throws ResourceNotFoundException. */
 export async function findGroup(state: LogsState, id: GroupId): Promise<GroupRecord> {
-  await state.writer.flush();
+  await state.writer.settle();
   const entry = await state.store.get<GroupRecord>(groupKey(id));
   if (!entry) throw groupNotFound();
   return entry.value;

@@ -33,7 +33,7 @@ export async function* tail(state: LogsState, target: GroupId, options: TailOpti
   options.signal?.addEventListener('abort', close, { once: true });
   try {
     if (options.signal?.aborted) return;
-    await state.writer.flush();
+    await state.writer.settle();
     const group = (await state.store.get<GroupRecord>(groupKey(target)))?.value;
     const read = new Map<string, number>();
     if (group) {

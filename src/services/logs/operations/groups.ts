@@ -64,7 +64,7 @@ export async function deleteLogGroup(
   context: RequestContext,
 ): Promise<object> {
   const id = groupOf(input, context);
-  await state.writer.flush();
+  await state.writer.settle();
   const streams = await state.store.transact(async (transaction) => {
     const group = (await transaction.get<GroupRecord>(groupKey(id)))?.value;
     if (!group) throw groupNotFound();
@@ -108,7 +108,7 @@ export async function describeLogGroups(
   }
   if (input.includeLinkedAccounts) throw refused('includeLinkedAccounts', 'Accounts cannot be linked here.');
   const limit = checkLimit(input.limit, 50, 50);
-  await state.writer.flush();
+  await state.writer.settle();
   const { groups, nextToken } = await pageGroups(state, context, input.nextToken, limit, (group) => {
     if (input.logGroupClass && group.logGroupClass !== input.logGroupClass) return false;
     if (input.logGroupIdentifiers) {
@@ -152,7 +152,7 @@ export async function listLogGroups(
     const valid = patterns.length <= 5 && patterns.every((pattern) => /^\^?[\w./#-]{3,24}$/.test(pattern));
     if (!valid) throw invalidParameter('Invalid logGroupNamePattern: up to 5 patterns of 3 to 24 characters.');
   }
-  await state.writer.flush();
+  await state.writer.settle();
   const { groups, nextToken } = await pageGroups(
     state,
     context,
@@ -242,7 +242,7 @@ export async function changeGroup(
   id: GroupId,
   change: (group: GroupRecord) => GroupRecord,
 ): Promise<void> {
-  await state.writer.flush();
+  await state.writer.settle();
   await state.store.transact(async (transaction) => {
     const entry = await transaction.get<GroupRecord>(groupKey(id));
     if (!entry) throw groupNotFound();

@@ -19,7 +19,7 @@ export async function createLogStream(
 ): Promise<object> {
   const id = groupOf(input, context);
   const name = checkStreamName(input.logStreamName!);
-  await state.writer.flush();
+  await state.writer.settle();
   await state.store.transact(async (transaction) => {
     const group = (await transaction.get<GroupRecord>(groupKey(id)))?.value;
     if (!group) throw groupNotFound();
@@ -36,7 +36,7 @@ export async function deleteLogStream(
   context: RequestContext,
 ): Promise<object> {
   const id = groupOf(input, context);
-  await state.writer.flush();
+  await state.writer.settle();
   const [group, stream] = await state.store.transact(async (transaction) => {
     const found = (await transaction.get<GroupRecord>(groupKey(id)))?.value;
     if (!found) throw groupNotFound();
