@@ -1,10 +1,14 @@
 import type { PolicyRecord } from '../records.ts';
-import { type ManagedPolicySource, SOURCES } from './documents.ts';
+import { COMPUTE_POLICIES } from './compute-policies.ts';
+import { GENERAL_POLICIES } from './general-policies.ts';
+import type { ManagedPolicySource } from './source.ts';
 
 /** AWS has changed these often; here there is one version of each, made when most of them were. */
 const CREATED = Date.UTC(2015, 1, 6, 18, 39, 46);
 
-const BY_ARN: ReadonlyMap<string, PolicyRecord> = new Map(SOURCES.map(record).map((policy) => [policy.arn, policy]));
+const BY_ARN: ReadonlyMap<string, PolicyRecord> = new Map(
+  [...GENERAL_POLICIES, ...COMPUTE_POLICIES].map(record).map((policy) => [policy.arn, policy]),
+);
 
 function record(source: ManagedPolicySource): PolicyRecord {
   const document = JSON.stringify({ Version: '2012-10-17', Statement: source.statements });
