@@ -1,35 +1,21 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
-import { startTestServer, type TestServer } from './s3-server.ts';
+import { type RunningKobune, runKobune, withoutBoto3 } from '../support/running-kobune.ts';
 
-/** Debian's, with boto3 1.26. */
-const program = '/usr/bin/python3';
-const installed = spawnSync(program, ['-c', 'import boto3']).status === 0;
-
-describe('S3 by boto3', { skip: installed ? false : 'boto3 is not installed (apt-get install python3-boto3)' }, () => {
-  let server: TestServer;
+describe('S3 by boto3', { skip: withoutBoto3 }, () => {
+  let server: RunningKobune;
   before(async () => {
-    server = await startTestServer();
+    server = await runKobune();
   });
   after(() => server[Symbol.asyncDispose]());
 
-  /** Runs a script that has `s3` (a client) and `bucket`; it fails by an assertion. */
-  async function python(script: string): Promise<string> {
-    const preamble = [
-      'import boto3, io, os, hashlib, urllib.request',
-      'from boto3.s3.transfer import TransferConfig',
-      'from botocore.exceptions import ClientError',
-      `s3 = boto3.client("s3", endpoint_url="${server.endpoint}")`,
-    ];
-    const source = [...preamble, script].join('\n');
-    const { stdout } = await promisify(execFile)(program, ['-c', source], {
-      env: server.environment,
-      cwd: server.scratch,
-    });
-    return stdout.trim();
-  }
+  /** Runs a script that has a client, `s3`; it fails by an assertion. */
+  const python = (script: string) =>
+    server.boto3(`
+import io, os, urllib.request
+from boto3.s3.transfer import TransferConfig
+s3 = client("s3")
+${script}`);
 
   it('uploads and downloads in parts', async () => {
     const output = await python(`

@@ -1,33 +1,19 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
-import { startTestServer, type TestServer } from './s3-server.ts';
+import { type RunningKobune, runKobune, withoutCli } from '../support/running-kobune.ts';
 
-/** Debian's, which knows neither endpoint variables nor newer checksums. */
-const program = '/usr/bin/aws';
-
-describe('S3 by the AWS CLI', {
-  skip: existsSync(program) ? false : `${program} is not installed (apt-get install awscli)`,
-}, () => {
-  let server: TestServer;
+describe('S3 by the AWS CLI', { skip: withoutCli }, () => {
+  let server: RunningKobune;
   before(async () => {
-    server = await startTestServer();
+    server = await runKobune();
   });
   after(() => server[Symbol.asyncDispose]());
 
-  async function aws(...args: string[]): Promise<string> {
-    const { stdout } = await promisify(execFile)(program, ['--endpoint-url', server.endpoint, ...args], {
-      env: server.environment,
-      cwd: server.scratch,
-    });
-    return stdout;
-  }
-  const json = async (...args: string[]) => JSON.parse((await aws(...args, '--output', 'json')) || '{}');
+  const aws = (...args: string[]) => server.cli(args);
+  const json = async (...args: string[]) => JSON.parse((await aws(...args)) || '{}');
 
   it('makes a bucket, copies files both ways, lists and removes them', async () => {
     await aws('s3', 'mb', 's3://cli-copies');

@@ -45,16 +45,15 @@ import {
   UploadPartCopyCommand,
   waitUntilBucketExists,
 } from '@aws-sdk/client-s3';
-import { startTestServer, type TestServer } from './s3-server.ts';
+import { type RunningKobune, runKobune } from '../support/running-kobune.ts';
 
-const credentials = { accessKeyId: '111122223333', secretAccessKey: 'secret' };
-let server: TestServer;
+let server: RunningKobune;
 let s3: S3Client;
 let buckets = 0;
 
 before(async () => {
-  server = await startTestServer();
-  s3 = new S3Client({ endpoint: server.endpoint, region: 'us-east-1', credentials, forcePathStyle: true });
+  server = await runKobune({ origins: ['https://example.com'] });
+  s3 = new S3Client({ ...server.settings(), forcePathStyle: true });
 });
 after(async () => {
   s3.destroy();
@@ -280,7 +279,7 @@ describe('S3 by the AWS SDK for JavaScript', () => {
     assert.equal(preflight.headers['access-control-allow-headers'], 'content-type');
     const signed = {
       ...origin,
-      authorization: `AWS4-HMAC-SHA256 Credential=111122223333/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=${'0'.repeat(64)}`,
+      authorization: `AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=${'0'.repeat(64)}`,
     };
     const answer = await send('GET', `/${Bucket}/x`, { ...signed, 'x-amz-date': '20260101T000000Z' });
     assert.equal(answer.body, 'hi');
