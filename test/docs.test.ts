@@ -29,7 +29,13 @@ describe('the documentation', () => {
     const text = await readFile(join(root, 'docs/dependencies.md'), 'utf8');
     const rows = [...text.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)]);
     const told = new Set(rows.map(([, name]) => name!));
-    const used = new Set([...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)]);
+    const manifests = await filesMatching('{.,examples/*}/package.json');
+    const used = new Set(
+      manifests.flatMap(({ text: json }) => {
+        const { dependencies, devDependencies } = JSON.parse(json) as Partial<Manifest>;
+        return [...Object.keys(dependencies ?? {}), ...Object.keys(devDependencies ?? {})];
+      }),
+    );
     assert.deepEqual(
       [...used].filter((name) => !told.has(name)),
       [],

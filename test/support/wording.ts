@@ -6,7 +6,7 @@ import type { SourceFile } from './source-files.ts';
  */
 const FORBIDDEN: readonly RegExp[] = [
   new RegExp(`/${'work'}/(?:main|shared)\\b`),
-  new RegExp(`/${'home'}/(?!user\\b|runner\\b|you\\b|sbx)[a-z]+/`),
+  new RegExp(`(?<![\\w}])/${'home'}/(?!user\\b|runner\\b|you\\b|sbx)[a-z]+/`),
   new RegExp(
     `\\b(?:${['lang', 'uage model'].join('')}|${['cha', 'tgpt'].join('')}|${['clau', 'de'].join('')}|${['an', 'thropic'].join('')}|${['copi', 'lot'].join('')})\\b`,
     'i',
