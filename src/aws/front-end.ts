@@ -273,7 +273,7 @@ class WireFrontEnd implements AwsFrontEnd {
     if (this.#options.mode === 'enforce') await this.#authorize(service, operation.name, input, context);
     const output = await run(input as never, context);
     const reply = protocol.encode(operation, (output ?? {}) as Record<string, unknown>, progress.replyContext);
-    if (service.model.service.s3) adjustS3Reply(reply, (output ?? {}) as Record<string, unknown>, operation.name);
+    if (service.model.service.s3) adjustS3Status(reply, (output ?? {}) as Record<string, unknown>, operation.name);
     return reply;
   }
 
@@ -319,11 +319,8 @@ function refusal(service: ReadyService, dialect: Dialect, operation: string): Se
   );
 }
 
-/** S3's statuses that depend on the answer, and lengths. */
-function adjustS3Reply(reply: Reply, output: Readonly<Record<string, unknown>>, operation: string): void {
-  if ((operation === 'GetObject' || operation === 'HeadObject') && output.ContentRange !== undefined)
+/** S3 answers with a part of an object under a status of its own. */
+function adjustS3Status(reply: Reply, output: Readonly<Record<string, unknown>>, operation: string): void {
+  if (output.ContentRange !== undefined && (operation === 'GetObject' || operation === 'HeadObject'))
     reply.status = 206;
-  if (reply.headers['content-type'] === 'application/octet-stream' && output.ContentType === undefined) {
-    reply.headers['content-type'] = 'binary/octet-stream';
-  }
 }

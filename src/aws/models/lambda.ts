@@ -7,5 +7,6 @@ export const lambdaModel: ServiceModel = {
   version: '2015-03-31',
   // A 50 MB archive in base64 inside JSON.
   maxBodySize: 72 * 1024 * 1024,
+  contentTypes: { Invoke: 'application/json' },
   schemas: () => import('@aws-sdk/client-lambda/dist-es/schemas/schemas_0.js'),
 };

@@ -102,7 +102,7 @@ export abstract class RestProtocol implements Protocol {
     const status = bindings.statusCode && output[bindings.statusCode.name];
     if (typeof status === 'number') reply.status = status;
     const { payload } = bindings;
-    if (payload) this.#encodePayload(bindings, payload, output[payload.name], reply);
+    if (payload) this.#encodePayload(bindings, operation, payload, output[payload.name], reply);
     else if (bindings.body.length > 0 || this.#alwaysHasBody(reply.status)) {
       reply.body = this.encodeBody(bindings, operation, output);
       reply.headers['content-type'] ??= this.contentType;
@@ -114,14 +114,19 @@ export abstract class RestProtocol implements Protocol {
     return this.dialect === 'restJson' && status !== 204;
   }
 
-  #encodePayload(bindings: HttpBindings, payload: Member, value: unknown, reply: Reply): void {
+  #encodePayload(
+    bindings: HttpBindings,
+    operation: OperationModel,
+    payload: Member,
+    value: unknown,
+    reply: Reply,
+  ): void {
     if (value === undefined || value === null) return;
     switch (bindings.payloadKind) {
       case 'streamingBlob':
       case 'blob':
         reply.body = value as Uint8Array | Readable;
-        reply.headers['content-type'] ??=
-          (payload.traits.mediaType as string | undefined) ?? 'application/octet-stream';
+        reply.headers['content-type'] ??= this.#blobType(operation, payload);
         break;
       case 'text':
         reply.body = String(value);
@@ -135,6 +140,12 @@ export abstract class RestProtocol implements Protocol {
         reply.body = this.encodePayload(payload, value);
         reply.headers['content-type'] ??= this.contentType;
     }
+  }
+
+  #blobType(operation: OperationModel, payload: Member): string {
+    const { contentTypes } = this.model.service;
+    const declared = payload.traits.mediaType as string | undefined;
+    return contentTypes?.[operation.name] ?? declared ?? contentTypes?.['*'] ?? 'application/octet-stream';
   }
 
   #operation(operation: OperationModel): RestOperation {

@@ -23,6 +23,8 @@ export interface ServiceModel {
   readonly maxBodySize?: number;
   /** How the service says that a required member is missing, where it differs from its protocol's way. */
   readonly missingMember?: { readonly code: string; readonly style?: 'constraint' | 'parameter' };
+  /** `Content-Type` of blob payloads by operation, `*` for any other, where the output does not say. */
+  readonly contentTypes?: Readonly<Record<string, string>>;
   /** Operations that need no signature even when signatures are enforced. */
   readonly unsigned?: readonly string[];
   /** The bucket is in the host or the first path segment, errors and empty results have S3's own form. */
