@@ -15,10 +15,11 @@ interface Manifest {
 
 describe('the documentation', () => {
   let documents: SourceFile[];
-  let manifest: Manifest;
+  let manifests: Manifest[];
   before(async () => {
     documents = await filesMatching('{*,{docs,bench,examples,setup,test}/**/*}.md');
-    manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+    const files = await filesMatching('{package.json,examples/*/package.json}');
+    manifests = files.map(({ text }) => JSON.parse(text));
   });
 
   it('links to files that are there', async () => {
@@ -29,12 +30,8 @@ describe('the documentation', () => {
     const text = await readFile(join(root, 'docs/dependencies.md'), 'utf8');
     const rows = [...text.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)]);
     const told = new Set(rows.map(([, name]) => name!));
-    const manifests = await filesMatching('{.,examples/*}/package.json');
     const used = new Set(
-      manifests.flatMap(({ text: json }) => {
-        const { dependencies, devDependencies } = JSON.parse(json) as Partial<Manifest>;
-        return [...Object.keys(dependencies ?? {}), ...Object.keys(devDependencies ?? {})];
-      }),
+      manifests.flatMap(({ dependencies, devDependencies }) => Object.keys({ ...dependencies, ...devDependencies })),
     );
     assert.deepEqual(
       [...used].filter((name) => !told.has(name)),
@@ -53,7 +50,7 @@ describe('the documentation', () => {
     const program = createProgram(terminal, '0.0.0', () => {});
     const known = new Set([
       ...program.commands.map((command) => `kobune ${command.name()}`),
-      ...Object.keys(manifest.scripts).flatMap((name) => [`npm run ${name}`, `npm ${name}`]),
+      ...manifests.flatMap(({ scripts }) => Object.keys(scripts)).flatMap((name) => [`npm run ${name}`, `npm ${name}`]),
     ]);
     const wrong = documents.flatMap((document) =>
       commandsIn(document).flatMap((command) => (known.has(command) ? [] : [`${document.path}: ${command}`])),
