@@ -62,6 +62,7 @@ const SIGNATURES = {
   fchdir: { return: 'int32', arguments: ['int32'] },
   mount: { return: 'int32', arguments: ['string', 'string', 'string', 'uint64', 'string'] },
   close_range: { return: 'int32', arguments: ['uint32', 'uint32', 'int32'] },
+  pipe2: { return: 'int32', arguments: ['buffer', 'int32'] },
   umount2: { return: 'int32', arguments: ['string', 'int32'] },
   syscall: {
     return: 'int64',

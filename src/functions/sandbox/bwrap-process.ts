@@ -5,6 +5,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Kernel } from '../../network/index.ts';
 import { baseFileSystem, sealFileSystem } from './base-files.ts';
+import { createOutputPipe } from './output-pipe.ts';
 import { isRunning } from './proc.ts';
 import type { Stage } from './stage.ts';
 import { SANDBOX_GROUP, SANDBOX_USER, type UserNamespace } from './user-namespace.ts';
@@ -33,6 +34,9 @@ const wantToRead = () => {};
 export interface HeldProcess {
   /** bwrap itself, on the host's side: ends when the sandbox does, with its exit status. */
   readonly monitor: ChildProcess;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
   /** First process inside. Everything else is its child and dies with it. */
   readonly pid: number;
   /** Lets it go on to the command; resolves when all its mounts are in place. */
@@ -52,13 +56,16 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
   const descriptors: number[] = [];
   // Descriptors 0–2 are the command's own, 3–5 carry arguments, the answer and the go-ahead.
   const pass = (fd: number): string => String(5 + descriptors.push(fd));
+  const { kernel, users } = plan;
+  const pipes = kernel && users ? [createOutputPipe(kernel, users), createOutputPipe(kernel, users)] : [];
   try {
     const args = bwrapArguments(plan, pass);
     // What this process was itself started with, or a library opened, is not for sandboxes.
     plan.kernel?.call('close_range', 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
+    const [output = 'pipe', errors = 'pipe'] = pipes.map(({ writer }) => writer);
     const start = () =>
       spawn('bwrap', ['--args', '3', '--', ...CLEAN_START, ...plan.command], {
-        stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', ...descriptors],
+        stdio: ['pipe', output, errors, 'pipe', 'pipe', 'pipe', ...descriptors],
         // The function's variables go by --args: a loader variable among them must not reach bwrap.
         env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
         cwd: '/',
@@ -74,16 +81,21 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
       Readable,
       Duplex,
     ];
+    const stdout = pipes[0]?.reader ?? monitor.stdout!;
+    const stderr = pipes[1]?.reader ?? monitor.stderr!;
     for (const stream of [argumentStream, info, goAhead, monitor.stdin!]) stream.on('error', () => {});
     argumentStream.end(`${args.join('\0')}\0`);
-    const failed = failure(monitor);
+    const failed = failure(monitor, stderr);
     failed.catch(() => {});
     // Node throws away what nobody has read when a process ends, unless somebody wants to.
-    const outputs = [monitor.stdout!, monitor.stderr!];
+    const outputs = [stdout, stderr];
     for (const output of outputs) output.on('readable', wantToRead);
     const pid = await Promise.race([readChildPid(info), failed]);
     return {
       monitor,
+      stdin: monitor.stdin!,
+      stdout,
+      stderr,
       pid,
       async release() {
         if (!(await letGo(goAhead))) await failed;
@@ -91,8 +103,12 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
       },
       explain: (error) => (isRunning(pid) ? Promise.reject(error) : failed),
     };
+  } catch (error) {
+    for (const { reader } of pipes) reader.destroy();
+    throw error;
   } finally {
-    for (const fd of descriptors) if (fd !== plan.users?.fd) closeSync(fd);
+    for (const { writer } of pipes) closeSync(writer);
+    for (const fd of descriptors) if (fd !== users?.fd) closeSync(fd);
   }
 }
 
@@ -143,8 +159,8 @@ async function letGo(goAhead: Duplex): Promise<boolean> {
 }
 
 /** Rejects when bwrap ends, with what it complained of. */
-async function failure(monitor: ChildProcess): Promise<never> {
+async function failure(monitor: ChildProcess, stderr: Readable): Promise<never> {
   const [code, signal] = (await once(monitor, 'exit')) as [number | null, string | null];
-  const complaint = await text(monitor.stderr!);
+  const complaint = await text(stderr);
   throw new Error(`bwrap ended with ${code ?? signal} before the command ran: ${complaint.trim()}`);
 }

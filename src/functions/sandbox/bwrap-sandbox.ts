@@ -38,14 +38,14 @@ export class BwrapSandbox implements Sandbox {
   #freezing: NodeJS.Timeout | undefined;
 
   constructor(parts: BwrapSandboxParts) {
-    const { monitor, pid } = parts.process;
+    const { monitor, pid, stdin, stdout, stderr } = parts.process;
     this.#parts = parts;
     this.id = parts.id;
     this.pid = pid;
     this.#startTime = startTime(pid);
-    this.stdin = monitor.stdin!;
-    this.stdout = monitor.stdout!;
-    this.stderr = monitor.stderr!;
+    this.stdin = stdin;
+    this.stdout = stdout;
+    this.stderr = stderr;
     this.exchangeDirectory = parts.files.exchange;
     const { promise, resolve } = Promise.withResolvers<SandboxExit>();
     this.exited = promise;

@@ -44,6 +44,19 @@ describe('sandbox life', { skip }, () => {
     for (const [script, end] of ends) assert.deepEqual((await ground.shell(script)).exit, end);
   });
 
+  it('has outputs that can be opened by name', async (context) => {
+    if (ground.provider.capabilities.missing.some((line) => line.includes('node:ffi') || line.startsWith('root'))) {
+      return context.skip('needs root and node:ffi');
+    }
+    const { stdout, stderr } = await ground.shell('echo out > /dev/stdout; echo err > /dev/stderr');
+    assert.deepEqual([stdout, stderr], ['out\n', 'err\n']);
+  });
+
+  it('gives out all that was printed, however fast it ended', async () => {
+    const { stdout } = await ground.shell('head -c 1000000 /dev/zero | tr "\\0" x');
+    assert.equal(stdout.length, 1_000_000);
+  });
+
   it('shows code put in after the start, in both places', async () => {
     const sandbox = await ground.startNode(READER);
     await printed(sandbox, 'up');

@@ -140,6 +140,7 @@ class BwrapProvider implements SandboxProvider {
       if (sandbox) {
         sandbox.kill();
         await sandbox.removed;
+        for (const output of [sandbox.stdout, sandbox.stderr]) output.destroy();
       } else {
         await cgroup?.remove();
         files.remove();
