@@ -1,11 +1,43 @@
 import { buffer } from 'node:stream/consumers';
+import { CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
+import { CreateFunctionCommand, LambdaClient, waitUntilFunctionActiveV2 } from '@aws-sdk/client-lambda';
 import { ZipFile } from 'yazl';
+import type { BenchServer } from './server.ts';
 
 /** The handler of the benchmarks: gives its event back. */
 export const ECHO_HANDLER = 'exports.handler = async (event) => event;\n';
 
-/** A deployment package with that handler as `index.handler`. */
-export function echoPackage(): Promise<Buffer> {
+/** Deploys the handler as function `echo`, with a role that it may assume. */
+export async function deployEcho(server: Pick<BenchServer, 'endpoint' | 'region' | 'credentials'>): Promise<void> {
+  const iam = new IAMClient(server);
+  const lambda = new LambdaClient(server);
+  try {
+    const { Role } = await iam.send(
+      new CreateRoleCommand({
+        RoleName: 'echo',
+        AssumeRolePolicyDocument: JSON.stringify({
+          Version: '2012-10-17',
+          Statement: { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
+        }),
+      }),
+    );
+    await lambda.send(
+      new CreateFunctionCommand({
+        FunctionName: 'echo',
+        Runtime: 'nodejs24.x',
+        Handler: 'index.handler',
+        Role: Role!.Arn,
+        Code: { ZipFile: await echoPackage() },
+      }),
+    );
+    await waitUntilFunctionActiveV2({ client: lambda, maxWaitTime: 30, minDelay: 0.1 }, { FunctionName: 'echo' });
+  } finally {
+    iam.destroy();
+    lambda.destroy();
+  }
+}
+
+function echoPackage(): Promise<Buffer> {
   const zip = new ZipFile();
   zip.addBuffer(Buffer.from(ECHO_HANDLER), 'index.js');
   zip.end();

@@ -5,10 +5,9 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateFunctionCommand, LambdaClient, waitUntilFunctionActiveV2 } from '@aws-sdk/client-lambda';
-import { ECHO_HANDLER, echoPackage } from './echo.ts';
+import { deployEcho, ECHO_HANDLER } from './echo.ts';
 import { type Row, report } from './report.ts';
-import { type BenchServer, startServer } from './server.ts';
+import { startServer } from './server.ts';
 import { signed } from './signed.ts';
 import { type WrkResult, wrk } from './wrk.ts';
 
@@ -22,7 +21,7 @@ const SECONDS = 5;
 
 async function measureKobune(): Promise<{ alone: WrkResult; many: WrkResult }> {
   await using server = await startServer({ iam: 'enforce' });
-  await createEcho(server);
+  await deployEcho(server);
   const request = await signed(server, 'lambda', {
     method: 'POST',
     path: '/2015-03-31/functions/echo/invocations',
@@ -30,21 +29,6 @@ async function measureKobune(): Promise<{ alone: WrkResult; many: WrkResult }> {
   });
   await wrk(request, 8, 2);
   return { alone: await wrk(request, 1, SECONDS), many: await wrk(request, 16, SECONDS) };
-}
-
-async function createEcho(server: BenchServer): Promise<void> {
-  const lambda = new LambdaClient(server);
-  await lambda.send(
-    new CreateFunctionCommand({
-      FunctionName: 'echo',
-      Runtime: 'nodejs24.x',
-      Handler: 'index.handler',
-      Role: `arn:aws:iam::${server.account}:role/echo`,
-      Code: { ZipFile: await echoPackage() },
-    }),
-  );
-  await waitUntilFunctionActiveV2({ client: lambda, maxWaitTime: 30, minDelay: 0.1 }, { FunctionName: 'echo' });
-  lambda.destroy();
 }
 
 async function measurePeer(): Promise<{ alone: WrkResult; many: WrkResult }> {

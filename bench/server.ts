@@ -14,7 +14,6 @@ export interface BenchServer extends AsyncDisposable {
   readonly port: number;
   readonly pid: number;
   readonly region: string;
-  readonly account: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Resident memory of the server's process, bytes. */
   memory(): number;
@@ -42,7 +41,6 @@ export async function startServer(options: { readonly iam: 'off' | 'enforce' }):
     port: Number(new URL(endpoint!).port),
     pid: Number(pid),
     region: variables.AWS_REGION!,
-    account: '000000000000',
     credentials: { accessKeyId: variables.AWS_ACCESS_KEY_ID!, secretAccessKey: variables.AWS_SECRET_ACCESS_KEY! },
     memory: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024,
     async [Symbol.asyncDispose]() {

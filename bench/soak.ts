@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { CreateFunctionCommand, InvokeCommand, LambdaClient, waitUntilFunctionActiveV2 } from '@aws-sdk/client-lambda';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
@@ -8,9 +8,9 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { echoPackage } from './echo.ts';
+import { deployEcho } from './echo.ts';
 import { report } from './report.ts';
-import { type BenchServer, startServer } from './server.ts';
+import { startServer } from './server.ts';
 
 /*
  * Five minutes of steady load: synchronous and asynchronous invocations, objects of 1 KB and 256 KB put, read, listed
@@ -28,20 +28,6 @@ const BUCKET = 'soak';
 
 const small = Buffer.alloc(1024, 's');
 const large = Buffer.alloc(256 * 1024, 'l');
-
-async function prepare(server: BenchServer, lambda: LambdaClient, s3: S3Client): Promise<void> {
-  await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
-  await lambda.send(
-    new CreateFunctionCommand({
-      FunctionName: 'echo',
-      Runtime: 'nodejs24.x',
-      Handler: 'index.handler',
-      Role: `arn:aws:iam::${server.account}:role/echo`,
-      Code: { ZipFile: await echoPackage() },
-    }),
-  );
-  await waitUntilFunctionActiveV2({ client: lambda, maxWaitTime: 30, minDelay: 0.1 }, { FunctionName: 'echo' });
-}
 
 /** One worker's round; every answer is checked, so that a server which errs fast does not pass. */
 async function round(lambda: LambdaClient, s3: S3Client, worker: number, turn: number): Promise<number> {
@@ -64,7 +50,8 @@ const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) =
 await using server = await startServer({ iam: 'enforce' });
 const lambda = new LambdaClient(server);
 const s3 = new S3Client({ ...server, forcePathStyle: true });
-await prepare(server, lambda, s3);
+await deployEcho(server);
+await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
 const memory: number[] = [];
 let requests = 0;
 const started = performance.now();
