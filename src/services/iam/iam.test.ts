@@ -489,6 +489,29 @@ describe('IAM authorization', () => {
     await authorize(principal);
   });
 
+  it('gives a role made again nothing to the sessions of its namesake', async () => {
+    const session = ({ Arn, RoleId }: sdk.Role): Principal => ({
+      type: 'AssumedRole',
+      account: ACCOUNT,
+      arn: `arn:aws:sts::${ACCOUNT}:assumed-role/r/s`,
+      roleArn: Arn!,
+      userId: `${RoleId}:s`,
+      accessKeyId: 'ASIA',
+    });
+    const make = async (): Promise<Principal> => {
+      const { Role } = await call('CreateRole', { RoleName: 'r', AssumeRolePolicyDocument: TRUST });
+      await call('PutRolePolicy', { RoleName: 'r', PolicyName: 'p', PolicyDocument: READ });
+      return session(Role);
+    };
+    const old = await make();
+    await authorize(old);
+    await call('DeleteRolePolicy', { RoleName: 'r', PolicyName: 'p' });
+    await call('DeleteRole', { RoleName: 'r' });
+    const fresh = await make();
+    await authorize(fresh);
+    await assert.rejects(authorize(old), { code: 'AccessDenied' });
+  });
+
   it('knows the global condition keys', async () => {
     const principal = await bob();
     const rows: [string, string, string, Partial<RequestContext>?][] = [

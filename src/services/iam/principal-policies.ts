@@ -35,7 +35,7 @@ export class PrincipalPolicyCache {
 
   /** The policies of a user or role, when they are known already. */
   known(principal: Principal): PrincipalPolicies | undefined {
-    return this.#byPrincipal.get(principal.roleArn ?? principal.arn);
+    return this.#byPrincipal.get(cacheKey(principal));
   }
 
   async load(principal: Principal): Promise<PrincipalPolicies> {
@@ -44,7 +44,7 @@ export class PrincipalPolicyCache {
     // A change while reading may have been missed: use the result once, do not keep it.
     if (generation === this.#generation) {
       if (this.#byPrincipal.size >= MAX_PRINCIPALS) this.#byPrincipal.clear();
-      this.#byPrincipal.set(principal.roleArn ?? principal.arn, policies);
+      this.#byPrincipal.set(cacheKey(principal), policies);
     }
     return policies;
   }
@@ -88,7 +88,8 @@ export class PrincipalPolicyCache {
     const name = arn.slice(arn.lastIndexOf('/') + 1);
     const { account } = principal;
     const entity = (await this.#store.get<EntityRecord>(entityKey(account, kind, name)))?.value;
-    if (!entity) return { identity: [], boundary: undefined, tags: {} };
+    // A session of a role that was deleted and made again under the same name is none of the new role's.
+    if (entity?.id !== uniqueId(principal)) return { identity: [], boundary: undefined, tags: {} };
     const entities: EntityRecord[] = [entity];
     for (const group of kind === 'user' ? (entity as UserRecord).groups : []) {
       const entry = await this.#store.get<EntityRecord>(entityKey(account, 'group', group));
@@ -132,4 +133,13 @@ export class PrincipalPolicyCache {
       }
     })();
   }
+}
+
+/** `AIDA…` of a user, `AROA…` of a role session's role. */
+function uniqueId({ userId }: Principal): string {
+  return userId.split(':', 1)[0]!;
+}
+
+function cacheKey(principal: Principal): string {
+  return `${principal.roleArn ?? principal.arn}\n${uniqueId(principal)}`;
 }

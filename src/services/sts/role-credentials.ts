@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { ServiceError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { Principal } from '../service.ts';
-import type { Identities } from './identities.ts';
+import type { Identities, RoleIdentity } from './identities.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 /** How long a function's credentials last, and how near their end they are replaced. */
@@ -57,12 +57,14 @@ export class RoleCredentialsCache {
    * When policies are enforced the role must exist and trust `lambda.amazonaws.com` (Lambda Developer Guide,
    * "Defining Lambda function permissions with an execution role"), else AccessDenied.
    */
-  async credentialsFor(roleArn: string, sessionName: string, _region: string): Promise<IssuedCredentials> {
+  async credentialsFor(roleArn: string, sessionName: string, region: string): Promise<IssuedCredentials> {
     const cacheKey = `${roleArn}\n${sessionName}`;
     const cached = this.#cache.get(cacheKey);
-    if (cached && cached.expiration - this.#clock.now() > RENEW_BEFORE_MS) return publicPart(cached);
     const role = await this.#identities.findRole(roleArn);
-    if (this.#enforce) this.#check(roleArn, role);
+    // A role made again under the same name has another id, and old sessions are none of its own.
+    const isOfRole = role === undefined || cached?.principal.userId.startsWith(`${role.id}:`);
+    if (cached && isOfRole && cached.expiration - this.#clock.now() > RENEW_BEFORE_MS) return publicPart(cached);
+    if (this.#enforce) this.#check(roleArn, role, { functionName: sessionName, region });
     const id = role?.id ?? placeholderRoleId(this.#random);
     const name = sessionName.replace(/[^\w+=,.@-]/g, '-').slice(0, 64);
     const session = this.#sessions.issueNow(assumedRolePrincipal({ arn: roleArn, id }, name), LIFETIME_SECONDS);
@@ -71,13 +73,20 @@ export class RoleCredentialsCache {
     return publicPart(session);
   }
 
-  #check(roleArn: string, role: { readonly trustPolicy: string } | undefined): void {
+  #check(
+    roleArn: string,
+    role: RoleIdentity | undefined,
+    { functionName, region }: { readonly functionName: string; readonly region: string },
+  ): void {
     const trusted =
       role !== undefined &&
       this.#identities.trusts(role.trustPolicy, {
         action: 'sts:AssumeRole',
         principal: { service: 'lambda.amazonaws.com' },
-        conditions: {},
+        conditions: {
+          'aws:SourceAccount': [role.account],
+          'aws:SourceArn': [`arn:aws:lambda:${region}:${role.account}:function:${functionName}`],
+        },
       });
     if (!trusted) {
       throw new ServiceError('AccessDenied', `The role ${roleArn} cannot be assumed by Lambda.`, { status: 403 });

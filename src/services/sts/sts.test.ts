@@ -218,6 +218,14 @@ describe('STS', () => {
     );
   });
 
+  it('gives functions new credentials when their role was made again', async () => {
+    const first = await sts.roleCredentials.credentialsFor(ROLE, 'f', 'us-east-1');
+    roles.set(ROLE, { ...role(), id: 'AROAANOTHER' });
+    const second = await sts.roleCredentials.credentialsFor(ROLE, 'f', 'us-east-1');
+    assert.notEqual(second.accessKeyId, first.accessKeyId);
+    assert.equal((await sts.credentials.find(second.accessKeyId))?.principal.userId, 'AROAANOTHER:f');
+  });
+
   it('makes up a role that does not exist, for functions and callers, as nothing is enforced', async () => {
     const RoleArn = `arn:aws:iam::${ACCOUNT}:role/service-role/unknown`;
     await sts.roleCredentials.credentialsFor(RoleArn, 'f', 'us-east-1');
@@ -238,7 +246,14 @@ describe('STS when policies are enforced', () => {
     await assert.rejects(sts.roleCredentials.credentialsFor(ROLE, 'f', 'us-east-1'), { code: 'AccessDenied' });
     roles.set(ROLE, role('yes'));
     await sts.roleCredentials.credentialsFor(ROLE, 'f', 'us-east-1');
-    assert.deepEqual(asked.at(-1)?.principal, { service: 'lambda.amazonaws.com' });
+    assert.deepEqual(asked.at(-1), {
+      action: 'sts:AssumeRole',
+      principal: { service: 'lambda.amazonaws.com' },
+      conditions: {
+        'aws:SourceAccount': [ACCOUNT],
+        'aws:SourceArn': [`arn:aws:lambda:us-east-1:${ACCOUNT}:function:f`],
+      },
+    });
     await sts.service.close?.();
   });
 
