@@ -35,6 +35,9 @@ describe('what is refused', () => {
         /<Errors><Error><Code>InvalidAction<\/Code><Message>The action NoSuch is not valid/,
       ],
       [{ method: 'PATCH', path: '/bucket/key' }, 405, /<Code>MethodNotAllowed</],
+      [{ method: 'POST', path: '/bucket' }, 405, /<Code>MethodNotAllowed</],
+      [{ method: 'POST', path: '/bucket/key' }, 405, /<Code>MethodNotAllowed</],
+      [{ method: 'PUT', path: '/bucket/key?uploadId=u' }, 400, /Missing required parameter: partNumber/],
       [
         {
           method: 'POST',

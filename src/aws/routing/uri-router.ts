@@ -101,6 +101,7 @@ export class UriRouter {
       labels.pop();
     }
     const rest = segments.slice(index);
+    if (rest.length === 1 && segment === '') return undefined;
     const greedy = this.#choose(node.greedy.get(request.method), request, rest);
     if (!greedy) return undefined;
     const { suffix } = node.greedy.get(request.method)!.find((candidate) => candidate.name === greedy.name)!;
@@ -153,14 +154,15 @@ export class UriRouter {
     for (const member of operation.input?.members ?? []) {
       if (!member.required) continue;
       if (typeof member.traits.httpQuery === 'string') {
-        score += query.has(member.traits.httpQuery) ? 10 : -50;
+        score += query.has(member.traits.httpQuery) ? 100 : -50;
       } else if (typeof member.traits.httpHeader === 'string') {
-        if (request.header(member.traits.httpHeader.toLowerCase()) !== undefined) score += 10;
+        if (request.header(member.traits.httpHeader.toLowerCase()) !== undefined) score += 100;
         else if (identifyingHeaders.has(member.traits.httpHeader.toLowerCase())) return misfit;
       }
     }
     if (candidate.hint !== undefined && query.get('x-id')?.[0] === candidate.hint) score += 1;
-    return score;
+    // S3 has no operation for, say, a POST to a key without `uploadId`; elsewhere it is the input that is wrong.
+    return score < 0 && this.#model.service.s3 ? misfit : score;
   }
 }
 
