@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import type { Clock } from '../base/clock.ts';
 import { ServiceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
+import { BootLimit } from './boot-limit.ts';
 import { CodeCache } from './code-cache.ts';
 import { bringsExtensions, bringsLibraries, OptDirectories } from './code-directories.ts';
 import type { FunctionSpec, RoleCredentials, TemporaryCredentials } from './engine.ts';
-import { Environment, type EnvironmentHost } from './environment.ts';
+import { type Connection, Environment, type EnvironmentHost } from './environment.ts';
 import { EnvironmentLog, type LogBatcher } from './environment-log.ts';
 import { functionVariables, needsOwnProcess } from './environment-variables.ts';
 import { FailedLink } from './failed-link.ts';
@@ -15,6 +17,7 @@ import { type Launcher, startTimeoutMs } from './launcher.ts';
 import { platformLines } from './platform-lines.ts';
 import { ApiLink } from './runtime-api/api-link.ts';
 import { HostedProcess } from './runtime-api/hosted-process.ts';
+import { runtimeApiAddress } from './runtime-api/listener.ts';
 import type { InitOutcome, RuntimeLink } from './runtime-link.ts';
 import { RuntimePool } from './runtime-pool.ts';
 import type { RuntimeProcess } from './runtime-process.ts';
@@ -48,6 +51,7 @@ export class EnvironmentFactory {
   readonly #options: EnvironmentFactoryOptions;
   readonly #opt: OptDirectories;
   readonly #cache: CodeCache;
+  readonly #boots = new BootLimit(2 * availableParallelism());
   readonly #pools = new Map<string, RuntimePool>();
   readonly #credentials = new Map<string, TemporaryCredentials>();
   #interpreters: Promise<readonly Interpreter[]> | undefined;
@@ -74,7 +78,7 @@ export class EnvironmentFactory {
       logStream: stream,
       taskRoot: this.#taskRoot(spec),
       runtimeDirectory: this.#options.launcher.runtimeDirectory(runtime.family),
-      runtimeApi: '127.0.0.1:9001',
+      runtimeApi: runtimeApiAddress,
     });
     if (interpreter && interpreter.version !== runtime.version) {
       const language = interpreter.family === 'nodejs' ? 'Node.js' : 'Python';
@@ -194,13 +198,32 @@ export class EnvironmentFactory {
     interpreter: Interpreter | undefined,
     variables: Record<string, string>,
     log: EnvironmentLog,
-  ): Promise<RuntimeLink> {
+  ): Promise<Connection> {
     const opt = await this.#opt.for(spec);
-    if (!interpreter) return this.#connectCustom(spec, variables, log, opt);
-    if (bringsExtensions(spec)) return this.#connectHosted(spec, runtime, interpreter, variables, log, opt);
+    const begunAt = performance.now();
+    const pooled = interpreter && (await this.#takePooled(spec, runtime, interpreter, variables, log, opt));
+    if (pooled) return { link: pooled, begunAt };
+    return this.#boots.run(async () => {
+      const begunAt = performance.now();
+      if (!interpreter) return { link: await this.#connectCustom(spec, variables, log, opt), begunAt };
+      const connect = bringsExtensions(spec) ? this.#connectHosted : this.#startAlone;
+      return { link: await connect.call(this, spec, runtime, interpreter, variables, log, opt), begunAt };
+    });
+  }
+
+  /** A runtime from the pool, with this function's limits, code and variables. */
+  async #takePooled(
+    spec: FunctionSpec,
+    runtime: RuntimeIdentity,
+    interpreter: Interpreter,
+    variables: Record<string, string>,
+    log: EnvironmentLog,
+    opt: string | undefined,
+  ): Promise<RuntimeLink | undefined> {
+    if (!this.#poolable(spec)) return undefined;
     const large = runtime.family === 'nodejs' && (await this.#cache.large(spec)) !== undefined;
-    const pooled = this.#poolable(spec) ? this.#pool(interpreter, large).take() : undefined;
-    if (!pooled) return this.#startAlone(spec, runtime, interpreter, variables, log, opt);
+    const pooled = this.#pool(interpreter, large).take();
+    if (!pooled) return undefined;
     pooled.channel.prepare(this.#settings(spec, runtime, variables));
     try {
       await pooled.sandbox.limit({ memoryMb: spec.memoryMb, tmpMb: spec.ephemeralStorageMb, cpuMb: 'all' });

@@ -37,7 +37,14 @@ export interface EnvironmentParts {
   readonly lines: PlatformLines;
   readonly host: EnvironmentHost;
   /** Starts a runtime for this environment; called again when its initialisation has failed. */
-  connect(): Promise<RuntimeLink>;
+  connect(): Promise<Connection>;
+}
+
+/** A runtime that has booted. */
+export interface Connection {
+  readonly link: RuntimeLink;
+  /** `performance.now()` when its boot began, after it had to wait for others. */
+  readonly begunAt: number;
 }
 
 interface Running {
@@ -112,25 +119,27 @@ export class Environment {
 
   /** Runs the init phase. Its failure is not an error here: the first invocation reports it. */
   async start(): Promise<void> {
-    const begun = performance.now();
     const line = this.#parts.lines.initStart();
     if (line) this.log.event(line);
-    this.#link = await this.#connect();
-    this.#init = await this.#initialise(this.#link, initTimeoutMs, begun);
+    const begun = await this.#connect();
+    const link = this.#link!;
+    this.#init = await this.#initialise(link, initTimeoutMs, begun);
     const duration = performance.now() - begun;
     if (this.#init.kind === 'done') {
       this.#initDurationMs = duration;
       return;
     }
     this.#reportInit('init', duration, this.#init);
-    this.#link.kill();
+    link.kill();
   }
 
-  async #connect(): Promise<RuntimeLink> {
-    const link = await this.#parts.connect();
+  /** Answers when the boot began. */
+  async #connect(): Promise<number> {
+    const { link, begunAt } = await this.#parts.connect();
+    this.#link = link;
     if (this.#state === 'stopping') link.kill();
     void link.ended.then((exit) => this.#onExit(link, exit));
-    return link;
+    return begunAt;
   }
 
   async #initialise(link: RuntimeLink, timeoutMs: number, begun: number): Promise<InitOutcome> {
@@ -168,15 +177,17 @@ export class Environment {
   }
 
   /**
-   * Runs one invocation. To be called after {@link claim}. `undefined`: it was found dead before the invocation was
-   * handed over, which another environment can therefore serve.
+   * Runs one invocation. To be called after {@link claim}. `undefined`: it was used before and found dead now, before the
+   * invocation was handed over, which another environment can therefore serve.
    */
   async invoke(invocation: Invocation, sink: ResponseSink | undefined): Promise<InvocationResult | undefined> {
+    const used = this.#sequence > 0;
     if (this.#frozen) {
       this.#frozen = false;
       await this.#link?.sandbox.thaw();
     }
-    if (this.#exit && this.initialised) {
+    const died = this.initialised ? this.#exit : undefined;
+    if (died && used) {
       this.stop();
       return undefined;
     }
@@ -192,6 +203,7 @@ export class Environment {
     }
     const line = this.#parts.lines.start(invocation.requestId);
     if (line) this.log.event(line);
+    if (died) return this.#conclude(invocation, startedAt, exited(invocation.requestId, died));
     const link = this.#link!;
     const answer = new Promise<InvocationResult>((resolve) => {
       const sequence = ++this.#sequence;
@@ -223,8 +235,8 @@ export class Environment {
     await this.#link?.ended;
     if (this.#state === 'stopping') return brokenRuntime(invocation.requestId, 'Environment stopped');
     this.#exit = undefined;
-    this.#link = await this.#connect();
-    const outcome = await this.#initialise(this.#link, this.spec.timeoutMs, begun);
+    const bootBegan = await this.#connect();
+    const outcome = await this.#initialise(this.#link!, this.spec.timeoutMs, Math.max(begun, bootBegan));
     this.#init = outcome;
     if (outcome.kind === 'done') {
       this.#initReported = true;

@@ -96,7 +96,7 @@ describe('execution environments', () => {
     );
   });
 
-  it('are provisioned ahead, and replaced when they die', async () => {
+  it('are provisioned ahead, as many as are wanted', async () => {
     await using fixture = await startEngine();
     const spec = await fixture.spec(counter, { initializationType: 'provisioned-concurrency' });
     await fixture.engine.provision(spec, 2);
@@ -106,6 +106,26 @@ describe('execution environments', () => {
     );
     const { result } = await fixture.call(spec);
     assert.equal(result.report.initDurationMs, undefined);
+    await fixture.engine.provision(spec, 1);
+    assert.equal(fixture.engine.status().environments.length, 1);
+    await fixture.engine.provision(spec, 0);
+    assert.equal(fixture.engine.status().environments.length, 0);
+  });
+
+  it('that die right after they have initialised are reported, not started again and again', async () => {
+    await using fixture = await startEngine();
+    const spec = await fixture.spec({
+      'index.js': 'exports.handler = async () => 1; setImmediate(() => process.exit(9));',
+    });
+    const { value } = await fixture.call(spec);
+    assert.ok(value === 1 || value.errorType === 'Runtime.ExitError', JSON.stringify(value));
+  });
+
+  it('come in a burst without any of them failing', async () => {
+    await using fixture = await startEngine();
+    const spec = await fixture.spec(counter);
+    const all = await Promise.all(Array.from({ length: 24 }, () => fixture.call(spec, { wait: 5 })));
+    assert.deepEqual([...new Set(all.map((one) => one.result.functionError))], [undefined]);
   });
 
   it('are reloaded when a file of a hot-reload directory changes', async () => {

@@ -300,6 +300,7 @@ class Engine implements FunctionEngine {
   async provision(spec: FunctionSpec, count: number): Promise<void> {
     const group = this.#group(spec);
     group.provisioned = count;
+    for (const environment of [...group.all].slice(count)) environment.retire();
     await this.#fillProvisioned(group);
   }
 
