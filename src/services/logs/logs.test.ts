@@ -1,51 +1,23 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { AdjustableClock } from '../../base/clock.ts';
-import { createSystemClock } from '../../base/system-clock.ts';
-import { createSeededRandom } from '../../base/system-random.ts';
-import { openMemoryStore, type Store } from '../../store/index.ts';
-import type { RequestContext } from '../service.ts';
-import { createLogs, type Logs } from './index.ts';
+import { context, messages, startTestLogs, type TestLogs } from './test-logs.ts';
 
 const DAY = 86_400_000;
-const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
-let store: Store;
-let clock: AdjustableClock;
-let logs: Logs;
+let test: TestLogs;
+let call: TestLogs['call'];
 
 beforeEach(() => {
-  store = openMemoryStore();
-  clock = createSystemClock();
-  clock.freeze();
-  logs = createLogs({ store, clock, random: createSeededRandom(), logger: silent });
+  test = startTestLogs();
+  call = test.call;
 });
 
-afterEach(async () => {
-  await logs.service.close?.();
-  await store.close();
-  clock.close();
-});
-
-const context = {
-  service: 'logs',
-  account: '000000000000',
-  region: 'us-east-1',
-  requestId: 'r',
-  signal: new AbortController().signal,
-} as RequestContext;
-
-// biome-ignore lint/suspicious/noExplicitAny: the answers' shapes are what is being checked
-async function call(operation: string, input: object = {}, overrides: Partial<RequestContext> = {}): Promise<any> {
-  return logs.service.operations[operation]!(input as never, { ...context, operation, ...overrides });
-}
+afterEach(() => test.close());
 
 async function makeStream(group = 'g', stream = 's'): Promise<void> {
   await call('CreateLogGroup', { logGroupName: group });
   await call('CreateLogStream', { logGroupName: group, logStreamName: stream });
 }
-
-const messages = (answer: { events: { message: string }[] }): string[] => answer.events.map(({ message }) => message);
 
 function put(events: (readonly [number, string])[], stream = 's', group = 'g') {
   return call('PutLogEvents', {
@@ -64,7 +36,7 @@ describe('Logs CreateLogGroup', () => {
     });
     const { logGroups } = await call('DescribeLogGroups', {});
     assert.equal(logGroups[0].arn, 'arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/f:*');
-    assert.equal(logGroups[0].creationTime, clock.now());
+    assert.equal(logGroups[0].creationTime, test.clock.now());
   });
 
   it('refuses names that AWS refuses, and keys of KMS by name', async () => {
@@ -107,14 +79,14 @@ describe('Logs DescribeLogGroups', () => {
 describe('Logs DeleteLogGroup', () => {
   it('takes streams and events with it, so that a new group of that name is empty', async () => {
     await makeStream();
-    await put([[clock.now(), 'old']]);
+    await put([[test.clock.now(), 'old']]);
     await call('DeleteLogGroup', { logGroupName: 'g' });
     await assert.rejects(call('GetLogEvents', { logGroupName: 'g', logStreamName: 's' }), {
       code: 'ResourceNotFoundException',
     });
     await makeStream();
     assert.deepEqual(messages(await call('FilterLogEvents', { logGroupName: 'g' })), []);
-    assert.equal((await store.range({ prefix: ['logs', 'chunk'] })).length, 0);
+    assert.equal((await test.store.range({ prefix: ['logs', 'chunk'] })).length, 0);
   });
 
   it('is refused while deletion protection is on', async () => {
@@ -130,10 +102,10 @@ describe('Logs PutLogEvents', () => {
 
   it('stores events that are there after a restart', async () => {
     await put([
-      [clock.now(), 'one'],
-      [clock.now(), 'two'],
+      [test.clock.now(), 'one'],
+      [test.clock.now(), 'two'],
     ]);
-    const again = createLogs({ store, clock, random: createSeededRandom(), logger: silent });
+    const again = test.another();
     const answer = await again.service.operations.GetLogEvents!({ logGroupName: 'g', logStreamName: 's' } as never, {
       ...context,
       operation: 'GetLogEvents',
@@ -143,7 +115,7 @@ describe('Logs PutLogEvents', () => {
   });
 
   it('refuses what AWS refuses', async () => {
-    const now = clock.now();
+    const now = test.clock.now();
     await assert.rejects(
       put([
         [now, 'b'],
@@ -177,7 +149,7 @@ describe('Logs PutLogEvents', () => {
   });
 
   it('rejects events too old, expired or too new, and stores the rest', async () => {
-    const now = clock.now();
+    const now = test.clock.now();
     await call('PutRetentionPolicy', { logGroupName: 'g', retentionInDays: 1 });
     const answer = await put([
       [now - 15 * DAY, 'too old'],
@@ -194,7 +166,7 @@ describe('Logs PutLogEvents', () => {
   });
 
   it('says that an entity is not kept', async () => {
-    const logEvents = [{ timestamp: clock.now(), message: 'x' }];
+    const logEvents = [{ timestamp: test.clock.now(), message: 'x' }];
     const answer = await call('PutLogEvents', { logGroupName: 'g', logStreamName: 's', logEvents, entity: {} });
     assert.deepEqual(answer.rejectedEntityInfo, { errorType: 'UnsupportedLogGroupType' });
     assert.deepEqual(messages(await call('FilterLogEvents', { logGroupName: 'g' })), ['x']);
@@ -205,7 +177,7 @@ describe('Logs PutLogEvents', () => {
       logGroupName: 'g',
       logStreamName: 's',
       sequenceToken: 'wrong',
-      logEvents: [{ timestamp: clock.now(), message: 'x' }],
+      logEvents: [{ timestamp: test.clock.now(), message: 'x' }],
     });
   });
 });
@@ -213,7 +185,7 @@ describe('Logs PutLogEvents', () => {
 describe('Logs GetLogEvents', () => {
   beforeEach(async () => {
     await makeStream();
-    const start = clock.now();
+    const start = test.clock.now();
     await put(Array.from({ length: 10 }, (_, index) => [start + index, `m${index}`] as const));
   });
 
@@ -237,7 +209,7 @@ describe('Logs GetLogEvents', () => {
       seen,
       Array.from({ length: 10 }, (_, index) => `m${index}`),
     );
-    await put([[clock.now() + 100, 'later']]);
+    await put([[test.clock.now() + 100, 'later']]);
     assert.deepEqual(messages(await get({ startFromHead: true, nextToken: token })), ['later']);
   });
 
@@ -257,7 +229,7 @@ describe('Logs GetLogEvents', () => {
   });
 
   it('takes startTime inclusive and endTime exclusive', async () => {
-    const start = clock.now();
+    const start = test.clock.now();
     assert.deepEqual(messages(await get({ startTime: start + 2, endTime: start + 4 })), ['m2', 'm3']);
   });
 
@@ -266,7 +238,7 @@ describe('Logs GetLogEvents', () => {
   });
 
   it('gives events in order of time whatever the order they came in', async () => {
-    const start = clock.now();
+    const start = test.clock.now();
     await put([
       [start - 20_000, 'a'],
       [start - 5_000, 'b'],
@@ -286,7 +258,7 @@ describe('Logs GetLogEvents', () => {
 describe('Logs FilterLogEvents', () => {
   it('interleaves streams and pages through every event once, both ways', async () => {
     await call('CreateLogGroup', { logGroupName: 'g' });
-    const start = clock.now();
+    const start = test.clock.now();
     const expected: string[] = [];
     for (const stream of ['a', 'b', 'c']) {
       await call('CreateLogStream', { logGroupName: 'g', logStreamName: stream });
@@ -324,7 +296,7 @@ describe('Logs FilterLogEvents', () => {
   it('filters by pattern, stream and time', async () => {
     await makeStream('g', 'x/1');
     await call('CreateLogStream', { logGroupName: 'g', logStreamName: 'y/1' });
-    const now = clock.now();
+    const now = test.clock.now();
     await put(
       [
         [now, 'ERROR one'],
@@ -353,7 +325,7 @@ describe('Logs FilterLogEvents', () => {
   it('gives ids that are unique', async () => {
     await makeStream('g', 'a');
     await call('CreateLogStream', { logGroupName: 'g', logStreamName: 'b' });
-    const now = clock.now();
+    const now = test.clock.now();
     for (const stream of ['a', 'b'])
       for (let batch = 0; batch < 3; batch++)
         await put(
@@ -384,21 +356,21 @@ describe('Logs retention', () => {
   it('hides events at the moment they expire and then gives their space back', async () => {
     await makeStream();
     await call('PutRetentionPolicy', { logGroupName: 'g', retentionInDays: 1 });
-    await put([[clock.now(), 'gone']]);
-    clock.advance(DAY / 2);
-    await put([[clock.now(), 'still here']]);
-    const watch = store.watch({ prefix: ['logs', 'chunk'] });
-    clock.advance(DAY / 2 + 1);
+    await put([[test.clock.now(), 'gone']]);
+    test.clock.advance(DAY / 2);
+    await put([[test.clock.now(), 'still here']]);
+    const watch = test.store.watch({ prefix: ['logs', 'chunk'] });
+    test.clock.advance(DAY / 2 + 1);
     assert.deepEqual(messages(await call('FilterLogEvents', { logGroupName: 'g' })), ['still here']);
     const deleted: string[] = [];
     for await (const { events } of watch) {
       deleted.push(...events.map(({ type }) => type));
-      if (deleted.length === 1) clock.advance(DAY);
+      if (deleted.length === 1) test.clock.advance(DAY);
       else break;
     }
     watch.close();
-    assert.equal((await store.range({ prefix: ['logs', 'chunk'] })).length, 0);
-    assert.equal((await store.range({ prefix: ['logs', 'stream'] })).length, 1);
+    assert.equal((await test.store.range({ prefix: ['logs', 'chunk'] })).length, 0);
+    assert.equal((await test.store.range({ prefix: ['logs', 'stream'] })).length, 1);
   });
 });
 
@@ -406,8 +378,8 @@ describe('Logs DescribeLogStreams', () => {
   it('orders by name or by the last event, and pages', async () => {
     await makeStream('g', 'a');
     for (const name of ['b', 'c']) await call('CreateLogStream', { logGroupName: 'g', logStreamName: name });
-    await put([[clock.now() + 2, 'x']], 'a');
-    await put([[clock.now() + 1, 'x']], 'c');
+    await put([[test.clock.now() + 2, 'x']], 'a');
+    await put([[test.clock.now() + 1, 'x']], 'c');
     const names = (answer: { logStreams: { logStreamName: string }[] }) =>
       answer.logStreams.map((stream) => stream.logStreamName);
     assert.deepEqual(names(await call('DescribeLogStreams', { logGroupName: 'g' })), ['a', 'b', 'c']);
@@ -415,7 +387,7 @@ describe('Logs DescribeLogStreams', () => {
     const page = await call('DescribeLogStreams', newest);
     assert.deepEqual(names(page), ['a', 'c']);
     assert.deepEqual(names(await call('DescribeLogStreams', { ...newest, nextToken: page.nextToken })), ['b']);
-    assert.equal(page.logStreams[0].lastEventTimestamp, clock.now() + 2);
+    assert.equal(page.logStreams[0].lastEventTimestamp, test.clock.now() + 2);
     await assert.rejects(call('DescribeLogStreams', { ...newest, logStreamNamePrefix: 'a' }), {
       code: 'InvalidParameterException',
     });
@@ -423,7 +395,7 @@ describe('Logs DescribeLogStreams', () => {
 
   it('is empty of a deleted stream', async () => {
     await makeStream();
-    await put([[clock.now(), 'x']]);
+    await put([[test.clock.now(), 'x']]);
     await call('DeleteLogStream', { logGroupName: 'g', logStreamName: 's' });
     assert.deepEqual((await call('DescribeLogStreams', { logGroupName: 'g' })).logStreams, []);
     assert.equal((await call('DescribeLogGroups')).logGroups[0].storedBytes, 0);
@@ -442,119 +414,6 @@ describe('Logs tags', () => {
     await assert.rejects(call('TagResource', { resourceArn, tags: { 'aws:x': '' } }), {
       code: 'InvalidParameterException',
     });
-  });
-});
-
-describe("Functions' logs", () => {
-  const append = (lines: string[], group = '/aws/lambda/f', stream = 's') =>
-    logs.functionLogs.append(
-      '000000000000',
-      'us-east-1',
-      group,
-      stream,
-      lines.map((message) => ({ timestamp: clock.now(), message })),
-    );
-
-  it('make group and stream, and are read as soon as they are appended', async () => {
-    append(['START', 'line']);
-    append(['END']);
-    assert.deepEqual(messages(await call('FilterLogEvents', { logGroupName: '/aws/lambda/f' })), [
-      'START',
-      'line',
-      'END',
-    ]);
-    assert.equal((await call('DescribeLogStreams', { logGroupName: '/aws/lambda/f' })).logStreams.length, 1);
-  });
-
-  it('are kept for the next try when the disk refuses them', async () => {
-    let full = true;
-    const refusing: Store = Object.create(store, {
-      transact: {
-        value: (...input: Parameters<Store['transact']>) => {
-          if (full) return Promise.reject(new Error('no space left on device'));
-          return store.transact(...input);
-        },
-      },
-      get: { value: (...input: Parameters<Store['get']>) => store.get(...input) },
-      range: { value: (...input: Parameters<Store['range']>) => store.range(...input) },
-    });
-    const failing = createLogs({ store: refusing, clock, random: createSeededRandom(), logger: silent });
-    const line = (message: string) =>
-      failing.functionLogs.append('000000000000', 'us-east-1', 'f', 's', [{ timestamp: clock.now(), message }]);
-    line('one');
-    await assert.rejects(failing.flush(), /no space left/);
-    line('two');
-    await assert.rejects(
-      failing.service.operations.GetLogEvents!({ logGroupName: 'f', logStreamName: 's' } as never, {
-        ...context,
-        operation: 'GetLogEvents',
-      }),
-      { code: 'ResourceNotFoundException' },
-    );
-    full = false;
-    await failing.flush();
-    assert.deepEqual(messages(await call('FilterLogEvents', { logGroupName: 'f' })), ['one', 'two']);
-    await failing.service.close?.();
-  });
-
-  it('store many lines as one record', async () => {
-    for (let line = 0; line < 1000; line++) append([`line ${line}`]);
-    await logs.flush();
-    assert.equal((await store.range({ prefix: ['logs', 'chunk'] })).length, 1);
-  });
-
-  it('split a line that is larger than an event may be, losing nothing', async () => {
-    const line = '€'.repeat(400_000);
-    append([line]);
-    const { events } = await call('FilterLogEvents', { logGroupName: '/aws/lambda/f' });
-    let text = messages({ events }).join('');
-    let { nextToken } = await call('FilterLogEvents', { logGroupName: '/aws/lambda/f' });
-    while (nextToken) {
-      const page = await call('FilterLogEvents', { logGroupName: '/aws/lambda/f', nextToken });
-      text += messages(page).join('');
-      nextToken = page.nextToken;
-    }
-    assert.equal(text, line);
-  });
-
-  it('are followed without missing or repeating a line', async () => {
-    append(['before']);
-    const controller = new AbortController();
-    const target = { account: '000000000000', region: 'us-east-1', group: '/aws/lambda/f' };
-    const seen: string[] = [];
-    const following = (async () => {
-      for await (const { message } of logs.tail(target, { follow: true, signal: controller.signal })) {
-        seen.push(message);
-        if (message === 'before') {
-          for (let line = 0; line < 50; line++) append([`line ${line}`], '/aws/lambda/f', `s${line % 3}`);
-          append(['last'], '/aws/lambda/f', 'new stream');
-        }
-        if (message === 'last') controller.abort();
-      }
-    })();
-    await following;
-    assert.equal(seen.length, 52);
-    assert.equal(new Set(seen).size, 52);
-  });
-
-  it('appear in a live tail that asks for them', async () => {
-    append(['before']);
-    const controller = new AbortController();
-    const { responseStream } = await call(
-      'StartLiveTail',
-      {
-        logGroupIdentifiers: ['arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/f'],
-        logEventFilterPattern: 'ERROR',
-      },
-      { signal: controller.signal },
-    );
-    const seen: string[] = [];
-    for await (const part of responseStream) {
-      if (part.sessionStart) append(['ERROR one', 'fine', 'ERROR two']);
-      for (const event of part.sessionUpdate?.sessionResults ?? []) seen.push(event.message);
-      if (seen.length === 2) controller.abort();
-    }
-    assert.deepEqual(seen, ['ERROR one', 'ERROR two']);
   });
 });
 
