@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -141,10 +142,12 @@ async function measureKobune(): Promise<{ small: Results; large: Results }> {
 }
 
 async function measurePeer(): Promise<{ small: Results; large: Results }> {
+  const program = join(import.meta.dirname, 'peers/node_modules/s3rver/bin/s3rver.js');
+  if (!existsSync(program)) throw new Error('the peers are not installed: npm ci --prefix bench/peers');
   const directory = await mkdtemp(join(tmpdir(), 's3rver-'));
   const port = await freePort();
-  const program = join(import.meta.dirname, '../node_modules/s3rver/bin/s3rver.js');
   const child = spawn(process.execPath, [program, '-d', directory, '-p', String(port), '-s'], { stdio: 'ignore' });
+  const ended = once(child, 'exit');
   try {
     const target: Target = {
       endpoint: `http://127.0.0.1:${port}`,
@@ -156,7 +159,7 @@ async function measurePeer(): Promise<{ small: Results; large: Results }> {
     return { small: await measure(target, plain, KILOBYTE, 1000), large: await measure(target, plain, MEGABYTE, 64) };
   } finally {
     child.kill('SIGKILL');
-    await once(child, 'exit');
+    await ended;
     await rm(directory, { recursive: true, force: true });
   }
 }
