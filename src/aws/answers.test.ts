@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { Agent, request as httpRequest } from 'node:http';
+import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { CloudWatchLogsClient, StartLiveTailCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { InvokeWithResponseStreamCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { ServiceError } from '../base/errors.ts';
+import type { RequestContext } from '../services/index.ts';
 import { everything } from './conformance/sample-services.ts';
 import { type AnyOperation, entry, Served, scoped } from './conformance/served.ts';
 import { clockAt } from './conformance/surroundings.ts';
@@ -55,6 +57,37 @@ describe('answers', () => {
       location.body,
       '<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/"/>',
     );
+  });
+
+  it('never carry a header that would end early, nor take the program down', async () => {
+    let opened: Readable | undefined;
+    await using served = await Served.start({
+      services: [
+        entry(s3Model, {
+          GetObject: async (input: { ResponseContentDisposition: string }) => {
+            opened = Readable.from(['b']);
+            return { Body: opened, ContentDisposition: input.ResponseContentDisposition };
+          },
+          HeadObject: async () => ({ Metadata: { a: 'é ✓' } }),
+          ListBuckets: async (_input: unknown, context: RequestContext) => {
+            context.responseHeaders['x-broken'] = 'a\r\nb';
+            return {};
+          },
+        }),
+      ],
+    });
+    const get = (text: string) =>
+      served.send({ path: `/b/k?response-content-disposition=${encodeURIComponent(text)}` });
+    assert.equal((await get('inline; filename="é"')).status, 200);
+    for (const text of ['a\r\nset-cookie: b', 'snow ☃', '\u0000']) {
+      const answer = await get(text);
+      assert.equal(answer.status, 400);
+      assert.equal(opened?.destroyed, true);
+      assert.match(answer.body, /<Code>InvalidArgument<\/Code>.*<ArgumentName>ContentDisposition</);
+    }
+    assert.equal((await served.send({ method: 'HEAD', path: '/b/k' })).status, 400);
+    assert.equal((await served.send({})).status, 500);
+    assert.match(JSON.stringify(served.errors), /a reply could not be sent/);
   });
 
   it('of services that once spoke query tell the old code too', async () => {

@@ -92,7 +92,12 @@ class WireFrontEnd implements AwsFrontEnd {
   }
 
   handle(message: IncomingMessage, response: ServerResponse): void {
-    void this.#handle(message, response);
+    this.#handle(message, response).catch((error: unknown) => {
+      // The reply itself could not be sent, e.g. a header that an operation added by hand is not one.
+      this.#options.logger.error('a reply could not be sent', { error: error instanceof Error ? error.stack : error });
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500, { 'content-length': '0' }).end();
+    });
   }
 
   close(): Promise<void> {
@@ -271,10 +276,16 @@ class WireFrontEnd implements AwsFrontEnd {
     progress.context = context;
     // A key without a credential is the open mode's; an unsigned operation is open to everybody.
     if (this.#options.mode === 'enforce') await this.#authorize(service, operation.name, input, context);
-    const output = await run(input as never, context);
-    const reply = protocol.encode(operation, (output ?? {}) as Record<string, unknown>, progress.replyContext);
-    if (service.model.service.s3) adjustS3Status(reply, (output ?? {}) as Record<string, unknown>, operation.name);
-    return reply;
+    const output = ((await run(input as never, context)) ?? {}) as Record<string, unknown>;
+    try {
+      const reply = protocol.encode(operation, output, progress.replyContext);
+      if (service.model.service.s3) adjustS3Status(reply, output, operation.name);
+      return reply;
+    } catch (error) {
+      // An open file must not stay open because its headers cannot be sent.
+      for (const value of Object.values(output)) if (value instanceof Readable) value.destroy();
+      throw error;
+    }
   }
 
   async #authorize(service: ReadyService, operation: string, input: unknown, context: WireContext): Promise<void> {

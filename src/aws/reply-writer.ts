@@ -13,7 +13,7 @@ const maximumUnread = 64 * 1024 * 1024;
  */
 const maximumJoined = 16 * 1024;
 
-/** Sends a reply. Never rejects: what goes wrong once headers are out can only end the connection. */
+/** Sends a reply. Rejects when its headers are none; what goes wrong after them can only end the connection. */
 export async function writeReply(
   response: ServerResponse,
   reply: Reply,
@@ -28,7 +28,12 @@ export async function writeReply(
     else req.resume();
   }
   if (body instanceof Readable) {
-    response.writeHead(reply.status, headers);
+    try {
+      response.writeHead(reply.status, headers);
+    } catch (error) {
+      body.destroy();
+      throw error;
+    }
     if (bodiless) {
       body.destroy();
       response.end();

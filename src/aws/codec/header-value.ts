@@ -1,3 +1,4 @@
+import { ServiceError } from '../../base/errors.ts';
 import type { Member, Shape } from '../schema/shape.ts';
 import { MalformedInput } from './malformed.ts';
 import { decodeText, encodeText } from './text-value.ts';
@@ -14,7 +15,23 @@ export function decodeHeader(member: Member, text: string): unknown {
   return decodeText(shape, text, 'http-date');
 }
 
+/** Characters that a header cannot carry: controls, and whatever is beyond Latin-1. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const unfit = /[\u0000-\u0008\u000a-\u001f\u007f\u0100-\uffff]/;
+
+/** Refuses what a header cannot carry: a value may come from a client, e.g. S3's `response-content-disposition`. */
+export function fitForHeader(text: string, name: string): string {
+  if (!unfit.test(text)) return text;
+  throw new ServiceError('InvalidArgument', 'Header value cannot be represented using ISO-8859-1.', {
+    members: { ArgumentName: name },
+  });
+}
+
 export function encodeHeader(member: Member, value: unknown): string {
+  return fitForHeader(headerText(member, value), member.name);
+}
+
+function headerText(member: Member, value: unknown): string {
   const { shape } = member;
   if (shape.kind === 'list') {
     const item = shape.element.shape;

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ServiceError } from '../../base/errors.ts';
 import type { RequestBody } from '../../services/index.ts';
-import { decodeHeader, encodeHeader } from '../codec/header-value.ts';
+import { decodeHeader, encodeHeader, fitForHeader } from '../codec/header-value.ts';
 import { setOwn } from '../codec/own.ts';
 import { decodeText } from '../codec/text-value.ts';
 import { UriRouter } from '../routing/uri-router.ts';
@@ -225,5 +225,7 @@ function encodeHeaders(
   if (!bindings.prefixHeaders) return;
   const { prefix, member } = bindings.prefixHeaders;
   const values = output[member.name] as Readonly<Record<string, unknown>> | undefined;
-  for (const [name, value] of Object.entries(values ?? {})) headers[prefix + name.toLowerCase()] = String(value);
+  for (const [name, value] of Object.entries(values ?? {})) {
+    headers[prefix + name.toLowerCase()] = fitForHeader(String(value), prefix + name);
+  }
 }
