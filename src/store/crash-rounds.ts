@@ -37,9 +37,9 @@ export async function runCrashRounds(
   const counts = { rounds: 0, killedEarly: 0, acknowledged: 0, orphansCollected: 0, temporaryFilesFound: 0 };
   const promises = new Promises();
   for (let round = 1; round <= rounds; round++) {
-    const wait = Math.floor(random.fraction() * 120);
     const early = random.fraction() < 0.15;
-    const lines = await writeAndKill([directory, String(round * STRIDE), String(seed + round)], wait, early);
+    const when = early ? { afterMs: random.fraction() * 120 } : { afterLines: 1 + random.fraction() * 120 };
+    const lines = await writeAndKill([directory, String(round * STRIDE), String(seed + round)], when);
     counts.rounds++;
     if (!lines.includes('open')) counts.killedEarly++;
     counts.acknowledged += promises.note(lines);
@@ -49,18 +49,22 @@ export async function runCrashRounds(
   return counts;
 }
 
-async function writeAndKill(args: string[], wait: number, early: boolean): Promise<string[]> {
+/**
+ * Kills the writer while it starts, or when it has said so many lines: what it is doing at that moment is as random, and
+ * how much it has done does not depend on how busy the machine is.
+ */
+async function writeAndKill(args: string[], when: { afterMs?: number; afterLines?: number }): Promise<string[]> {
   const child = spawn(process.execPath, [WRITER, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   const lines: string[] = [];
   const reader = createInterface({ input: child.stdout });
-  reader.on('line', (line) => lines.push(line));
   const ended = once(reader, 'close');
-  // Real time on purpose: the moment is to fall anywhere in the writer's work.
-  if (!early) await Promise.race([once(reader, 'line'), exited]);
-  await new Promise((resolve) => setTimeout(resolve, wait));
-  child.kill('SIGKILL');
+  reader.on('line', (line) => {
+    if (lines.push(line) >= (when.afterLines ?? Number.POSITIVE_INFINITY)) child.kill('SIGKILL');
+  });
+  const timer = setTimeout(() => child.kill('SIGKILL'), when.afterMs ?? 60_000);
   const [code, signal] = (await exited) as [number | null, string | null];
+  clearTimeout(timer);
   assert.equal(signal, 'SIGKILL', `the writer ended by itself, with code ${code}`);
   await ended;
   return lines;

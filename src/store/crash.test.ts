@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { runCrashRounds } from './crash-rounds.ts';
 
-describe('store: a process killed with SIGKILL', { timeout: 60_000 }, () => {
+describe('store: a process killed with SIGKILL', { timeout: 120_000 }, () => {
   it('loses nothing acknowledged, tears nothing and leaves no orphan, in 20 rounds', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'kobune-crash-'));
     try {
