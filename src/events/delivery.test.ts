@@ -39,12 +39,23 @@ class World {
   policy: DeliveryPolicy = { maximumRetries: 2, maximumAgeSeconds: 3600, backoffMs: (retry) => retry * 60_000 };
   answer: (delivery: PendingDelivery) => DeliveryOutcome | Promise<DeliveryOutcome> = () => ({ type: 'delivered' });
   finished: () => void = () => {};
+  readonly #timers = new Set<number>();
 
   constructor(store: Store, options: Partial<DeliveryOptions> = {}) {
     this.store = store;
     this.clock = createSystemClock({ source: () => START });
     this.clock.freeze();
+    const at = this.clock.at.bind(this.clock);
+    this.clock.at = (time, fire) => {
+      this.#timers.add(time);
+      return at(time, fire);
+    };
     this.delivery = this.make(options);
+  }
+
+  /** Waits until something is to happen in so many milliseconds of the clock. */
+  due(ms: number): Promise<void> {
+    return until(() => this.#timers.has(this.clock.now() + ms));
   }
 
   make(options: Partial<DeliveryOptions> = {}): Delivery {
@@ -142,7 +153,7 @@ describe('Delivery', () => {
       [2, 120_000],
     ] as const) {
       await until(() => world.attempts.length === tries);
-      await settle(world);
+      await world.due(wait);
       world.clock.advance(wait - 1);
       await settle(world);
       assert.equal(world.attempts.length, tries);
@@ -171,7 +182,7 @@ describe('Delivery', () => {
       [4, 3000],
     ] as const) {
       await until(() => world.attempts.length === tries);
-      await settle(world);
+      await world.due(wait);
       world.clock.advance(wait);
     }
     await until(() => world.ended.length === 1);
@@ -189,7 +200,7 @@ describe('Delivery', () => {
     await world.delivery.start();
     await world.send();
     await until(() => world.attempts.length === 1);
-    await settle(world);
+    await world.due(30_000);
     world.clock.advance(30_000);
     await until(() => world.ended.length === 1);
     assert.equal(world.attempts.length, 1);
@@ -225,7 +236,7 @@ describe('Delivery', () => {
   it('does not try before `notBefore`', async () => {
     await world.delivery.start();
     await world.send(TARGET, 'test', { notBefore: START + 5000 });
-    await settle(world);
+    await world.due(5000);
     assert.equal(world.attempts.length, 0);
     world.clock.advance(5000);
     await until(() => world.ended.length === 1);
@@ -240,7 +251,7 @@ describe('Delivery', () => {
     await world.delivery.start();
     await world.send();
     await until(() => tries === 1);
-    await settle(world);
+    await world.due(1000);
     world.clock.advance(1000);
     await until(() => world.ended.length === 1);
     assert.equal(world.attempts.length, 1);
@@ -308,7 +319,7 @@ describe('Delivery across a restart', () => {
       await first.delivery.start();
       await first.send();
       await until(() => first.attempts.length === 1);
-      await settle(first);
+      await first.due(60_000);
       await first.store.flush();
       await first.delivery.close();
       first.clock.close();
@@ -316,7 +327,7 @@ describe('Delivery across a restart', () => {
 
       const second = new World(await openLmdbStore({ directory }));
       await second.delivery.start();
-      await settle(second);
+      await second.due(60_000);
       assert.equal(second.attempts.length, 0, 'the retry waits for its time');
       second.clock.advance(60_000);
       await until(() => second.ended.length === 1);

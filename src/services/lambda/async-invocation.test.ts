@@ -40,7 +40,7 @@ describe('Lambda asynchronous invocation', () => {
       [2, 120_000],
     ] as const) {
       await world.until(() => runs().length === count);
-      await world.settle();
+      await world.due(wait);
       world.clock.advance(wait - 1);
       await world.settle();
       assert.equal(runs().length, count);
@@ -65,15 +65,53 @@ describe('Lambda asynchronous invocation', () => {
       [3, 4000],
     ] as const) {
       await world.until(() => runs().length === count);
-      await world.settle();
+      await world.due(wait);
       world.clock.advance(wait);
     }
     await world.until(() => runs().length === 4);
     busy = false;
-    await world.settle();
+    await world.due(8000);
     world.clock.advance(8000);
     await world.until(async () => (await pending()) === 0);
     assert.equal(runs().length, 5);
+  });
+
+  it('drains a burst through a function with little concurrency, one after the other', async () => {
+    await world.call('PutFunctionConcurrency', { FunctionName: 'f', ReservedConcurrentExecutions: 2 });
+    let running = 0;
+    let most = 0;
+    world.engine.handler = async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running -= 1;
+      return succeed('1');
+    };
+    await Promise.all(Array.from({ length: 300 }, () => send()));
+    await world.until(async () => (await pending()) === 0);
+    assert.equal(runs().length, 300);
+    assert.equal(most, 2);
+  });
+
+  it('goes back into the queue when no place came free in half a minute', async () => {
+    await world.call('PutFunctionConcurrency', { FunctionName: 'f', ReservedConcurrentExecutions: 1 });
+    const slow = Promise.withResolvers<void>();
+    world.engine.handler = async () => {
+      await slow.promise;
+      return succeed('1');
+    };
+    await send('1');
+    await world.until(() => runs().length === 1);
+    await send('2');
+    await world.due(30_000);
+    world.clock.advance(30_000);
+    await world.due(1000);
+    slow.resolve();
+    await world.settle();
+    assert.equal(runs().length, 1);
+    world.clock.advance(1000);
+    await world.until(async () => (await pending()) === 0);
+    assert.equal(runs().length, 2);
   });
 
   it('InvokeAsync sends an event too', async () => {
@@ -129,7 +167,7 @@ describe('Lambda destinations', () => {
     world.engine.handler = (spec) => (spec.name === 'f' ? fail('{"errorMessage":"boom"}') : succeed('1'));
     await send();
     await world.until(() => runs().length === 1);
-    await world.settle();
+    await world.due(60_000);
     assert.equal(runs('sink').length, 0);
     world.clock.advance(60_000);
     await world.until(() => runs('sink').length === 1);
@@ -175,7 +213,7 @@ describe('Lambda destinations', () => {
     world.objects.failWrites = new ServiceError('SlowDown', 'slow', { status: 503 });
     await send();
     await world.until(() => runs().length === 1);
-    await world.settle();
+    await world.due(60_000);
     world.objects.failWrites = undefined;
     world.clock.advance(60_000);
     await world.until(() => world.objects.objects.size === 1);
@@ -204,7 +242,7 @@ describe('Lambda destinations', () => {
     world.engine.handler = (spec) => (spec.name === 'f' ? fail('{"errorMessage":"boom"}') : succeed('1'));
     await send();
     await world.until(() => runs().length === 1);
-    await world.settle();
+    await world.due(60_000);
     world.clock.advance(60_000);
     await world.until(() => runs('sink').length === 1);
     const record = json(runs('sink')[0]!.invocation.payload);
@@ -284,7 +322,7 @@ describe('an event of another service', () => {
     await notify(arnOf('f'));
     await world.until(() => runs().length === 1);
     assert.deepEqual(ended, ['Success']);
-    await world.settle();
+    await world.due(60_000);
     world.clock.advance(60_000);
     await world.until(() => runs().length === 2);
     assert.equal(Buffer.from(runs()[1]!.invocation.payload).toString(), '{"Records":[]}');

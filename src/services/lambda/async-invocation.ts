@@ -10,7 +10,7 @@ import type {
 import { sendRecords } from './destinations.ts';
 import { ASYNC_SOURCE, type AsyncAttributes, enqueueInvocation } from './event-queue.ts';
 import { type EventInvokeRecord, keys, LATEST } from './model.ts';
-import { parseFunctionArn } from './names.ts';
+import { type FunctionName, parseFunctionArn } from './names.ts';
 import { permitsService } from './permissions.ts';
 import type { Room } from './room.ts';
 import { newTraceId, resolveActive, runOnce } from './run.ts';
@@ -19,6 +19,8 @@ import { newTraceId, resolveActive, runOnce } from './run.ts';
 const DEFAULT_RETRIES = 2;
 const DEFAULT_MAX_AGE_SECONDS = 6 * 3600;
 const MAX_BACKOFF_MS = 300_000;
+/** How long an event waits for a place before it goes back into the queue. */
+const PATIENCE_MS = 30_000;
 
 /** How long and how often an event is tried, and where its record goes in the end. */
 export function asyncSource(room: Room): DeliverySource {
@@ -31,7 +33,8 @@ export function asyncSource(room: Room): DeliverySource {
 /** Functions as targets: an event of another service is queued; a queued one is run. */
 export function lambdaTarget(room: Room): DeliveryTarget {
   return {
-    deliver: (delivery) => (delivery.source === ASYNC_SOURCE ? run(room, delivery) : accept(room, delivery)),
+    deliver: (delivery, signal) =>
+      delivery.source === ASYNC_SOURCE ? run(room, delivery, signal) : accept(room, delivery),
   };
 }
 
@@ -52,9 +55,32 @@ async function eventInvokeConfig(room: Room, arn: string): Promise<EventInvokeRe
   return (await room.store.get<EventInvokeRecord>(keys.eventInvoke(name, name.name, name.qualifier ?? LATEST)))?.value;
 }
 
-async function run(room: Room, delivery: PendingDelivery): Promise<DeliveryOutcome> {
+/**
+ * Runs a queued event. One that meets a limit while others run waits a while for the first of them to end: sent back to
+ * the queue, a burst would take hours to drain through a function with little concurrency.
+ */
+async function run(room: Room, delivery: PendingDelivery, closing: AbortSignal): Promise<DeliveryOutcome> {
   const name = parseFunctionArn(delivery.targetArn);
   if (!name) return { type: 'rejected', reason: `not a function: ${delivery.targetArn}` };
+  const first = await runNow(room, name, delivery);
+  if (!isThrottled(first)) return first;
+  const patience = new AbortController();
+  const timer = room.clock.at(room.clock.now() + PATIENCE_MS, () => patience.abort());
+  const signal = AbortSignal.any([patience.signal, closing]);
+  try {
+    let outcome = first;
+    while (isThrottled(outcome) && (await room.concurrency.freed(name, name.name, signal))) {
+      outcome = await runNow(room, name, delivery);
+    }
+    return outcome;
+  } finally {
+    timer.cancel();
+  }
+}
+
+const isThrottled = (outcome: DeliveryOutcome): boolean => outcome.type === 'failed' && outcome.throttled === true;
+
+async function runNow(room: Room, name: FunctionName, delivery: PendingDelivery): Promise<DeliveryOutcome> {
   const attributes = delivery.attributes as unknown as AsyncAttributes;
   try {
     const target = await resolveActive(room, name);

@@ -20,8 +20,17 @@ export interface Reservations {
 
 interface Usage {
   unreserved: number;
+  /** All executions under way. */
+  total: number;
+  /** Those who wait for an execution to end, first come first. */
+  readonly waiting: Waiter[];
   readonly functions: Map<string, number>;
   readonly provisioned: Map<string, number>;
+}
+
+interface Waiter {
+  readonly name: string;
+  readonly wake: () => void;
 }
 
 /**
@@ -43,7 +52,31 @@ export class ConcurrencyTracker {
   /** Drops what is known of an account's reservations: they have changed. */
   forget(scope: Scope): void {
     this.#generation += 1;
-    this.#reservations.delete(`${scope.account}/${scope.region}`);
+    const area = `${scope.account}/${scope.region}`;
+    this.#reservations.delete(area);
+    for (const { wake } of this.#usage.get(area)?.waiting.splice(0) ?? []) wake();
+  }
+
+  /**
+   * Resolves to true when an execution has ended, or limits have changed, so that another try may succeed; to false when
+   * nothing is under way that could end, or the signal says that it took too long. Queued events wait here rather than go
+   * back to the end of a long queue.
+   */
+  async freed(scope: Scope, name: string, signal: AbortSignal): Promise<boolean> {
+    const usage = this.#usageOf(`${scope.account}/${scope.region}`);
+    if (usage.total === 0 || signal.aborted) return false;
+    return new Promise((resolve) => {
+      const settle = (freed: boolean): void => {
+        signal.removeEventListener('abort', onAbort);
+        const at = usage.waiting.indexOf(waiter);
+        if (at >= 0) usage.waiting.splice(at, 1);
+        resolve(freed);
+      };
+      const waiter: Waiter = { name, wake: () => settle(true) };
+      const onAbort = (): void => settle(false);
+      signal.addEventListener('abort', onAbort, { once: true });
+      usage.waiting.push(waiter);
+    });
   }
 
   /** Takes a slot or throws TooManyRequestsException, naming the limit that was met. */
@@ -86,35 +119,46 @@ export class ConcurrencyTracker {
   #usageOf(area: string): Usage {
     let usage = this.#usage.get(area);
     if (!usage) {
-      usage = { unreserved: 0, functions: new Map(), provisioned: new Map() };
+      usage = { unreserved: 0, total: 0, waiting: [], functions: new Map(), provisioned: new Map() };
       this.#usage.set(area, usage);
     }
     return usage;
   }
 
   #slot(usage: Usage, target: Target, unreserved: boolean): Slot {
-    add(usage.functions, target.name, 1);
     if (unreserved) usage.unreserved += 1;
-    return {
-      spec: target.spec,
-      release: () => {
-        add(usage.functions, target.name, -1);
-        if (unreserved) usage.unreserved -= 1;
-      },
-    };
+    return occupy(usage, target, target.spec, () => {
+      if (unreserved) usage.unreserved -= 1;
+    });
   }
 
   #provisionedSlot(usage: Usage, target: Target, key: string, spec: FunctionSpec): Slot {
-    add(usage.functions, target.name, 1);
     add(usage.provisioned, key, 1);
-    return {
-      spec,
-      release: () => {
-        add(usage.functions, target.name, -1);
-        add(usage.provisioned, key, -1);
-      },
-    };
+    return occupy(usage, target, spec, () => add(usage.provisioned, key, -1));
   }
+}
+
+function occupy(usage: Usage, target: Target, spec: FunctionSpec, vacate: () => void): Slot {
+  add(usage.functions, target.name, 1);
+  usage.total += 1;
+  return {
+    spec,
+    release: () => {
+      add(usage.functions, target.name, -1);
+      usage.total -= 1;
+      vacate();
+      wakeNext(usage, target.name);
+    },
+  };
+}
+
+/** The place goes to who waits for the same function, and what is shared to the first of the others. */
+function wakeNext(usage: Usage, name: string): void {
+  if (usage.waiting.length === 0) return;
+  const same = usage.waiting.find((waiter) => waiter.name === name);
+  const other = usage.waiting.find((waiter) => waiter.name !== name);
+  same?.wake();
+  other?.wake();
 }
 
 function add(counts: Map<string, number>, key: string, by: 1 | -1): void {

@@ -133,15 +133,18 @@ export class LambdaFixture {
   lambda!: Lambda;
   #options: Partial<LambdaOptions>;
   readonly directory: string;
+  /** Every time that something was ever to happen at. */
+  readonly timers: ReadonlySet<number>;
 
   private constructor(
-    parts: Pick<LambdaFixture, 'store' | 'blobs' | 'clock' | 'directory'>,
+    parts: Pick<LambdaFixture, 'store' | 'blobs' | 'clock' | 'directory' | 'timers'>,
     options: Partial<LambdaOptions>,
   ) {
     this.store = parts.store;
     this.blobs = parts.blobs;
     this.clock = parts.clock;
     this.directory = parts.directory;
+    this.timers = parts.timers;
     this.#options = options;
     this.#make();
   }
@@ -182,6 +185,12 @@ export class LambdaFixture {
     await mkdir(join(directory, 'code'));
     const clock = createSystemClock({ source: () => NOW });
     clock.freeze();
+    const timers = new Set<number>();
+    const at = clock.at.bind(clock);
+    clock.at = (time, fire) => {
+      timers.add(time);
+      return at(time, fire);
+    };
     const store = openMemoryStore();
     const blobs = await openBlobStore({
       directory: join(directory, 'blobs'),
@@ -189,7 +198,7 @@ export class LambdaFixture {
       random: createSeededRandom(3),
       durable: false,
     });
-    const fixture = new LambdaFixture({ store, blobs, clock, directory }, options);
+    const fixture = new LambdaFixture({ store, blobs, clock, directory, timers }, options);
     await fixture.lambda.start();
     await fixture.delivery.start();
     return fixture;
@@ -245,7 +254,12 @@ export class LambdaFixture {
     assert.fail('the condition never came to hold');
   }
 
-  /** Lets everything that is ready run. */
+  /** Waits until something is to happen in so many milliseconds of the clock. */
+  due(ms: number): Promise<void> {
+    return this.until(() => this.timers.has(this.clock.now() + ms));
+  }
+
+  /** Lets everything that is ready run: enough to see that something does not happen. */
   async settle(): Promise<void> {
     for (let turns = 0; turns < 30; turns += 1) {
       await this.store.flush();

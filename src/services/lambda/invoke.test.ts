@@ -107,7 +107,6 @@ describe('Lambda Invoke', () => {
 
   it('reads nothing from the store for a function that it knows', async () => {
     await world.call('Invoke', { FunctionName: 'f' });
-    await world.settle();
     let reads = 0;
     const { store } = world;
     const get = store.get.bind(store);
@@ -120,8 +119,12 @@ describe('Lambda Invoke', () => {
       reads += 1;
       return range(options) as never;
     };
-    await world.call('Invoke', { FunctionName: 'f' });
-    assert.equal(reads, 0);
+    // The watch may still bring news of the function's creation.
+    await world.until(async () => {
+      reads = 0;
+      await world.call('Invoke', { FunctionName: 'f' });
+      return reads === 0;
+    });
   });
 
   it('sees a change made by another process', async () => {
@@ -129,9 +132,10 @@ describe('Lambda Invoke', () => {
     const key = ['lambda', '000000000000', 'us-east-1', 'version', 'f', '$LATEST'];
     const entry = await world.store.get<object>(key);
     await world.store.put(key, { ...entry!.value, memorySize: 512, specRevision: 'elsewhere' });
-    await world.settle();
-    await world.call('Invoke', { FunctionName: 'f' });
-    assert.equal(world.engine.invocations[1]!.spec.memoryMb, 512);
+    await world.until(async () => {
+      await world.call('Invoke', { FunctionName: 'f' });
+      return world.engine.invocations.at(-1)!.spec.memoryMb === 512;
+    });
   });
 });
 
@@ -225,7 +229,7 @@ describe('Lambda concurrency', () => {
     await world.call('PutFunctionConcurrency', { FunctionName: 'g', ReservedConcurrentExecutions: 2 });
     const open = gate();
     const running = Array.from({ length: 3 }, () => world.call('Invoke', { FunctionName: 'f' }));
-    await world.settle();
+    await world.until(() => world.engine.invocations.length === 3);
     const error = await rejects(world.call('Invoke', { FunctionName: 'f' }), 'TooManyRequestsException');
     assert.equal(error.members.Reason, 'ConcurrentInvocationLimitExceeded');
     running.push(world.call('Invoke', { FunctionName: 'g' }));
