@@ -57,7 +57,7 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
   // Descriptors 0–2 are the command's own, 3–5 carry arguments, the answer and the go-ahead.
   const pass = (fd: number): string => String(5 + descriptors.push(fd));
   const { kernel, users } = plan;
-  const pipes = kernel && users ? [createOutputPipe(kernel, users), createOutputPipe(kernel, users)] : [];
+  const pipes = kernel ? [createOutputPipe(kernel, users), createOutputPipe(kernel, users)] : [];
   try {
     const args = bwrapArguments(plan, pass);
     // What this process was itself started with, or a library opened, is not for sandboxes.

@@ -13,8 +13,8 @@ export interface BwrapSandboxParts {
   readonly process: HeldProcess;
   readonly files: SandboxFiles;
   readonly cgroup: Cgroup | undefined;
-  /** With root and `node:ffi`: attach and limit by mounting inside. */
-  readonly kernel: Kernel | undefined;
+  /** Where mounts can be made inside later. */
+  readonly mounter: Kernel | undefined;
   readonly logger: Logger;
   /** Called once, when everything inside has ended. */
   onExit(ended: BwrapSandbox): void;
@@ -62,16 +62,16 @@ export class BwrapSandbox implements Sandbox {
 
   async attach(source: string, target: '/var/task' | '/opt'): Promise<void> {
     if (this.#ended) throw new Error(`sandbox ${this.id} has ended`);
-    const { kernel, files } = this.#parts;
-    if (kernel) mountInside(kernel, this.pid, source, target);
+    const { mounter, files } = this.#parts;
+    if (mounter) mountInside(mounter, this.pid, source, target);
     else await linkTree(source, target === '/opt' ? files.opt : files.task);
   }
 
   async limit({ memoryMb, tmpMb, cpuMb = memoryMb }: SandboxLimits): Promise<void> {
-    const { kernel, cgroup } = this.#parts;
+    const { mounter, cgroup } = this.#parts;
     if (this.#ended) throw new Error(`sandbox ${this.id} has ended`);
     cgroup?.limit(memoryMb, cpuMb === 'all' ? undefined : cpuMb);
-    if (kernel) resizeTmp(kernel, this.pid, tmpMb);
+    if (mounter) resizeTmp(mounter, this.pid, tmpMb);
   }
 
   async freeze({ afterMs = 0 }: { readonly afterMs?: number } = {}): Promise<void> {

@@ -13,6 +13,7 @@ import { createUserNamespace, type UserNamespace } from './user-namespace.ts';
 /** What this machine lends to sandboxes. */
 export interface Machine {
   readonly kernel: Kernel | undefined;
+  /** There when mounts can be made. */
   readonly stage: Stage | undefined;
   readonly users: UserNamespace | undefined;
   readonly cgroups: CgroupDriver | undefined;
@@ -41,7 +42,8 @@ export async function exploreMachine(directory: string, base: string): Promise<M
   const missing: string[] = [];
   const root = process.getuid?.() === 0;
   const users = root ? await createUserNamespace() : undefined;
-  const { kernel, stage } = openStage(root, base, missing);
+  const kernel = openKernel();
+  const stage = openStage(kernel, root, base, missing);
   const cgroups = findCgroups(directory, missing);
   const seccomp = writeFilter(directory, missing);
   return {
@@ -59,18 +61,17 @@ export async function exploreMachine(directory: string, base: string): Promise<M
   };
 }
 
-function openStage(root: boolean, base: string, missing: string[]): { kernel?: Kernel; stage?: Stage } {
-  const kernel = root ? openKernel() : undefined;
-  if (!kernel) {
-    const need = root ? 'Node 26.1 or newer (node:ffi)' : 'root';
-    missing.push(`${need}: code is linked into a sandbox instead of mounted, and /tmp keeps the size it started with`);
-    return {};
+function openStage(kernel: Kernel | undefined, root: boolean, base: string, missing: string[]): Stage | undefined {
+  const loss = 'code is linked into a sandbox instead of mounted, and /tmp keeps the size it started with';
+  if (!kernel || !root) {
+    missing.push(`${kernel ? 'root' : 'Node 26.1 or newer (node:ffi)'}: ${loss}`);
+    return undefined;
   }
   try {
-    return { kernel, stage: createStage(kernel, base) };
+    return createStage(kernel, base);
   } catch (error) {
-    missing.push(`mounting into sandboxes (${(error as Error).message}): code is linked into them instead`);
-    return {};
+    missing.push(`mounting into sandboxes (${(error as Error).message}): ${loss}`);
+    return undefined;
   }
 }
 

@@ -17,7 +17,7 @@ export interface OutputPipe {
   readonly writer: number;
 }
 
-export function createOutputPipe(kernel: Kernel, users: UserNamespace): OutputPipe {
+export function createOutputPipe(kernel: Kernel, users: UserNamespace | undefined): OutputPipe {
   const pair = Buffer.alloc(8);
   kernel.call('pipe2', pair, O_CLOEXEC);
   const at = (offset: number) => (endianness() === 'LE' ? pair.readInt32LE(offset) : pair.readInt32BE(offset));
@@ -25,7 +25,7 @@ export function createOutputPipe(kernel: Kernel, users: UserNamespace): OutputPi
   const reader = new Socket({ fd: at(0), readable: true, writable: false });
   try {
     // Opening it by name asks for its owner's rights.
-    fchownSync(writer, users.hostUser, users.hostGroup);
+    if (users) fchownSync(writer, users.hostUser, users.hostGroup);
   } catch (error) {
     closeSync(writer);
     reader.destroy();

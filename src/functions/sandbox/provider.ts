@@ -98,7 +98,7 @@ class BwrapProvider implements SandboxProvider {
       id: wanted.id,
       hostname: HOSTNAME,
       hosts: wanted.hosts,
-      mounts: kernel !== undefined,
+      mounts: stage !== undefined,
     });
     const cgroup = await cgroups?.create(wanted.id).catch((error: unknown) => {
       files.remove();
@@ -125,7 +125,7 @@ class BwrapProvider implements SandboxProvider {
         process: held,
         files,
         cgroup,
-        kernel,
+        mounter: stage && kernel,
         logger,
         onExit: (ended) => this.#live.delete(ended),
       });
