@@ -22,8 +22,3 @@ export function parseArn(text: string): Arn | undefined {
   ];
   return { partition, service, region, account, resource };
 }
-
-/** Writes an ARN; the partition is `aws` unless told. */
-export function formatArn(parts: Omit<Arn, 'partition'> & { readonly partition?: string }): string {
-  return `arn:${parts.partition ?? 'aws'}:${parts.service}:${parts.region}:${parts.account}:${parts.resource}`;
-}
