@@ -5,10 +5,12 @@ import type { Delivery } from '../../events/index.ts';
 import type { BlobStore, Store } from '../../store/index.ts';
 import type { AwsService } from '../service.ts';
 import { authorizationRequests } from './authorization.ts';
+import { BufferPool } from './buffer-pool.ts';
 import { preflight } from './cors.ts';
 import { LifecycleSchedule } from './lifecycle-schedule.ts';
 import { deliverySource } from './notifications.ts';
 import { bindOperations, type S3Operations } from './operations.ts';
+import { maxGathered } from './receive-body.ts';
 import { refused } from './refused.ts';
 import { createS3Objects, type S3Objects } from './s3-objects.ts';
 import { Sequence } from './sequence.ts';
@@ -39,6 +41,9 @@ export interface S3Service extends AwsService {
   close(): Promise<void>;
 }
 
+/** At most 16 MB stay with a server that has been busy. */
+const keptBuffers = 16;
+
 /** Amazon S3 on `store` and `blobs`. */
 export function createS3(options: S3Options): S3Service {
   const schedule: LifecycleSchedule = new LifecycleSchedule(() => s3);
@@ -53,6 +58,7 @@ export function createS3(options: S3Options): S3Service {
     enforcing: options.enforcing ?? false,
     sequence: new Sequence(options.clock),
     inlineLimit: options.inlineLimit ?? 16 * 1024,
+    buffers: new BufferPool(maxGathered, keptBuffers),
     lifecycleChanged: () => schedule.changed(),
   };
   options.delivery.registerSource(deliverySource, {

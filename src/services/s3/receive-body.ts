@@ -11,8 +11,8 @@ import { newBodyId, type S3State } from './state.ts';
 /** Most bytes of one PutObject or UploadPart: 5 GB. Source: S3 User Guide, "Amazon S3 multipart upload limits". */
 export const maxSingleUpload = 5 * 1024 ** 3;
 
-/** Bodies up to this many bytes are gathered in memory: that is faster, and their hashes do not hold others up. */
-const maxGathered = 2 * 1024 ** 2;
+/** Bodies up to this many bytes are gathered in memory: their hashes then do not hold others up. */
+export const maxGathered = 1024 ** 2;
 
 /** Bytes that have arrived whole and verified, but that no record names yet. */
 export interface ReceivedBody {
@@ -62,7 +62,12 @@ export async function receiveBody(s3: S3State, source: unknown, options: Receive
     throw entityTooLarge(declared);
   }
   if (declared !== undefined && declared <= maxGathered) {
-    return receiveBytes(s3, await gather(stream, declared), checks);
+    const buffer = declared <= s3.inlineLimit ? undefined : s3.buffers.take();
+    const bytes = await gather(stream, declared, buffer);
+    const received = await receiveBytes(s3, bytes, checks);
+    // Only now does nobody read it any more; after an error that is not certain, so it is left to the collector.
+    if (buffer) s3.buffers.give(buffer);
+    return received;
   }
   return receiveStream(s3, stream, declared, checks);
 }
@@ -73,15 +78,15 @@ function toStream(source: unknown): Uint8Array | (Readable & Partial<RequestBody
   return source as Uint8Array | (Readable & Partial<RequestBody>);
 }
 
-/** All bytes of a stream that has said how many there are. */
-function gather(stream: Readable, declared: number): Promise<Uint8Array> {
+/** All bytes of a stream that has said how many there are: in `buffer`, if there is one. */
+function gather(stream: Readable, declared: number, buffer: Buffer | undefined): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     let bytes: Uint8Array | undefined;
     let received = 0;
     stream.on('data', (chunk: Uint8Array) => {
       if (received === 0 && chunk.length >= declared) bytes = chunk;
       else {
-        bytes ??= Buffer.allocUnsafeSlow(declared);
+        bytes ??= buffer?.subarray(0, declared) ?? Buffer.allocUnsafe(declared);
         if (received + chunk.length <= declared) bytes.set(chunk, received);
       }
       received += chunk.length;

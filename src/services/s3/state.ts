@@ -3,6 +3,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { Delivery } from '../../events/index.ts';
 import type { BlobStore, Store } from '../../store/index.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import type { Sequence } from './sequence.ts';
 
 /**
@@ -25,6 +26,8 @@ export interface S3State {
   readonly sequence: Sequence;
   /** Bodies up to this many bytes live in the store, larger ones in files. */
   readonly inlineLimit: number;
+  /** For bodies on their way to a file. */
+  readonly buffers: BufferPool;
   /** Called when a bucket got lifecycle rules. */
   readonly lifecycleChanged: () => void;
 }
