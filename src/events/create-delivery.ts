@@ -39,6 +39,8 @@ const PAGE = 1000;
 /** Tries to tell a source that its delivery has ended, before that is given up and logged. */
 const FINISH_TRIES = 6;
 const MAX_THROTTLE_BACKOFF_MS = 300_000;
+/** Bytes. */
+const MAX_KEPT_RESPONSE = 256 * 1024;
 
 /**
  * A durable queue of deliveries in the store. Every delivery is tried at least once, also across a crash; an attempt that
@@ -223,7 +225,7 @@ class StoredDelivery implements Delivery {
   ): Promise<void> {
     const attempts = delivery.attempts + (outcome.throttled ? 0 : 1);
     const throttles = outcome.throttled ? (delivery.throttles ?? 0) + 1 : 0;
-    const next: DeliveryRecord = { ...delivery, attempts, throttles, lastOutcome: outcome };
+    const next: DeliveryRecord = { ...delivery, attempts, throttles, lastOutcome: shortened(outcome) };
     if (attempts > policy.maximumRetries) {
       await this.#finish(next, source, { ...outcome, condition: 'RetriesExhausted' });
       return;
@@ -267,6 +269,13 @@ class StoredDelivery implements Delivery {
     await store.delete([PREFIX, delivery.id]);
     this.#known.delete(delivery.id);
   }
+}
+
+/** What is worth keeping of a failed try: a long answer would be written again at each of them. */
+function shortened(outcome: DeliveryOutcome): DeliveryOutcome {
+  if ((outcome.response?.length ?? 0) <= MAX_KEPT_RESPONSE) return outcome;
+  const { response: _, ...rest } = outcome;
+  return rest as DeliveryOutcome;
 }
 
 function throttleBackoff(policy: DeliveryPolicy, throttle: number): number {

@@ -186,6 +186,19 @@ describe('Lambda destinations', () => {
     assert.deepEqual(record.responsePayload, { errorMessage: 'boom' });
   });
 
+  it('are told without the payloads when those are more than an event may hold', async () => {
+    await world.call('PutFunctionEventInvokeConfig', {
+      FunctionName: 'f',
+      DestinationConfig: { OnSuccess: { Destination: arnOf('sink') } },
+    });
+    world.engine.handler = (spec) => succeed(spec.name === 'f' ? JSON.stringify('x'.repeat(2_000_000)) : '1');
+    await send();
+    await world.until(() => runs('sink').length === 1);
+    const record = json(runs('sink')[0]!.invocation.payload);
+    assert.equal((record.requestContext as { condition: string }).condition, 'Success');
+    assert.equal('responsePayload' in record, false);
+  });
+
   it('put a failure into a bucket under a dated key', async () => {
     await world.call('PutFunctionEventInvokeConfig', {
       FunctionName: 'f',

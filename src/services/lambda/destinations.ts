@@ -34,13 +34,19 @@ export async function sendRecords(
     return;
   }
   const now = room.clock.now();
-  const record = Buffer.from(JSON.stringify(invocationRecord(delivery, outcome, now)));
+  const whole = invocationRecord(delivery, outcome, now);
+  let record = Buffer.from(JSON.stringify(whole));
+  const lambda = destination === undefined ? undefined : parseFunctionArn(destination);
+  if (lambda && record.length > room.limits.asyncPayload) {
+    // "If the combined size … exceeds the limit, Lambda will drop the payload."
+    const { requestPayload: _request, responsePayload: _response, ...rest } = whole;
+    record = Buffer.from(JSON.stringify(rest));
+  }
   const uuid = room.random.uuid();
   const requestId = room.random.uuid();
   const traceId = String(delivery.attributes?.traceId ?? '');
   await room.store.transact(async (transaction) => {
     const common = { source: DESTINATION_SOURCE, account: delivery.account, region: delivery.region };
-    const lambda = destination === undefined ? undefined : parseFunctionArn(destination);
     if (lambda) enqueueInvocation(room, transaction, lambda, record, { requestId, traceId });
     else if (destination !== undefined) {
       room.delivery.enqueue(transaction, {
@@ -76,7 +82,17 @@ function deadLetterAttributes(delivery: PendingDelivery, outcome: FinalOutcome):
   };
 }
 
-function invocationRecord(delivery: PendingDelivery, outcome: FinalOutcome, now: number): object {
+/** Source: the same page, "Invocation record". */
+interface InvocationRecord {
+  readonly version: '1.0';
+  readonly timestamp: string;
+  readonly requestContext: object;
+  readonly requestPayload: unknown;
+  readonly responseContext?: object;
+  readonly responsePayload?: unknown;
+}
+
+function invocationRecord(delivery: PendingDelivery, outcome: FinalOutcome, now: number): InvocationRecord {
   const details = (outcome.details ?? {}) as { executedVersion?: string; functionError?: string };
   const name = parseFunctionArn(delivery.targetArn);
   const ran = details.executedVersion !== undefined;
