@@ -30,11 +30,14 @@ export async function requestBody(request: WireRequest, options: RequestBodyOpti
   return options.streams ? body : collect(body, options.limit);
 }
 
+/** Not `STREAMING-…-EVENTS`: those are event streams, framed in their own way. */
+const chunkedPayload = /^STREAMING-(?:AWS4-HMAC-SHA256|UNSIGNED)-PAYLOAD/;
+
 /** Whether the body is framed as `aws-chunked`. */
 export function isChunked(request: WireRequest): boolean {
   const { headers } = request;
   return (
-    (headers['x-amz-content-sha256'] as string | undefined)?.startsWith('STREAMING-') === true ||
+    chunkedPayload.test((headers['x-amz-content-sha256'] as string | undefined) ?? '') ||
     headers['content-encoding']?.includes('aws-chunked') === true
   );
 }

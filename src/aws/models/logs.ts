@@ -7,6 +7,6 @@ export const logsModel: ServiceModel = {
   version: '2014-03-28',
   target: 'Logs_20140328',
   missingMember: { code: 'InvalidParameterException' },
-  hosts: ['logs', 'streaming-logs'],
+  hosts: ['logs', 'streaming-logs', 'stream-logs'],
   schemas: () => import('@aws-sdk/client-cloudwatch-logs/dist-es/schemas/schemas_0.js'),
 };

@@ -1,3 +1,4 @@
+import { ServiceError } from '../../base/errors.ts';
 import { decodePathPart, type WireRequest } from './wire-request.ts';
 
 /** Object Lambda's answers go here, whatever the host; it is no bucket's name, as those are lower case. */
@@ -8,6 +9,7 @@ const objectLambdaPath = '/WriteGetObjectResponse';
  * Source: Amazon S3 User Guide, "Virtual hosting of general purpose buckets".
  */
 export function readS3Address(request: WireRequest, hostBucket: string | undefined): void {
+  refuseForm(request);
   if (hostBucket !== undefined && !isObjectLambda(request)) {
     request.bucket = hostBucket;
     request.keyPath = request.path;
@@ -25,4 +27,14 @@ export function readS3Address(request: WireRequest, hostBucket: string | undefin
 
 function isObjectLambda(request: WireRequest): boolean {
   return request.path === objectLambdaPath && request.headers['x-amz-request-token'] !== undefined;
+}
+
+/** A browser's form is no operation of the SDK: without this it would be read as one that is. */
+function refuseForm(request: WireRequest): void {
+  if (request.method !== 'POST' || !request.headers['content-type']?.startsWith('multipart/form-data')) return;
+  throw new ServiceError(
+    'NotImplemented',
+    'Uploads by browser forms (POST Object) are not supported: use a presigned address and PUT.',
+    { status: 501 },
+  );
 }

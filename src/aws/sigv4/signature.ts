@@ -45,7 +45,10 @@ export class SignatureReader {
     if (authorization !== undefined && authorization !== '') {
       return readHeader(request, authorization, (text) => this.#parts(text));
     }
-    return request.rawQuery.includes('X-Amz-') ? readQuery(request) : undefined;
+    if (request.rawQuery.includes('X-Amz-')) return readQuery(request);
+    // Older clients presign with version 2, which must not be taken for a request of nobody.
+    if (/(^|&)AWSAccessKeyId=/.test(request.rawQuery) && /(^|&)Signature=/.test(request.rawQuery)) throw version2();
+    return undefined;
   }
 
   #parts(text: string): HeaderParts {
@@ -66,6 +69,13 @@ export function readSignature(request: WireRequest): Signature | undefined {
   return new SignatureReader().read(request);
 }
 
+function version2(): SignatureProblem {
+  return new SignatureProblem(
+    'unsupported',
+    'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.',
+  );
+}
+
 const hexadecimal = /^[0-9a-f]+$/;
 
 function readHeader(
@@ -78,12 +88,7 @@ function readHeader(
     if (/^AWS4-ECDSA-/.test(authorization)) {
       throw new SignatureProblem('unsupported', 'Signature Version 4A (AWS4-ECDSA-P256-SHA256) is not supported.');
     }
-    if (/^AWS[0-9]?\b/.test(authorization)) {
-      throw new SignatureProblem(
-        'unsupported',
-        'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.',
-      );
-    }
+    if (/^AWS[0-9]?\b/.test(authorization)) throw version2();
     return undefined;
   }
   const { credential, signedHeaders, signature } = read(match[1]!);
