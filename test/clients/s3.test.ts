@@ -286,6 +286,19 @@ describe('S3 by the AWS SDK for JavaScript', () => {
     assert.equal(answer.headers['access-control-allow-origin'], 'https://example.com');
   });
 
+  it('refuses forms and signatures of version 2 by name', async () => {
+    const Bucket = await newBucket();
+    const form = new FormData();
+    form.set('key', 'x');
+    form.set('file', new Blob(['x']));
+    const posted = await fetch(`${server.endpoint}/${Bucket}`, { method: 'POST', body: form });
+    assert.equal(posted.status, 501);
+    assert.match(await posted.text(), /POST Object/);
+    const old = await fetch(`${server.endpoint}/${Bucket}/x?AWSAccessKeyId=a&Expires=9999999999&Signature=b`);
+    assert.equal(old.status, 400);
+    assert.match(await old.text(), /<Code>InvalidRequest<.*AWS4-HMAC-SHA256/);
+  });
+
   it('leaves nothing of an upload that was broken off', async () => {
     const Bucket = await newBucket();
     await new Promise<void>((resolve) => {
