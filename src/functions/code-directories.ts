@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { cp, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FunctionSpec } from './engine.ts';
@@ -54,7 +54,13 @@ export class OptDirectories {
 
 /** True when code or layers bring shared libraries: the dynamic loader must know their directory from the start. */
 export function bringsLibraries(spec: FunctionSpec): boolean {
-  return [spec.code, ...spec.layers].some((location) => existsSync(join(location.directory, 'lib')));
+  return [spec.code, ...spec.layers].some((location) => {
+    try {
+      return readdirSync(join(location.directory, 'lib')).some((name) => /\.so(\.|$)/.test(name));
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** True when a layer brings external extensions. */

@@ -246,6 +246,34 @@ describe('Node.js handlers', () => {
     assert.deepEqual(value, [2, 'one']);
   });
 
+  it('writes console lines as JSON, filtered by level, and the platform events of its level', async () => {
+    const spec = await fixture.spec(
+      {
+        'index.js':
+          'exports.handler = async () => { console.debug("no"); console.info("one", 2); console.warn({ a: 1 }); console.error("with", new TypeError("t")); process.stdout.write("raw\\n"); }',
+      },
+      { logging: { format: 'JSON', group: '/json', applicationLevel: 'INFO', systemLevel: 'INFO' } },
+    );
+    const { tail, requestId } = await fixture.call(spec);
+    const lines = tail.trim().split('\n');
+    assert.ok(lines.includes('raw'));
+    const entries = lines.filter((line) => line !== 'raw').map((line) => JSON.parse(line));
+    assert.deepEqual(
+      entries.map((one) => one.type ?? [one.level, one.message]),
+      ['platform.start', ['INFO', 'one 2'], ['WARN', { a: 1 }], ['ERROR', entries[3].message], 'platform.report'],
+    );
+    assert.equal(entries[1].requestId, requestId);
+    assert.deepEqual([entries[3].errorType, entries[3].errorMessage], ['TypeError', 't']);
+    assert.deepEqual(entries[0].record, { requestId, version: '$LATEST' });
+    assert.deepEqual(Object.keys(entries[4].record.metrics), [
+      'durationMs',
+      'billedDurationMs',
+      'memorySizeMB',
+      'maxMemoryUsedMB',
+      'initDurationMs',
+    ]);
+  });
+
   it('writes console lines in the text format and raw output line by line', async () => {
     const spec = await fixture.spec({
       'index.js':

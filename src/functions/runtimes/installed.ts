@@ -31,10 +31,11 @@ export interface InstalledRuntime {
 
 export interface InterpreterSearch {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Directory of interpreters that Kobune installed: `node-22/node_modules/node/bin/node`, … */
+  /**
+   * Directory of interpreters installed for Kobune, each by `npm install --prefix <directory>/node-22 node@22`;
+   * `~/.kobune/runtimes` unless told.
+   */
   readonly runtimesDirectory?: string | undefined;
-  /** `node_modules` directories that may hold the npm package `node`. */
-  readonly nodeModules?: readonly string[];
 }
 
 const systemDirectories = ['/usr/bin/', '/bin/', '/usr/local/bin/'];
@@ -55,15 +56,13 @@ async function resolved(paths: Iterable<string>): Promise<string[]> {
 async function nodeCandidates(search: InterpreterSearch): Promise<string[]> {
   const environment = search.environment;
   const named = [20, 22, 24].map((version) => environment[`KOBUNE_NODE_${version}`] ?? '').filter(Boolean);
-  const installed = search.runtimesDirectory
-    ? (await children(search.runtimesDirectory)).map((directory) => join(directory, 'node_modules/node/bin/node'))
-    : [];
-  const packages = (search.nodeModules ?? []).map((directory) => join(directory, 'node/bin/node'));
+  const beside = search.runtimesDirectory ?? join(environment.HOME ?? homedir(), '.kobune', 'runtimes');
+  const installed = (await children(beside)).map((directory) => join(directory, 'node_modules/node/bin/node'));
   const nvm = (await children(join(environment.NVM_DIR ?? join(homedir(), '.nvm'), 'versions/node'))).map((directory) =>
     join(directory, 'bin/node'),
   );
   const onPath = (environment.PATH ?? '').split(delimiter).map((directory) => join(directory, 'node'));
-  return resolved([...named, ...installed, ...packages, ...nvm, ...onPath, process.execPath]);
+  return resolved([...named, ...installed, ...nvm, ...onPath, process.execPath]);
 }
 
 async function pythonCandidates(search: InterpreterSearch): Promise<string[]> {
