@@ -4,6 +4,7 @@ import type { Logger } from './base/logger.ts';
 import type { Random } from './base/random.ts';
 import type { EngineStatus, FunctionEngine, FunctionLogs, RoleCredentials } from './functions/index.ts';
 import type { Gateway, LocalAuthority, OpenPort } from './gateway/index.ts';
+import { stopEach } from './stop-each.ts';
 
 export interface ComputeOptions {
   readonly clock: Clock;
@@ -107,10 +108,15 @@ async function startCompute(options: ComputeOptions): Promise<Started> {
     engine,
     missing: [...sandboxes.capabilities.missing, ...(connected ? [] : [network])],
     close: async () => {
-      await engine.close();
-      await sandboxes.close();
-      await Promise.all(ports.map((port) => port.close(0)));
-      if (connected) await network.close();
+      await stopEach(
+        [
+          { what: 'the function engine', stop: () => engine.close() },
+          { what: 'sandboxes', stop: () => sandboxes.close() },
+          { what: 'ports for sandboxes', stop: () => Promise.all(ports.map((port) => port.close(0))) },
+          { what: 'the network of sandboxes', stop: () => (connected ? network.close() : undefined) },
+        ],
+        logger,
+      );
     },
   };
 }

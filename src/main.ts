@@ -12,6 +12,7 @@ import { createSystemRandom } from './base/system-random.ts';
 import { type Control, createAdmin, Gateway, LocalAuthority, Metrics, processGauges } from './gateway/index.ts';
 import { Stage } from './stage.ts';
 import { openState } from './state.ts';
+import { type Stop, stopEach } from './stop-each.ts';
 import { createWorld, SERVICE_KEYS } from './world.ts';
 
 export const version: string = manifest.version;
@@ -60,13 +61,11 @@ const GRACE_MS = 10_000;
 
 /** Starts everything and resolves when requests are answered. Rejects with `DirectoryInUseError` or the system's error. */
 export async function startKobune(options: KobuneOptions): Promise<Kobune> {
-  const stops: (() => Promise<void> | void)[] = [];
-  const stopAll = async () => {
-    for (const stop of stops.splice(0).reverse()) await stop();
-  };
+  const stops: Stop[] = [];
+  const stopAll = () => stopEach(stops.splice(0).reverse(), options.logger);
   try {
     const lock = await lockDirectory(options.dataDirectory);
-    stops.push(() => lock.release());
+    stops.push({ what: 'the lock', stop: () => lock.release() });
     const base = await createBase(options, stops);
     const authority = new LocalAuthority({
       directory: join(base.directory, 'tls'),
@@ -78,9 +77,9 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
     const startedAt = Date.now();
     let endpoint = '';
     const state = await openState({ ...base, ephemeral: options.ephemeral });
-    stops.push(() => state.close());
+    stops.push({ what: 'the state', stop: () => state.close() });
     const keyFile = join(options.dataDirectory, ROOT_KEY_FILE);
-    stops.push(() => rm(keyFile, { force: true }));
+    stops.push({ what: ROOT_KEY_FILE, stop: () => rm(keyFile, { force: true }) });
     const makeWorld = () =>
       createWorld({
         ...base,
@@ -95,7 +94,7 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         rootKey: (key) => writeFile(keyFile, `${JSON.stringify(key)}\n`, { mode: 0o600 }),
       });
     const stage = new Stage(makeWorld);
-    stops.push(() => stage.close());
+    stops.push({ what: 'the services', stop: () => stage.close() });
     metrics.addGauge({
       name: 'kobune_environments',
       help: 'Environments of functions, by state.',
@@ -142,7 +141,7 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
       origins: options.origins,
       enforced: options.iam === 'enforce',
     });
-    stops.push(() => gateway.close(GRACE_MS));
+    stops.push({ what: 'the front door', stop: () => gateway.close(GRACE_MS) });
     const { port } = await gateway.listen({ host: options.host, port: options.port }, 'host');
     endpoint = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
     await stage.world.start();
@@ -166,13 +165,13 @@ function environmentCounts(environments: readonly { readonly state: string }[]) 
   return [...byState].map(([state, { length }]) => ({ labels: { state }, value: length }));
 }
 
-async function createBase(options: KobuneOptions, stops: (() => Promise<void> | void)[]): Promise<Base> {
+async function createBase(options: KobuneOptions, stops: Stop[]): Promise<Base> {
   const clock = createSystemClock();
-  stops.push(() => clock.close());
+  stops.push({ what: 'the clock', stop: () => clock.close() });
   let directory = options.dataDirectory;
   if (options.ephemeral) {
     directory = await mkdtemp(join(tmpdir(), 'kobune-'));
-    stops.push(() => rm(directory, { recursive: true, force: true }));
+    stops.push({ what: directory, stop: () => rm(directory, { recursive: true, force: true }) });
   }
   await mkdir(directory, { recursive: true, mode: 0o700 });
   return { clock, random: createSystemRandom(), logger: options.logger, directory };

@@ -25,6 +25,7 @@ import type { Logs } from './services/logs/index.ts';
 import type { S3Service } from './services/s3/index.ts';
 import type { Sts } from './services/sts/index.ts';
 import type { State } from './state.ts';
+import { stopEach } from './stop-each.ts';
 
 export interface WorldOptions {
   readonly state: State;
@@ -161,7 +162,7 @@ export function createWorld(options: WorldOptions): World {
     compute: () => compute.engine.status(),
     missing: () => compute.missing(),
     logs: (query, signal) => follow(logs, query, signal),
-    close: () => closeInOrder({ aws, delivery, compute, lambda, s3, sts, iam, logs }),
+    close: () => closeInOrder({ aws, delivery, compute, lambda, s3, sts, iam, logs }, logger),
   };
 }
 
@@ -197,15 +198,20 @@ interface Parts {
 }
 
 /** What uses others ends before them: deliveries and functions first, then the services, the logs last. */
-async function closeInOrder({ aws, delivery, compute, lambda, s3, sts, iam, logs }: Parts): Promise<void> {
-  await aws.close();
-  await delivery.close();
-  await (await lambda.made())?.close();
-  await compute.close();
-  await (await s3.made())?.close();
-  await (await sts.made())?.service.close?.();
-  await (await iam.made())?.service.close?.();
-  await (await logs.made())?.service.close?.();
+function closeInOrder({ aws, delivery, compute, lambda, s3, sts, iam, logs }: Parts, logger: Logger): Promise<void> {
+  return stopEach(
+    [
+      { what: 'the wire', stop: () => aws.close() },
+      { what: 'deliveries', stop: () => delivery.close() },
+      { what: 'Lambda', stop: async () => (await lambda.made())?.close() },
+      { what: 'functions', stop: () => compute.close() },
+      { what: 'S3', stop: async () => (await s3.made())?.close() },
+      { what: 'STS', stop: async () => (await sts.made())?.service.close?.() },
+      { what: 'IAM', stop: async () => (await iam.made())?.service.close?.() },
+      { what: 'CloudWatch Logs', stop: async () => (await logs.made())?.service.close?.() },
+    ],
+    logger,
+  );
 }
 
 async function* follow(logs: Once<Logs>, query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry> {
