@@ -85,9 +85,11 @@ async function rows(): Promise<Row[]> {
   ];
 }
 
-/** Boots idle Node sandboxes and tells what each takes from the machine's available memory, kernel memory included. */
+/**
+ * Boots idle Node sandboxes and tells what each takes: what the kernel charges to its group, and its bwrap's part. The
+ * pages that all of them share (Node's binary) are in it once at most, and other programs' memory is not.
+ */
 async function weigh(): Promise<Row> {
-  const before = available();
   const from = performance.now();
   const sandboxes: Sandbox[] = [];
   await Promise.all(
@@ -101,7 +103,8 @@ async function weigh(): Promise<Row> {
     }),
   );
   const seconds = (performance.now() - from) / 1000;
-  const each = (before - available()) / sandboxes.length;
+  const bytes = sandboxes.reduce((sum, one) => sum + one.memory() + proportionalSize(parentOf(one.pid)), 0);
+  const each = bytes / sandboxes.length;
   const descriptors = readdirSync('/proc/self/fd').length;
   return {
     what: `${sandboxes.length} idle Node sandboxes, each`,
@@ -114,8 +117,12 @@ async function weigh(): Promise<Row> {
   };
 }
 
-function available(): number {
-  return Number(/^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) * 1024;
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
+}
+
+function proportionalSize(pid: number): number {
+  return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))![1]) * 1024;
 }
 
 try {
