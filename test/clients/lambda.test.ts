@@ -395,6 +395,33 @@ describe('bad input to Lambda through the AWS SDK', () => {
     }
   });
 
+  it('is told when a function eats memory or fills its disk, and the next invocation works', async () => {
+    await create('greedy', {
+      Timeout: 20,
+      MemorySize: 256,
+      Code: {
+        ZipFile: await zipOf({
+          'index.js': `const fs = require('fs');
+            exports.handler = async (event) => {
+              const kept = [];
+              while (event.memory) kept.push(Buffer.alloc(16 * 1024 * 1024, 1));
+              const chunk = Buffer.alloc(16 * 1024 * 1024);
+              for (let mb = 0; mb < (event.disk ?? 0); mb += 16) fs.appendFileSync('/tmp/big', chunk);
+              return 'fine';
+            };`,
+        }),
+      },
+    });
+    const eaten = await invoke('greedy', { memory: true });
+    assert.equal(eaten.FunctionError, 'Unhandled');
+    assert.match(String(eaten.value!.errorType), /^Runtime\.(ExitError|OutOfMemory)$/);
+    assert.equal((await invoke('greedy', {})).value as unknown, 'fine');
+    const filled = await invoke('greedy', { disk: 10 * 1024 });
+    assert.equal(filled.FunctionError, 'Unhandled');
+    assert.match(JSON.stringify(filled.value), /ENOSPC|Runtime\.(ExitError|OutOfMemory)/);
+    assert.equal((await invoke('greedy', {})).value as unknown, 'fine');
+  });
+
   it('is refused when the payload is not JSON or too large', async () => {
     await create('payloads');
     const send = (Payload: string, InvocationType?: lambda.InvocationType) =>
