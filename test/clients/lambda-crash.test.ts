@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, it } from 'node:test';
+import * as lambda from '@aws-sdk/client-lambda';
+import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { ROLE, zipOf } from './lambda-server.ts';
+
+const SERVER = `
+import { createLogger } from ${JSON.stringify(new URL('../../src/base/json-logger.ts', import.meta.url).href)};
+import { startKobune } from ${JSON.stringify(new URL('../../src/main.ts', import.meta.url).href)};
+const kobune = await startKobune({
+  dataDirectory: process.argv[1], ephemeral: false, host: '127.0.0.1', port: 0, iam: 'off', hosts: [], origins: [],
+  logger: createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) }),
+  environment: process.env, onShutdown() {},
+});
+process.on('SIGTERM', async () => { await kobune.close(); process.exit(0); });
+process.stdout.write('ready ' + kobune.endpoint + '\\n');
+setInterval(() => {}, 60_000);
+`;
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly client: lambda.LambdaClient;
+  readonly s3: S3Client;
+}
+
+async function start(directory: string): Promise<Running> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', SERVER, directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  for await (const line of createInterface({ input: child.stdout! })) {
+    if (!line.startsWith('ready ')) continue;
+    const settings = {
+      endpoint: line.slice('ready '.length),
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    };
+    return {
+      child,
+      client: new lambda.LambdaClient(settings),
+      s3: new S3Client({ ...settings, forcePathStyle: true }),
+    };
+  }
+  throw new Error('the server ended before it was ready');
+}
+
+async function stop({ child, client, s3 }: Running, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+  client.destroy();
+  s3.destroy();
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+}
+
+describe('Lambda when Kobune is killed', () => {
+  it('still has its functions, and runs every event that it had accepted', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'kobune-lambda-crash-'));
+    try {
+      const first = await start(directory);
+      await first.s3.send(new CreateBucketCommand({ Bucket: 'records' }));
+      await first.client.send(
+        new lambda.CreateFunctionCommand({
+          FunctionName: 'slow',
+          Runtime: 'nodejs22.x',
+          Role: ROLE,
+          Handler: 'index.handler',
+          Timeout: 20,
+          Code: {
+            ZipFile: await zipOf({
+              'index.js':
+                "exports.handler = async () => { await new Promise((r) => setTimeout(r, 1000)); throw new Error('recorded'); };",
+            }),
+          },
+        }),
+      );
+      await first.client.send(
+        new lambda.PutFunctionEventInvokeConfigCommand({
+          FunctionName: 'slow',
+          MaximumRetryAttempts: 0,
+          DestinationConfig: { OnFailure: { Destination: 'arn:aws:s3:::records' } },
+        }),
+      );
+      const accepted = await Promise.all(
+        Array.from({ length: 5 }, async (_, n) => {
+          const answer = await first.client.send(
+            new lambda.InvokeCommand({ FunctionName: 'slow', InvocationType: 'Event', Payload: JSON.stringify({ n }) }),
+          );
+          assert.equal(answer.StatusCode, 202);
+          return answer.$metadata.requestId!;
+        }),
+      );
+      await stop(first, 'SIGKILL');
+
+      const second = await start(directory);
+      const recorded = await recordedRequests(second.s3, accepted);
+      assert.deepEqual([...recorded].sort(), [...accepted].sort());
+      await stop(second, 'SIGTERM');
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+});
+
+/** The request ids of the records in the bucket, once all that are wanted have come. */
+async function recordedRequests(s3: S3Client, wanted: readonly string[]): Promise<Set<string>> {
+  const deadline = performance.now() + 30_000;
+  const found = new Set<string>();
+  while (found.size < wanted.length && performance.now() < deadline) {
+    const list = await s3.send(new ListObjectsV2Command({ Bucket: 'records' }));
+    for (const { Key } of list.Contents ?? []) {
+      const object = await s3.send(new GetObjectCommand({ Bucket: 'records', Key }));
+      const record = JSON.parse(await object.Body!.transformToString()) as { requestContext: { requestId: string } };
+      found.add(record.requestContext.requestId);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return found;
+}
