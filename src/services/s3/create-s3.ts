@@ -57,6 +57,7 @@ export function createS3(options: S3Options): S3Service {
     canInvoke: options.canInvoke,
     enforcing: options.enforcing ?? false,
     sequence: new Sequence(options.clock),
+    instance: options.random.hex(8),
     inlineLimit: options.inlineLimit ?? 16 * 1024,
     buffers: new BufferPool(maxGathered, keptBuffers),
     lifecycleChanged: () => schedule.changed(),

@@ -96,7 +96,9 @@ function gather(stream: Readable, declared: number, buffer: Buffer | undefined):
       else reject(incompleteBody());
     });
     stream.on('error', reject);
-    stream.on('close', () => reject(incompleteBody()));
+    stream.on('close', () => {
+      if (!stream.readableEnded) reject(incompleteBody());
+    });
   });
 }
 

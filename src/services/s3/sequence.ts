@@ -44,7 +44,12 @@ export class Sequence {
 
 /** Turns a sequence number around, so that ascending text order is newest first; its own inverse. */
 export function invertSequence(digits: string): string {
-  let inverted = '';
-  for (const digit of digits) inverted += (15 - Number.parseInt(digit, 16)).toString(16);
-  return inverted;
+  const half = digits.length / 2;
+  return invertHalf(digits.slice(0, half)) + invertHalf(digits.slice(half));
+}
+
+/** Up to 12 digits fit into a number exactly. */
+function invertHalf(digits: string): string {
+  const highest = 16 ** digits.length - 1;
+  return (highest - Number.parseInt(digits, 16)).toString(16).padStart(digits.length, '0');
 }

@@ -24,6 +24,8 @@ export interface S3State {
   /** True when the wire asks `authorization` before each operation; else accounts are kept apart here. */
   readonly enforcing: boolean;
   readonly sequence: Sequence;
+  /** Told apart from what other runs and processes make. */
+  readonly instance: string;
   /** Bodies up to this many bytes live in the store, larger ones in files. */
   readonly inlineLimit: number;
   /** For bodies on their way to a file. */
@@ -36,7 +38,7 @@ const idAlphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /** A name for a body's bytes that is never used again; starts with the time, so that new ones are appended. */
 export function newBodyId(s3: S3State): string {
-  return s3.sequence.next() + s3.random.hex(8);
+  return s3.sequence.next() + s3.instance;
 }
 
 export function newUploadId(s3: S3State): string {
