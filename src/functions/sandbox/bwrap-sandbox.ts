@@ -35,6 +35,7 @@ export class BwrapSandbox implements Sandbox {
   readonly #startTime: string | undefined;
   #ended = false;
   #killed = false;
+  #outOfMemory = false;
   #freezing: NodeJS.Timeout | undefined;
 
   constructor(parts: BwrapSandboxParts) {
@@ -70,7 +71,7 @@ export class BwrapSandbox implements Sandbox {
   async limit({ memoryMb, tmpMb, cpuMb = memoryMb }: SandboxLimits): Promise<void> {
     const { mounter, cgroup } = this.#parts;
     if (this.#ended) throw new Error(`sandbox ${this.id} has ended`);
-    cgroup?.limit(memoryMb, cpuMb === 'all' ? undefined : cpuMb);
+    cgroup?.limit({ memoryMb, tmpMb, cpuMb: cpuMb === 'all' ? undefined : cpuMb });
     if (mounter) resizeTmp(mounter, this.pid, tmpMb);
   }
 
@@ -123,11 +124,13 @@ export class BwrapSandbox implements Sandbox {
     }
   }
 
-  /** The kernel may have killed a helper and left the rest running half-done: on Lambda all of it goes. */
+  /** To be called now and then: on Lambda all of an environment ends, not only the process that the kernel chose. */
   endIfOutOfMemory(): void {
     const { cgroup } = this.#parts;
     if (this.#ended || this.#killed || !cgroup || cgroup.frozen) return;
-    if (cgroup.outOfMemoryKills() > 0) this.kill();
+    if (!cgroup.isOutOfMemory()) return;
+    this.#outOfMemory = true;
+    this.kill();
   }
 
   #killInside(): void {
@@ -145,7 +148,7 @@ export class BwrapSandbox implements Sandbox {
     this.#ended = true;
     clearTimeout(this.#freezing);
     const { cgroup, onExit } = this.#parts;
-    const outOfMemory = (cgroup?.outOfMemoryKills() ?? 0) > 0;
+    const outOfMemory = this.#outOfMemory || (cgroup?.isOutOfMemory() ?? false);
     onExit(this);
     if (this.#killed) return { code: undefined, signal: 'SIGKILL', outOfMemory };
     return { ...exitStatus(code, signal), outOfMemory };

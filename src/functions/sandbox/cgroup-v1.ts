@@ -7,6 +7,7 @@ import {
   ControlFile,
   CPU_PERIOD_US,
   cpuQuota,
+  type GroupLimits,
   MEGABYTE,
   moveToOwnGroup,
   ownGroup,
@@ -28,7 +29,6 @@ export function cgroupsV1(own: HierarchiesV1): CgroupDriver {
   return {
     version: 'v1',
     prepareToAdd: () => moveToOwnGroup(group),
-    killsWholeGroup: false,
     async create(id) {
       const directories = Object.fromEntries(
         Object.entries(own).map(([controller, directory]) => [controller, join(directory, id)]),
@@ -48,7 +48,9 @@ class CgroupV1 implements Cgroup {
   readonly #usage: ControlFile;
   readonly #oom: ControlFile;
   #frozen = false;
+  readonly #stat: ControlFile;
   #limit = Number.POSITIVE_INFINITY;
+  #memory = Number.POSITIVE_INFINITY;
 
   constructor(directories: HierarchiesV1, unique: readonly string[]) {
     this.#directories = directories;
@@ -56,6 +58,7 @@ class CgroupV1 implements Cgroup {
     this.#state = new ControlFile(join(directories.freezer, 'freezer.state'));
     this.#usage = new ControlFile(join(directories.memory, 'memory.usage_in_bytes'), 'r');
     this.#oom = new ControlFile(join(directories.memory, 'memory.oom_control'), 'r');
+    this.#stat = new ControlFile(join(directories.memory, 'memory.stat'), 'r');
     writeFileSync(join(directories.pids, 'pids.max'), String(PROCESS_LIMIT));
   }
 
@@ -63,8 +66,9 @@ class CgroupV1 implements Cgroup {
     for (const directory of this.#unique) await writeFile(join(directory, 'cgroup.procs'), String(pid));
   }
 
-  limit(memoryMb: number, cpuMb: number | undefined): void {
-    const bytes = memoryMb * MEGABYTE;
+  limit({ memoryMb, cpuMb, tmpMb }: GroupLimits): void {
+    const bytes = (memoryMb + tmpMb) * MEGABYTE;
+    this.#memory = memoryMb * MEGABYTE;
     const memory = join(this.#directories.memory, 'memory.limit_in_bytes');
     // Memory and swap together: the same number means no swap. The kernel wants memory never above the sum.
     const sum = join(this.#directories.memory, 'memory.memsw.limit_in_bytes');
@@ -96,19 +100,20 @@ class CgroupV1 implements Cgroup {
     const file = join(this.#directories.memory, 'memory.max_usage_in_bytes');
     const peak = Number(readFileSync(file, 'latin1'));
     writeFileSync(file, '0');
-    return peak;
+    return Math.max(0, peak - this.#stat.field('shmem'));
   }
 
   memory(): number {
     return Number(this.#usage.read());
   }
 
-  outOfMemoryKills(): number {
-    return Number(/^oom_kill (\d+)/m.exec(this.#oom.read())?.[1] ?? 0);
+  isOutOfMemory(): boolean {
+    if (this.#oom.field('oom_kill') > 0) return true;
+    return this.memory() > this.#memory && this.#stat.field('rss') > this.#memory;
   }
 
   async remove(): Promise<void> {
-    for (const file of [this.#state, this.#usage, this.#oom]) file.close();
+    for (const file of [this.#state, this.#usage, this.#oom, this.#stat]) file.close();
     await removeGroups(this.#unique);
   }
 }

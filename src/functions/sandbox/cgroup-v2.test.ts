@@ -14,6 +14,7 @@ const FILES = {
   'memory.current': '1048576\n',
   'memory.peak': '4194304\n',
   'memory.events': 'low 0\nhigh 0\nmax 7\noom 2\noom_kill 1\noom_group_kill 1\n',
+  'memory.stat': 'anon 2097152\nfile 0\nkernel 0\nshmem 1048576\n',
   'memory.max': '',
   'memory.swap.max': '',
   'memory.oom.group': '',
@@ -35,12 +36,12 @@ describe('control groups, version 2', () => {
   it('limits memory without swap, processors in proportion, and processes', async () => {
     const group = await cgroupsV2(directory, undefined).create('one');
     await group.add(4711);
-    group.limit(1769, 1769);
+    group.limit({ memoryMb: 1769, cpuMb: 1769, tmpMb: 512 });
     assert.deepEqual(
       ['memory.max', 'memory.swap.max', 'memory.oom.group', 'cpu.max', 'pids.max', 'cgroup.procs'].map(file),
-      ['1854930944', '0', '1', '20000 20000', '1024', '4711'],
+      ['2391801856', '0', '1', '20000 20000', '1024', '4711'],
     );
-    group.limit(128, undefined);
+    group.limit({ memoryMb: 128, cpuMb: undefined, tmpMb: 0 });
     assert.deepEqual([file('memory.max'), file('cpu.max')], ['134217728', 'max 20000']);
   });
 
@@ -50,7 +51,23 @@ describe('control groups, version 2', () => {
     assert.equal(file('cgroup.freeze'), '1');
     group.thaw();
     assert.equal(file('cgroup.freeze'), '0');
-    assert.deepEqual([group.memory(), group.peakMemory(), group.outOfMemoryKills()], [1048576, 4194304, 1]);
+    // Files in /tmp are not memory.
+    assert.deepEqual([group.memory(), group.peakMemory()], [1048576, 3145728]);
+  });
+
+  it('is out of memory when the kernel killed for it, or its processes hold more than they may', async () => {
+    const group = await cgroupsV2(directory, undefined).create('one');
+    group.limit({ memoryMb: 1, cpuMb: undefined, tmpMb: 1 });
+    const events = (kills: number) => writeFileSync(join(directory, 'one/memory.events'), `max 7\noom_kill ${kills}\n`);
+    const current = (bytes: number) => writeFileSync(join(directory, 'one/memory.current'), `${bytes}\n`);
+    events(0);
+    current(1024);
+    assert.equal(group.isOutOfMemory(), false);
+    current(4 << 20);
+    assert.equal(group.isOutOfMemory(), true);
+    current(1024);
+    events(1);
+    assert.equal(group.isOutOfMemory(), true);
   });
 
   it('asks the group above for its controllers, where it has them', () => {

@@ -7,6 +7,7 @@ import {
   ControlFile,
   CPU_PERIOD_US,
   cpuQuota,
+  type GroupLimits,
   MEGABYTE,
   moveToOwnGroup,
   PROCESS_LIMIT,
@@ -21,7 +22,6 @@ export function cgroupsV2(own: string, group: string | undefined): CgroupDriver 
   return {
     version: 'v2',
     prepareToAdd: () => moveToOwnGroup(group),
-    killsWholeGroup: true,
     async create(id) {
       const directory = join(own, id);
       await mkdir(directory, { recursive: true });
@@ -39,7 +39,9 @@ class CgroupV2 implements Cgroup {
   readonly #memoryEvents: ControlFile;
   /** Writing resets the mark for the descriptor that it is read through (Linux 6.12); before, it only ever rises. */
   readonly #peak: ControlFile | undefined;
+  readonly #stat: ControlFile;
   #frozen = false;
+  #memory = Number.POSITIVE_INFINITY;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -48,6 +50,7 @@ class CgroupV2 implements Cgroup {
     this.#events = new ControlFile(file('cgroup.events'), 'r');
     this.#current = new ControlFile(file('memory.current'), 'r');
     this.#memoryEvents = new ControlFile(file('memory.events'), 'r');
+    this.#stat = new ControlFile(file('memory.stat'), 'r');
     this.#peak = openPeak(file('memory.peak'));
     writeFileSync(file('pids.max'), String(PROCESS_LIMIT));
     writeFileSync(file('memory.oom.group'), '1');
@@ -57,8 +60,9 @@ class CgroupV2 implements Cgroup {
     return writeFile(join(this.#directory, 'cgroup.procs'), String(pid));
   }
 
-  limit(memoryMb: number, cpuMb: number | undefined): void {
-    writeFileSync(join(this.#directory, 'memory.max'), String(memoryMb * MEGABYTE));
+  limit({ memoryMb, cpuMb, tmpMb }: GroupLimits): void {
+    this.#memory = memoryMb * MEGABYTE;
+    writeFileSync(join(this.#directory, 'memory.max'), String((memoryMb + tmpMb) * MEGABYTE));
     const swap = join(this.#directory, 'memory.swap.max');
     if (existsSync(swap)) writeFileSync(swap, '0');
     const quota = cpuMb === undefined ? 'max' : cpuQuota(cpuMb);
@@ -91,19 +95,20 @@ class CgroupV2 implements Cgroup {
     } catch {
       // An older kernel's file is read-only.
     }
-    return peak;
+    return Math.max(0, peak - this.#stat.field('shmem'));
   }
 
   memory(): number {
     return Number(this.#current.read());
   }
 
-  outOfMemoryKills(): number {
-    return Number(/^oom_kill (\d+)/m.exec(this.#memoryEvents.read())?.[1] ?? 0);
+  isOutOfMemory(): boolean {
+    if (this.#memoryEvents.field('oom_kill') > 0) return true;
+    return this.memory() > this.#memory && this.#stat.field('anon') > this.#memory;
   }
 
   async remove(): Promise<void> {
-    for (const file of [this.#freeze, this.#events, this.#current, this.#memoryEvents]) file.close();
+    for (const file of [this.#freeze, this.#events, this.#current, this.#memoryEvents, this.#stat]) file.close();
     this.#peak?.close();
     await removeGroups([this.#directory]);
   }

@@ -10,8 +10,8 @@ export interface Cgroup {
    * milliseconds (the kernel waits for all processors), off this thread.
    */
   add(pid: number): Promise<void>;
-  /** Sets the memory limit, and the share of the processors that goes with it (`undefined`: all of them). */
-  limit(memoryMb: number, cpuMb: number | undefined): void;
+  /** Sets the memory limit, and the share of the processors that goes with it. */
+  limit(limits: GroupLimits): void;
   /** Resolves when every process has stopped. */
   freeze(): Promise<void>;
   thaw(): void;
@@ -20,10 +20,24 @@ export interface Cgroup {
   /** Highest use since the last call, bytes. */
   peakMemory(): number;
   memory(): number;
-  /** How often the kernel killed something inside for memory. */
-  outOfMemoryKills(): number;
+  /**
+   * Whether it has taken more memory than it may: the kernel has killed something inside for it, or its processes hold
+   * more than `memoryMb` by themselves.
+   */
+  isOutOfMemory(): boolean;
   /** Closes what is open and removes the group, which must be empty. */
   remove(): Promise<void>;
+}
+
+export interface GroupLimits {
+  readonly memoryMb: number;
+  /** The memory whose share of the processors it gets; `undefined`: all of them. */
+  readonly cpuMb: number | undefined;
+  /**
+   * The kernel counts files in `/tmp` as memory, Lambda does not: the kernel's limit is the sum of both, and
+   * `isOutOfMemory` looks at the processes' part.
+   */
+  readonly tmpMb: number;
 }
 
 /** Makes groups below one of our own. */
@@ -34,8 +48,6 @@ export interface CgroupDriver {
    * for a while after that at once. To be called when a sandbox begins to be made: the wait and the making overlap.
    */
   prepareToAdd(): void;
-  /** Whether the kernel itself ends the whole group when it is out of memory, not only one of its processes. */
-  readonly killsWholeGroup: boolean;
   create(id: string): Promise<Cgroup>;
   /** Removes our own group; all of its sandboxes must have ended. */
   close(): Promise<void>;
@@ -57,13 +69,21 @@ export function cpuQuota(memoryMb: number): number {
 
 export const MEGABYTE = 1024 * 1024;
 
+/** The longest of them is `memory.stat`, of which the first lines are read. */
+const BUFFER_BYTES = 1024;
+
 /** A file of the control group file system, kept open: reading or writing it is one system call. */
 export class ControlFile {
   readonly #fd: number;
-  readonly #buffer = Buffer.alloc(512);
+  readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
 
   constructor(path: string, flags: 'r' | 'r+' | 'w' = 'r+') {
     this.#fd = openSync(path, flags);
+  }
+
+  /** A line `name number` of the file; 0 when there is none. */
+  field(name: string): number {
+    return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(this.read())?.[1] ?? 0);
   }
 
   read(): string {

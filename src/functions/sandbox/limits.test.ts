@@ -39,12 +39,20 @@ describe('sandbox limits', { skip }, () => {
     assert.equal(exit.outOfMemory, true);
   });
 
-  it('counts what is kept in /tmp as memory no less than as files', async (context) => {
+  it('lets a function fill a /tmp that is larger than its memory', async (context) => {
     if (needsGroups(context)) return;
-    const { stdout } = await ground.shell('head -c 8M /dev/zero > /tmp/x; cat /proc/meminfo > /dev/null; echo ok', {
-      memoryMb: 64,
+    const { stdout, exit } = await ground.shell('head -c 200M /dev/zero > /tmp/x; sleep 0.5; stat -c %s /tmp/x', {
+      memoryMb: 128,
+      tmpMb: 256,
     });
-    assert.equal(stdout, 'ok\n');
+    assert.deepEqual([stdout, exit.outOfMemory], [`${200 * 1024 * 1024}\n`, false]);
+  });
+
+  it('does not lend the room of an empty /tmp as memory', async (context) => {
+    if (needsGroups(context)) return;
+    const script = 'globalThis.all = Buffer.alloc(300 << 20, 1); setInterval(() => {}, 1000)';
+    const sandbox = await ground.startNode(script, { memoryMb: 128, tmpMb: 2048 });
+    assert.deepEqual(await sandbox.exited, { code: undefined, signal: 'SIGKILL', outOfMemory: true });
   });
 
   it('stops a fork bomb at 1,024 processes', async (context) => {

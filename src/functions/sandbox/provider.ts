@@ -24,7 +24,7 @@ const HOSTNAME = '169-254-100-2';
 const BASE = 's';
 /** The `/etc` of all sandboxes. No sandbox's id begins with a dot. */
 const CONFIGURATION = '.etc';
-/** How often running sandboxes are looked at, where the kernel ends only one process of a group that is out of memory. */
+/** How often running sandboxes are asked whether they are out of memory. */
 const MEMORY_WATCH_MS = 100;
 
 /** Finds out what the machine can do and makes the provider for it. */
@@ -63,7 +63,7 @@ class BwrapProvider implements SandboxProvider {
       seccomp: machine.seccomp !== undefined,
       missing: [...machine.missing, ...(network?.missing ?? [])],
     };
-    if (machine.cgroups && !machine.cgroups.killsWholeGroup) {
+    if (machine.cgroups) {
       this.#watch = setInterval(() => {
         for (const sandbox of this.#live) sandbox.endIfOutOfMemory();
       }, MEMORY_WATCH_MS).unref();
@@ -132,7 +132,8 @@ class BwrapProvider implements SandboxProvider {
       this.#live.add(sandbox);
       // Nothing of the user's runs before its limits and its network are there.
       const limited = cgroup?.add(held.pid);
-      if (wanted.memoryMb !== undefined) cgroup?.limit(wanted.memoryMb, wanted.memoryMb);
+      const { memoryMb, tmpMb } = wanted;
+      if (memoryMb !== undefined) cgroup?.limit({ memoryMb, tmpMb, cpuMb: memoryMb });
       await Promise.all([limited, network?.attach(held.pid)]).catch(held.explain);
       await held.release();
       return sandbox;
