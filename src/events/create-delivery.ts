@@ -2,7 +2,7 @@ import { parseArn } from '../base/arn.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
-import type { Store, Transaction, Watch } from '../store/index.ts';
+import { CompactedError, type Store, type Transaction, type Watch } from '../store/index.ts';
 import type {
   Delivery,
   DeliveryOutcome,
@@ -103,9 +103,17 @@ class StoredDelivery implements Delivery {
     const watch = store.watch<DeliveryRecord>({ prefix: [PREFIX], fromRevision: store.revision });
     this.#watch = watch;
     this.#watching = this.#follow(watch);
+    await this.#admitStored();
+  }
+
+  async #admitStored(): Promise<void> {
     let after: readonly string[] | undefined;
     while (!this.#closed) {
-      const page = await store.range<DeliveryRecord>({ prefix: [PREFIX], limit: PAGE, ...(after ? { after } : {}) });
+      const page = await this.#options.store.range<DeliveryRecord>({
+        prefix: [PREFIX],
+        limit: PAGE,
+        ...(after ? { after } : {}),
+      });
       for (const entry of page) this.#admit(entry.value);
       if (page.length < PAGE) return;
       after = page[page.length - 1]!.key as readonly string[];
@@ -140,7 +148,14 @@ class StoredDelivery implements Delivery {
         }
       }
     } catch (error) {
-      if (!this.#closed) this.#options.logger.error('the watch on pending deliveries ended', { error });
+      if (this.#closed) return;
+      if (!(error instanceof CompactedError)) {
+        this.#options.logger.error('the watch on pending deliveries ended', { error });
+        return;
+      }
+      // History was forgotten faster than it was read here: begin anew, from what is stored now.
+      this.#options.logger.warn('the watch on pending deliveries fell behind');
+      await this.start();
     }
   }
 

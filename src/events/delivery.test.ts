@@ -7,7 +7,7 @@ import type { AdjustableClock } from '../base/clock.ts';
 import { createLogger } from '../base/json-logger.ts';
 import { createSystemClock } from '../base/system-clock.ts';
 import { createSeededRandom } from '../base/system-random.ts';
-import { openLmdbStore, openMemoryStore, type Store } from '../store/index.ts';
+import { CompactedError, openLmdbStore, openMemoryStore, type Store } from '../store/index.ts';
 import {
   createDelivery,
   type Delivery,
@@ -271,6 +271,33 @@ describe('Delivery', () => {
     });
     await until(() => ended === 1);
     assert.equal(world.attempts.length, 1);
+  });
+
+  it('begins anew when its watch falls behind', async () => {
+    const { store } = world;
+    const watch = store.watch.bind(store);
+    let opened = 0;
+    store.watch = (options) => {
+      opened += 1;
+      if (opened > 1) return watch(options) as never;
+      const behind = {
+        close() {},
+        [Symbol.asyncIterator]: async function* () {
+          await sent.promise;
+          yield* [];
+          throw new CompactedError(1);
+        },
+      };
+      return behind as never;
+    };
+    const sent = Promise.withResolvers<void>();
+    await world.delivery.start();
+    await world.send();
+    sent.resolve();
+    await until(() => world.ended.length === 1);
+    await world.send();
+    await until(() => world.ended.length === 2);
+    assert.equal(opened, 2);
   });
 
   it('says which ARNs can be delivered to', () => {

@@ -1,6 +1,6 @@
 import type { Logger } from '../../base/logger.ts';
 import type { FunctionSpec } from '../../functions/index.ts';
-import type { Store, Watch } from '../../store/index.ts';
+import { CompactedError, type Store, type Watch } from '../../store/index.ts';
 import type { CodePackages } from './code-package.ts';
 import { toSpec } from './configuration.ts';
 import { functionNotFound } from './errors.ts';
@@ -91,6 +91,18 @@ export class TargetCache {
     }
     this.#byFunction.delete(key);
     for (const listener of this.#listeners) listener(scope);
+  }
+
+  #forgetAll(): void {
+    this.#generation += 1;
+    this.#routes.clear();
+    this.#targets.clear();
+    const functions = [...this.#byFunction.keys()];
+    this.#byFunction.clear();
+    for (const key of functions) {
+      const [account, region] = key.split('/') as [string, string];
+      for (const listener of this.#listeners) listener({ account, region });
+    }
   }
 
   /**
@@ -189,7 +201,13 @@ export class TargetCache {
         }
       }
     } catch (error) {
-      this.#logger.error('the watch on functions ended', { error });
+      if (!(error instanceof CompactedError)) {
+        this.#logger.error('the watch on functions ended', { error });
+        return;
+      }
+      // History was forgotten faster than it was read here: nothing that is kept can be trusted.
+      this.#forgetAll();
+      this.start();
     }
   }
 }
