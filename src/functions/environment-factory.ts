@@ -77,6 +77,7 @@ export class EnvironmentFactory {
       endpoint: this.#options.launcher.endpoint(),
       logStream: stream,
       taskRoot: this.#taskRoot(spec),
+      optRoot: await this.#optRoot(spec),
       runtimeDirectory: this.#options.launcher.runtimeDirectory(runtime.family),
       runtimeApi: runtimeApiAddress,
     });
@@ -171,6 +172,10 @@ export class EnvironmentFactory {
     return this.#options.launcher.mounts ? '/var/task' : spec.code.directory;
   }
 
+  async #optRoot(spec: FunctionSpec): Promise<string> {
+    return this.#options.launcher.mounts ? '/opt' : ((await this.#opt.for(spec)) ?? '/opt');
+  }
+
   #poolable(spec: FunctionSpec): boolean {
     return (
       this.#options.launcher.mounts &&
@@ -240,8 +245,14 @@ export class EnvironmentFactory {
   }
 
   /** What a runtime of ours is told to become. One that was started with its variables keeps them: a wrapper may have changed them. */
-  #settings(spec: FunctionSpec, runtime: RuntimeIdentity, variables: Record<string, string> | undefined): object {
+  #settings(
+    spec: FunctionSpec,
+    runtime: RuntimeIdentity,
+    variables: Record<string, string> | undefined,
+    opt?: string,
+  ): object {
     return {
+      optRoot: this.#options.launcher.mounts ? '/opt' : (opt ?? '/opt'),
       environment: variables,
       handler: spec.handler,
       taskRoot: this.#taskRoot(spec),
@@ -281,7 +292,7 @@ export class EnvironmentFactory {
     const ready = whenReady(hosted.process);
     const failed = (await hosted.start()) ?? (await ready);
     if (failed) return new FailedLink(hosted.process, failed);
-    hosted.process.channel.prepare(this.#settings(spec, runtime, undefined));
+    hosted.process.channel.prepare(this.#settings(spec, runtime, undefined, opt));
     return new FramedLink(hosted.process, log, {}, hosted);
   }
 
@@ -360,7 +371,7 @@ export class EnvironmentFactory {
     if (failed) return new FailedLink(process, failed);
     const codeCache =
       runtime.family === 'nodejs' ? await this.#cache.show(spec, interpreter, process.sandbox) : undefined;
-    process.channel.prepare(this.#settings(spec, runtime, undefined));
+    process.channel.prepare(this.#settings(spec, runtime, undefined, opt));
     return new FramedLink(process, log, { codeCache });
   }
 }

@@ -19,6 +19,8 @@ export interface VariableContext {
   readonly logStream: string;
   /** Seen inside; `/var/task` except where nothing can be mounted. */
   readonly taskRoot: string;
+  /** `/opt`, likewise. */
+  readonly optRoot: string;
   readonly runtimeDirectory: string;
   /** `127.0.0.1:9001` */
   readonly runtimeApi: string;
@@ -68,10 +70,10 @@ export function baseVariables(
   return variables;
 }
 
-function nodePath(major: number, runtimeDirectory: string, taskRoot: string): string {
+function nodePath(major: number, runtimeDirectory: string, taskRoot: string, optRoot: string): string {
   return [
-    `/opt/nodejs/node${major}/node_modules`,
-    '/opt/nodejs/node_modules',
+    `${optRoot}/nodejs/node${major}/node_modules`,
+    `${optRoot}/nodejs/node_modules`,
     `${runtimeDirectory}/node_modules`,
     runtimeDirectory,
     taskRoot,
@@ -86,7 +88,7 @@ export function functionVariables(context: VariableContext): Record<string, stri
   const { spec, runtime, credentials, endpoint } = context;
   const variables = baseVariables(runtime, endpoint, context.runtimeDirectory, context.taskRoot);
   if (runtime.family === 'nodejs') {
-    variables.NODE_PATH = nodePath(runtime.version, context.runtimeDirectory, context.taskRoot);
+    variables.NODE_PATH = nodePath(runtime.version, context.runtimeDirectory, context.taskRoot, context.optRoot);
   }
   Object.assign(variables, spec.environment);
   const reserved: Record<string, string> = {

@@ -12,6 +12,11 @@ const counter = {
     'let n = 0; exports.handler = async (e) => { n += 1; if (e.wait) await new Promise(r => setTimeout(r, e.wait)); return n; }',
 };
 
+/** Waits for something that other processes do. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await delay(2);
+}
+
 describe('execution environments', () => {
   it('are used again, one request at a time', async () => {
     await using fixture = await startEngine();
@@ -38,7 +43,7 @@ describe('execution environments', () => {
     const spec = await fixture.spec(counter);
     await fixture.call(spec);
     const running = fixture.call(spec, { wait: 150 });
-    await delay(20);
+    await until(() => fixture.engine.status().environments.some((one) => one.state === 'busy'));
     fixture.engine.retire(spec.arn);
     assert.equal((await running).value, 2);
     assert.equal(fixture.engine.status().environments.length, 0);
@@ -51,10 +56,7 @@ describe('execution environments', () => {
         'let n = 0; exports.handler = async (e) => { n += 1; if (e.die) setTimeout(() => process.kill(process.pid, "SIGKILL"), 5); return n; }',
     });
     assert.equal((await fixture.call(spec, { die: true })).value, 1);
-    for (;;) {
-      if (fixture.engine.status().environments.length === 0) break;
-      await delay(5);
-    }
+    await until(() => fixture.engine.status().environments.length === 0);
     assert.equal((await fixture.call(spec)).value, 1);
   });
 
@@ -134,10 +136,7 @@ describe('execution environments', () => {
     const hot = { ...spec, code: { ...spec.code, hotReload: true } };
     assert.equal((await fixture.call(hot)).value, 1);
     await writeFile(join(spec.code.directory, 'index.js'), 'exports.handler = async () => 2');
-    for (;;) {
-      if (fixture.engine.status().environments.length === 0) break;
-      await delay(5);
-    }
+    await until(() => fixture.engine.status().environments.length === 0);
     assert.equal((await fixture.call(hot)).value, 2);
   });
 
@@ -185,7 +184,7 @@ describe('execution environments', () => {
     const fixture = await startEngine();
     const spec = await fixture.spec(counter);
     const running = fixture.call(spec, { wait: 5_000 });
-    await delay(300);
+    await until(() => fixture.engine.status().environments.some((one) => one.state === 'busy'));
     await fixture.engine.close();
     assert.equal((await running).result.functionError, 'Unhandled');
     await assert.rejects(fixture.call(spec), { code: 'ServiceException' });

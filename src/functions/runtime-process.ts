@@ -47,7 +47,9 @@ export class RuntimeProcess {
         this.channel.listener = undefined;
         resolve();
       };
-      this.channel.listener = { ...silent, ready, violation: fail, closed: () => fail('it ended.') };
+      // A runtime that cannot even rehearse says why; whatever else it says now is part of the rehearsal.
+      const initError = (error: Buffer) => this.#raw(error);
+      this.channel.listener = { ...silent, ready, initError, violation: fail, closed: () => fail('it ended.') };
     });
   }
 

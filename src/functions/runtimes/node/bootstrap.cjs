@@ -133,7 +133,7 @@ async function rehearse() {
   head.writeUInt32LE(meta.length, 4);
   receive(frames.invoke, Buffer.concat([head, meta, Buffer.from('{}')]));
   await new Promise((resolve) => setImmediate(resolve));
-  delete require.cache[require.resolve('./rehearsal.js')];
+  delete require.cache[require.resolve('./rehearsal.cjs')];
   process.chdir('/');
   invoker = undefined;
   log = undefined;

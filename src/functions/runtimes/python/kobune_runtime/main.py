@@ -63,9 +63,9 @@ def _set_environment(variables):
     time.tzset()
 
 
-def _set_path(task_root, preloaded):
+def _set_path(task_root, opt, preloaded):
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    extra = [task_root, f"/opt/python/lib/{version}/site-packages", "/opt/python"]
+    extra = [task_root, f"{opt}/python/lib/{version}/site-packages", f"{opt}/python"]
     extra += [part for part in os.environ.get("PYTHONPATH", "").split(":") if part and part != os.environ.get("LAMBDA_RUNTIME_DIR")]
     present = [part for part in dict.fromkeys(extra) if part == task_root or os.path.isdir(part)]
     rest = [part for part in sys.path if part not in present and part != _root]
@@ -143,7 +143,7 @@ def _prepare(settings):
 def _initialise(settings, preloaded):
     os.chdir(settings["taskRoot"])
     try:
-        _set_path(settings["taskRoot"], preloaded)
+        _set_path(settings["taskRoot"], settings["optRoot"], preloaded)
         handler = _load(settings["handler"])
     except Exception as error:
         result = _error_result(error, "")
