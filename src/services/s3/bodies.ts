@@ -72,22 +72,23 @@ function slicesOf(
 
 /** One stream of all slices. Their files are held until it has closed, for the object may be replaced meanwhile. */
 async function openParts(s3: S3State, slices: readonly Slice[]): Promise<Readable | undefined> {
-  const leases: BlobLease[] = [];
+  const leases = await Promise.all(
+    slices.map(({ part: { body } }) => (body.kind === 'blob' ? s3.blobs.lease(body.digest) : unleased)),
+  );
   const release = () => {
-    for (const lease of leases) lease.release();
+    for (const lease of leases) lease?.release();
   };
-  for (const { part } of slices) {
-    const lease = part.body.kind === 'blob' ? await s3.blobs.lease(part.body.digest) : undefined;
-    if (lease) leases.push(lease);
-    else if (part.body.kind === 'blob') {
-      release();
-      return undefined;
-    }
+  if (leases.includes(undefined)) {
+    release();
+    return undefined;
   }
   const stream = Readable.from(readSlices(s3, slices), { objectMode: false });
   stream.once('close', release);
   return stream;
 }
+
+/** For bytes that are in the store itself. */
+const unleased: BlobLease = { release() {} };
 
 async function openPart(
   s3: S3State,

@@ -113,6 +113,15 @@ describe('S3 PutObject', () => {
     });
   });
 
+  it('wants to know the length in advance', async () => {
+    await using fixture = await withBucket();
+    const body = Object.assign(Readable.from([Buffer.from('abc')]), { contentLength: undefined, trailers: {} });
+    await assert.rejects(fixture.operations.PutObject({ Bucket, Key: 'x', Body: body }, context), {
+      code: 'MissingContentLength',
+      status: 411,
+    });
+  });
+
   it('refuses more than 5 GB by the announced length, without reading', async () => {
     await using fixture = await withBucket();
     const body = Object.assign(Readable.from([Buffer.from('abc')]), { contentLength: 5 * 1024 ** 3 + 1, trailers: {} });

@@ -57,6 +57,10 @@ export async function receiveBody(s3: S3State, source: unknown, options: Receive
   };
   if (stream instanceof Uint8Array) return receiveBytes(s3, stream, checks);
   const declared = stream.contentLength;
+  if (declared === undefined && stream.trailers !== undefined) {
+    stream.destroy();
+    throw new ServiceError('MissingContentLength', 'You must provide the Content-Length HTTP header.', { status: 411 });
+  }
   if (declared !== undefined && declared > maxSingleUpload) {
     stream.destroy();
     throw entityTooLarge(declared);
