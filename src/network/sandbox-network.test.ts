@@ -173,6 +173,26 @@ describe('sandbox network', { skip }, () => {
     }
   });
 
+  it('ends with its connections, also those that nobody has closed', async (context) => {
+    const address = hostAddresses().find((own) => !own.startsWith('127.'));
+    if (!address || network.missing.length > 0) return context.skip('nothing to connect to');
+    const own = await createSandboxNetwork({ logger: SILENT, isOutside: () => true });
+    assert.ok(typeof own !== 'string');
+    const server = createServer();
+    server.listen(0, address);
+    await once(server, 'listening');
+    const connected = once(server, 'connection');
+    await using guest = await Guest.join(own);
+    await guest.serve(`require('net').connect(${(server.address() as AddressInfo).port}, '${address}',
+      () => process.stderr.write('connected'))`);
+    const [socket] = await connected;
+    socket.on('error', () => {});
+    const ended = once(socket.resume(), 'close');
+    await own.close();
+    await ended;
+    server.close();
+  });
+
   it('reaches no other sandbox', async () => {
     await using other = await Guest.join(network);
     await using guest = await Guest.join(network);

@@ -1,11 +1,10 @@
-import type { Server } from 'node:net';
 import type { Logger } from '../base/logger.ts';
 import { GATEWAY_ADDRESS, isOutside } from './addresses.ts';
 import { DnsServer } from './dns-server.ts';
 import { Hub } from './hub.ts';
 import { openKernel } from './kernel.ts';
 import { CLOUD_NAMES } from './names.ts';
-import { createOutbound } from './outbound.ts';
+import { createOutbound, type Outbound } from './outbound.ts';
 
 /** The ports that the gateway is reached at from inside: those of AWS's URLs, and our own. */
 export const GATEWAY_PORTS = [80, 443, 4566] as const;
@@ -82,11 +81,12 @@ export async function createSandboxNetwork(options: SandboxNetworkOptions): Prom
   };
 }
 
-async function startOutbound(hub: Hub, server: Server): Promise<Server> {
+async function startOutbound(hub: Hub, outbound: Outbound): Promise<Outbound> {
+  const { server } = outbound;
   const fd = await hub.listenEverywhere(OUTBOUND_PORT);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ fd }, () => resolve());
   });
-  return server;
+  return outbound;
 }
