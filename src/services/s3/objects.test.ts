@@ -258,6 +258,36 @@ describe('S3 GetObject', () => {
     assert.equal(got.ContentDisposition, 'attachment');
   });
 
+  it('reads one whole version while the object is replaced and old files are collected', async () => {
+    await using fixture = await withBucket();
+    const { operations } = fixture;
+    const bodies = [
+      Buffer.alloc(100, 'a'),
+      Buffer.alloc(40_000, 'b'),
+      Buffer.alloc(3_000_000, 'c'),
+      Buffer.alloc(5, 'd'),
+    ];
+    await operations.PutObject({ Bucket, Key: 'x', Body: bodies[0] }, context);
+    let writing = true;
+    const writer = (async () => {
+      for (let i = 1; i <= 40; i++) {
+        await operations.PutObject({ Bucket, Key: 'x', Body: bodies[i % bodies.length] }, context);
+        await fixture.blobs.collect();
+      }
+      writing = false;
+    })();
+    const readers = Array.from({ length: 4 }, async () => {
+      while (writing) {
+        const got = await operations.GetObject({ Bucket, Key: 'x' }, context);
+        const bytes = await bodyOf(got);
+        assert.equal(bytes.length, got.ContentLength);
+        assert.equal(`"${md5(bytes)}"`, got.ETag);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    });
+    await Promise.all([writer, ...readers]);
+  });
+
   it('tells a missing key from a missing bucket', async () => {
     await using fixture = await withBucket();
     await assert.rejects(fixture.operations.GetObject({ Bucket, Key: 'x' }, context), {
