@@ -41,7 +41,8 @@ export async function exploreMachine(directory: string, base: string): Promise<M
 
   const missing: string[] = [];
   const root = process.getuid?.() === 0;
-  const users = root ? await createUserNamespace() : undefined;
+  const users = root ? await createUserNamespace().catch((error: Error) => error) : undefined;
+  if (users instanceof Error) return `no user namespace can be made here: ${users.message}`;
   const kernel = openKernel();
   const stage = openStage(kernel, root, base, missing);
   const cgroups = findCgroups(directory, missing);
