@@ -16,11 +16,12 @@ import type { Logger } from './base/logger.ts';
 import type { Random } from './base/random.ts';
 import { type Compute, createCompute } from './compute.ts';
 import { createDelivery, type Delivery } from './events/index.ts';
+import { functionRoles } from './function-roles.ts';
 import type { EngineStatus } from './functions/index.ts';
 import type { FrontEnd, Gateway, LocalAuthority, LogEntry, LogQuery, ObserveRequest } from './gateway/index.ts';
 import type { Iam } from './services/iam/index.ts';
 import type { Authorizer, AwsService, CredentialLookup } from './services/index.ts';
-import type { Lambda, ObjectAccess, RoleCheck } from './services/lambda/index.ts';
+import type { Lambda, ObjectAccess } from './services/lambda/index.ts';
 import type { Logs } from './services/logs/index.ts';
 import type { S3Service } from './services/s3/index.ts';
 import type { Sts } from './services/sts/index.ts';
@@ -113,7 +114,7 @@ export function createWorld(options: WorldOptions): World {
       delivery,
       engine: compute.engine,
       objects: objectAccess(s3),
-      ...(enforce ? { roles: roleCheck(iam) } : {}),
+      ...(enforce ? { roles: functionRoles(iam) } : {}),
       directory: join(options.directory, 'code'),
       urlDomain: `localhost:${new URL(options.endpoint()).port}`,
       enforce,
@@ -236,21 +237,6 @@ function objectAccess(s3: Once<S3Service>): ObjectAccess {
     },
     write: async ({ account, bucket, key }, body, { contentType }) => {
       await (await s3()).objects.write(account, bucket, key, body, { contentType });
-    },
-  };
-}
-
-function roleCheck(iam: Once<Iam>): RoleCheck {
-  return {
-    assumableByLambda: async (roleArn) => {
-      const { identities } = await iam();
-      const role = await identities.findRole(roleArn);
-      const question = {
-        action: 'sts:AssumeRole',
-        principal: { service: 'lambda.amazonaws.com' },
-        conditions: {},
-      } as const;
-      return role !== undefined && identities.trusts(role.trustPolicy, question);
     },
   };
 }

@@ -9,9 +9,11 @@ import {
   CreateRoleCommand,
   CreateUserCommand,
   IAMClient,
+  PutRolePolicyCommand,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam';
 import * as lambda from '@aws-sdk/client-lambda';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { type LambdaServer, startLambdaServer, zipOf } from './lambda-server.ts';
 
@@ -151,6 +153,43 @@ describe('Lambda while policies decide', () => {
     await denied(create(user, role), 'AccessDeniedException', /iam:PassRole/);
     await allow({ Effect: 'Allow', Action: ['lambda:CreateFunction', 'iam:PassRole'], Resource: '*' });
     assert.equal((await create(user, role)).FunctionName, 'other');
+  });
+
+  it('deploys packages only out of buckets that the caller may read', async () => {
+    const s3 = new S3Client({ ...settings(await server.rootKey()), forcePathStyle: true });
+    await s3.send(new CreateBucketCommand({ Bucket: 'packages' }));
+    await s3.send(new PutObjectCommand({ Bucket: 'packages', Key: 'code.zip', Body: (await code()).ZipFile }));
+    s3.destroy();
+    const update = () =>
+      user.send(
+        new lambda.UpdateFunctionCodeCommand({ FunctionName: 'guarded', S3Bucket: 'packages', S3Key: 'code.zip' }),
+      );
+    await allow({ Effect: 'Allow', Action: 'lambda:UpdateFunctionCode', Resource: '*' });
+    await denied(update(), 'AccessDeniedException', /s3:GetObject on resource: "arn:aws:s3:::packages\/code.zip"/);
+    await allow({ Effect: 'Allow', Action: ['lambda:UpdateFunctionCode', 's3:GetObject'], Resource: '*' });
+    assert.equal((await update()).FunctionName, 'guarded');
+  });
+
+  it("takes a destination only when the function's role may send there", async () => {
+    const set = () =>
+      root.send(
+        new lambda.PutFunctionEventInvokeConfigCommand({
+          FunctionName: 'guarded',
+          DestinationConfig: { OnFailure: { Destination: 'arn:aws:s3:::packages' } },
+        }),
+      );
+    await denied(set(), 'InvalidParameterValueException', /does not have permissions to call PutObject/);
+    await iam.send(
+      new PutRolePolicyCommand({
+        RoleName: 'run',
+        PolicyName: 'records',
+        PolicyDocument: JSON.stringify({
+          Version: '2012-10-17',
+          Statement: [{ Effect: 'Allow', Action: 's3:PutObject', Resource: 'arn:aws:s3:::packages/aws/lambda/*' }],
+        }),
+      }),
+    );
+    assert.equal((await set()).DestinationConfig?.OnFailure?.Destination, 'arn:aws:s3:::packages');
   });
 
   it('serves a URL of type AWS_IAM to signed requests that are allowed', async () => {

@@ -1,6 +1,6 @@
 import type { AuthorizationRequest, RequestContext } from '../service.ts';
 import { keys, type PolicyRecord } from './model.ts';
-import { functionArn, layerArn, layerVersionArn, parseFunctionName } from './names.ts';
+import { functionArn, layerArn, layerVersionArn, parseFunctionName, parseLayerVersionArn } from './names.ts';
 import { policyDocument } from './permissions.ts';
 import type { Room } from './room.ts';
 
@@ -15,6 +15,17 @@ interface Named {
   readonly Resource?: string;
   readonly Role?: string;
   readonly Layers?: readonly string[];
+  readonly Code?: PackageSource;
+  readonly Content?: PackageSource;
+  readonly S3Bucket?: string;
+  readonly S3Key?: string;
+  readonly S3ObjectVersion?: string;
+}
+
+interface PackageSource {
+  readonly S3Bucket?: string;
+  readonly S3Key?: string;
+  readonly S3ObjectVersion?: string;
 }
 
 /** Operations whose action has another name. Source: Service Authorization Reference, "AWS Lambda". */
@@ -40,7 +51,7 @@ export async function authorizationOf(
     const name = input.LayerName.split(':').pop()!;
     const resource =
       input.VersionNumber === undefined ? layerArn(context, name) : layerVersionArn(context, name, input.VersionNumber);
-    return [{ action, resource }];
+    return [{ action, resource }, ...packageRequests(input.Content)];
   }
   if (input.FunctionName === undefined) return [{ action, resource: input.Resource ?? input.Arn ?? '*' }];
   const target = parseFunctionName(input.FunctionName, input.Qualifier, context);
@@ -65,5 +76,27 @@ export async function authorizationOf(
       conditions: { 'iam:PassedToService': ['lambda.amazonaws.com'] },
     });
   }
+  requests.push(...packageRequests(input.Code ?? input));
+  for (const layer of input.Layers ?? []) requests.push(await layerRequest(room, layer));
   return requests;
+}
+
+/** Whoever deploys a package out of a bucket must be able to read it there. */
+function packageRequests(source: PackageSource | undefined): AuthorizationRequest[] {
+  if (source?.S3Bucket === undefined || source.S3Key === undefined) return [];
+  const action = source.S3ObjectVersion === undefined ? 's3:GetObject' : 's3:GetObjectVersion';
+  return [{ action, resource: `arn:aws:s3:::${source.S3Bucket}/${source.S3Key}` }];
+}
+
+/** Using a layer takes the permission to get it: from one's own account, and from its owner's if that is another. */
+async function layerRequest(room: Room, arn: string): Promise<AuthorizationRequest> {
+  const layer = parseLayerVersionArn(arn);
+  if (!layer) return { action: 'lambda:GetLayerVersion', resource: arn };
+  const policy = await room.store.get<PolicyRecord>(keys.layerPolicy(layer, layer.name, layer.version));
+  return {
+    action: 'lambda:GetLayerVersion',
+    resource: arn,
+    resourcePolicy: policy === undefined ? undefined : policyDocument(policy.value),
+    resourceAccount: layer.account,
+  };
 }

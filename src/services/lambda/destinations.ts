@@ -1,9 +1,11 @@
 import { parseArn } from '../../base/arn.ts';
 import { ServiceError } from '../../base/errors.ts';
 import type { DeliverySource, DeliveryTarget, FinalOutcome, PendingDelivery } from '../../events/index.ts';
+import type { AuthorizationRequest } from '../service.ts';
 import { enqueueInvocation } from './event-queue.ts';
-import { type EventInvokeRecord, keys, LATEST, type VersionRecord } from './model.ts';
+import { type EventInvokeRecord, keys, LATEST, type PolicyRecord, type Scope, type VersionRecord } from './model.ts';
 import { functionArn, parseFunctionArn } from './names.ts';
+import { policyDocument } from './permissions.ts';
 import type { ObjectAccess } from './ports.ts';
 import type { Room } from './room.ts';
 
@@ -24,7 +26,13 @@ export async function sendRecords(
   config: EventInvokeRecord | undefined,
 ): Promise<void> {
   const succeeded = outcome.type === 'delivered';
-  const destination = succeeded ? config?.onSuccess : config?.onFailure;
+  const wanted = succeeded ? config?.onSuccess : config?.onFailure;
+  const name = parseFunctionArn(delivery.targetArn);
+  const allowed = wanted !== undefined && name !== undefined && (await roleMaySend(room, name, name.name, wanted));
+  if (wanted !== undefined && !allowed) {
+    room.logger.warn("a function's role may not send to its destination", { function: delivery.targetArn, wanted });
+  }
+  const destination = allowed ? wanted : undefined;
   const deadLetter = succeeded ? undefined : await deadLetterOf(room, delivery);
   if (destination === undefined && deadLetter === undefined) {
     if (!succeeded) {
@@ -65,6 +73,29 @@ export async function sendRecords(
       });
     }
   });
+}
+
+/**
+ * True when the function's role may send to the destination; always while policies do not decide. Source: the same page,
+ * "Adding a destination": the execution role needs the permission.
+ */
+export async function roleMaySend(room: Room, scope: Scope, name: string, destination: string): Promise<boolean> {
+  if (!room.enforce || room.roles === undefined) return true;
+  const version = await room.store.get<VersionRecord>(keys.version(scope, name, LATEST));
+  if (!version) return false;
+  return room.roles.allows(version.value.role, name, await sending(room, name, destination), scope.region);
+}
+
+async function sending(room: Room, name: string, destination: string): Promise<AuthorizationRequest> {
+  const lambda = parseFunctionArn(destination);
+  if (!lambda) return { action: 's3:PutObject', resource: `${destination}/${keyPrefix(name)}record` };
+  const policy = await room.store.get<PolicyRecord>(keys.policy(lambda, lambda.name, lambda.qualifier ?? ''));
+  return {
+    action: 'lambda:InvokeFunction',
+    resource: destination,
+    resourcePolicy: policy === undefined ? undefined : policyDocument(policy.value),
+    resourceAccount: lambda.account,
+  };
 }
 
 async function deadLetterOf(room: Room, delivery: PendingDelivery): Promise<string | undefined> {
@@ -136,8 +167,10 @@ function json(bytes: Uint8Array): unknown {
 function objectKey(delivery: PendingDelivery, now: number, uuid: string): string {
   const time = new Date(now).toISOString().slice(0, 19);
   const name = parseFunctionArn(delivery.targetArn)?.name ?? 'unknown';
-  return `aws/lambda/async/${name}/${time.slice(0, 10).replaceAll('-', '/')}/${time.replaceAll(':', '.')}-${uuid}`;
+  return `${keyPrefix(name)}${time.slice(0, 10).replaceAll('-', '/')}/${time.replaceAll(':', '.')}-${uuid}`;
 }
+
+const keyPrefix = (name: string): string => `aws/lambda/async/${name}/`;
 
 export function destinationSource(room: Pick<Room, 'logger'>): DeliverySource {
   return {

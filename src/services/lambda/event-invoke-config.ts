@@ -9,6 +9,7 @@ import type {
 } from '@aws-sdk/client-lambda';
 import { parseArn } from '../../base/arn.ts';
 import type { Operation, RequestContext } from '../service.ts';
+import { roleMaySend } from './destinations.ts';
 import { invalidParameter, notFound, unsupported } from './errors.ts';
 import { type EventInvokeRecord, keys, LATEST } from './model.ts';
 import { type FunctionName, functionArn, parseFunctionArn, parseFunctionName } from './names.ts';
@@ -82,6 +83,14 @@ async function write(
     throw invalidParameter('You must specify at least one of error handling or destination setting.');
   }
   const destinations = checkDestinations(room, target, input.DestinationConfig);
+  await requireQualifier(room.store, target);
+  for (const destination of Object.values(destinations)) {
+    if (destination === undefined || (await roleMaySend(room, target, target.name, destination))) continue;
+    const action = destination.startsWith('arn:aws:s3') ? 'PutObject' : 'InvokeFunction';
+    throw invalidParameter(
+      `The function's execution role does not have permissions to call ${action} on ${destination}`,
+    );
+  }
   const record = await room.store.transact(async (transaction) => {
     await requireQualifier(transaction, target);
     const before = (await transaction.get<EventInvokeRecord>(keyOf(target)))?.value;

@@ -2,15 +2,8 @@ import type { DeadLetterConfig, UpdateFunctionConfigurationCommandInput } from '
 import type { Transaction } from '../../store/index.ts';
 import type { RequestContext } from '../service.ts';
 import { CODE_LIMITS } from './code-package.ts';
-import { accessDenied, invalidParameter, unsupported } from './errors.ts';
-import {
-  keys,
-  type LayerReference,
-  type LayerVersionRecord,
-  type PolicyRecord,
-  type Scope,
-  type VersionRecord,
-} from './model.ts';
+import { invalidParameter, unsupported } from './errors.ts';
+import { keys, type LayerReference, type LayerVersionRecord, type VersionRecord } from './model.ts';
 import { layerVersionArn, parseLayerVersionArn } from './names.ts';
 import type { Room } from './room.ts';
 
@@ -112,28 +105,9 @@ export async function resolveLayers(
         ? (await room.store.get<LayerVersionRecord>(keys.layerVersion(parsed, parsed.name, parsed.version)))?.value
         : undefined;
     if (!found) throw invalidParameter(`Layer version ${arn} does not exist.`);
-    if (room.enforce && parsed.account !== context.account) await checkShared(room, parsed, arn, context);
     layers.push({ arn: layerVersionArn(parsed, parsed.name, parsed.version), code: found.code });
   }
   return layers;
-}
-
-/** Another account's layer version must be opened to this one. */
-async function checkShared(
-  room: Room,
-  layer: Scope & { readonly name: string; readonly version: number },
-  arn: string,
-  context: RequestContext,
-): Promise<void> {
-  const policy = await room.store.get<PolicyRecord>(keys.layerPolicy(layer, layer.name, layer.version));
-  const open = policy?.value.statements.some(
-    ({ Principal: principal, Condition: condition }) =>
-      condition === undefined && (principal === '*' || principal.AWS === `arn:aws:iam::${context.account}:root`),
-  );
-  if (!open)
-    throw accessDenied(
-      `Account ${context.account} is not authorized to perform: lambda:GetLayerVersion on resource: ${arn}`,
-    );
 }
 
 /** Checks, in the transaction that will refer to them, that the layers' packages are still held by someone. */
