@@ -229,7 +229,8 @@ export class EnvironmentFactory {
     const large = runtime.family === 'nodejs' && (await this.#cache.large(spec)) !== undefined;
     const pooled = this.#pool(interpreter, large).take();
     if (!pooled) return undefined;
-    pooled.channel.prepare(this.#settings(spec, runtime, variables));
+    const codeCache = large ? await this.#cache.show(spec, interpreter, pooled.sandbox) : undefined;
+    pooled.channel.prepare({ ...this.#settings(spec, runtime, variables), codeCache });
     try {
       await pooled.sandbox.limit({ memoryMb: spec.memoryMb, tmpMb: spec.ephemeralStorageMb, cpuMb: 'all' });
       await pooled.sandbox.attach(spec.code.directory, '/var/task');
@@ -240,8 +241,7 @@ export class EnvironmentFactory {
     }
     const early = pooled.takeEarlyOutput();
     if (early) log.output(early);
-    const codeCache = large ? await this.#cache.show(spec, interpreter, pooled.sandbox) : undefined;
-    return new FramedLink(pooled, log, { codeCache });
+    return new FramedLink(pooled, log);
   }
 
   /** What a runtime of ours is told to become. One that was started with its variables keeps them: a wrapper may have changed them. */
@@ -293,7 +293,7 @@ export class EnvironmentFactory {
     const failed = (await hosted.start()) ?? (await ready);
     if (failed) return new FailedLink(hosted.process, failed);
     hosted.process.channel.prepare(this.#settings(spec, runtime, undefined, opt));
-    return new FramedLink(hosted.process, log, {}, hosted);
+    return new FramedLink(hosted.process, log, hosted);
   }
 
   async #connectCustom(
@@ -371,8 +371,8 @@ export class EnvironmentFactory {
     if (failed) return new FailedLink(process, failed);
     const codeCache =
       runtime.family === 'nodejs' ? await this.#cache.show(spec, interpreter, process.sandbox) : undefined;
-    process.channel.prepare(this.#settings(spec, runtime, undefined, opt));
-    return new FramedLink(process, log, { codeCache });
+    process.channel.prepare({ ...this.#settings(spec, runtime, undefined, opt), codeCache });
+    return new FramedLink(process, log);
   }
 }
 

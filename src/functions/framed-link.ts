@@ -31,7 +31,6 @@ export class FramedLink implements RuntimeLink {
   readonly ended: Promise<SandboxExit>;
   readonly #process: RuntimeProcess;
   readonly #log: EnvironmentLog;
-  readonly #settings: object;
   #current: Current | undefined;
   #lastWords: Outcome | undefined;
   #initialised: ((outcome: InitOutcome) => void) | undefined;
@@ -40,12 +39,11 @@ export class FramedLink implements RuntimeLink {
   hasRawOutput = false;
 
   /** `hosted`: the runtime has extensions beside it. */
-  constructor(process: RuntimeProcess, log: EnvironmentLog, settings: object, hosted?: HostedProcess) {
+  constructor(process: RuntimeProcess, log: EnvironmentLog, hosted?: HostedProcess) {
     this.#hosted = hosted;
     this.sandbox = process.sandbox;
     this.#process = process;
     this.#log = log;
-    this.#settings = settings;
     this.ended = process.ended.then((exit) => {
       if (this.#lastWords) {
         // Our runtime's own statuses, which a shell would take for a signal's.
@@ -102,7 +100,7 @@ export class FramedLink implements RuntimeLink {
         this.#initialised = undefined;
         resolve(outcome);
       };
-      this.#process.channel.init(this.#settings);
+      this.#process.channel.init();
     });
   }
 

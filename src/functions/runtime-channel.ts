@@ -49,8 +49,8 @@ export class RuntimeChannel {
     this.#input.write(frame(toRuntime.prepare, JSON.stringify(settings)));
   }
 
-  init(settings: object): void {
-    this.#input.write(frame(toRuntime.init, JSON.stringify(settings)));
+  init(): void {
+    this.#input.write(frame(toRuntime.init, ''));
   }
 
   invoke(sequence: number, metadata: string, payload: Uint8Array): void {

@@ -8,7 +8,7 @@ const errors = require('./errors.cjs');
 const { loadHandler } = require('./loader.cjs');
 const { Invoker } = require('./invocation.cjs');
 const { installGlobal, isStreaming } = require('./streaming.cjs');
-const { useCodeCache } = require('./code-cache.cjs');
+const { readCodeCache, useCodeCache } = require('./code-cache.cjs');
 
 const frames = { init: 1, invoke: 2, credit: 3, prepare: 4 };
 const callbackRefusal =
@@ -16,6 +16,7 @@ const callbackRefusal =
   'modify this function to use a supported handler signature to use Node.js 24 or later.';
 
 let settings;
+let codeCache;
 let invoker;
 let log;
 let initialised = false;
@@ -37,9 +38,10 @@ function prepare(told) {
   process.argv[1] = '/var/runtime/index.mjs';
   log = patch(settings.logFormat, settings.logLevel);
   if (!/^(1|true)$/.test(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA ?? '')) installGlobal();
+  codeCache = readCodeCache(settings.codeCache);
 }
 
-async function initialise(codeCache) {
+async function initialise() {
   process.chdir(settings.taskRoot);
   const forgetCache = useCodeCache(codeCache);
   const modern = settings.runtimeMajor >= 24;
@@ -58,6 +60,7 @@ async function initialise(codeCache) {
     failInit(error, 129);
   } finally {
     forgetCache();
+    codeCache = undefined;
   }
 }
 
@@ -69,7 +72,7 @@ function receive(frameType, body) {
   } else if (frameType === frames.credit) {
     invoker?.addCredit(body.readUInt32LE(0));
   } else if (frameType === frames.init) {
-    void initialise(JSON.parse(body.toString('utf8')).codeCache);
+    void initialise();
   } else if (frameType === frames.prepare) {
     prepare(JSON.parse(body.toString('utf8')));
   }
@@ -127,7 +130,7 @@ async function rehearse() {
     logFormat: 'Text',
     runtimeMajor: 20,
   });
-  await initialise(undefined);
+  await initialise();
   const meta = Buffer.from('{"requestId":"","invokedArn":"","traceId":"","remainingMs":1000}');
   const head = Buffer.alloc(8);
   head.writeUInt32LE(meta.length, 4);

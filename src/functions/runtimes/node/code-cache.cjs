@@ -62,11 +62,21 @@ function useForModules(files) {
   };
 }
 
-/** Uses the cache that `settings` (`path`, `file`, `kind`) tells of; returns what ends the use. */
+/** Reads the cache that `settings` (`path`, `file`, `kind`) tells of. */
+function readCodeCache(settings) {
+  if (!settings) return undefined;
+  try {
+    return { ...settings, bytes: fs.readFileSync(settings.path) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Uses what `readCodeCache` has read; returns what ends the use. */
 function useCodeCache(settings) {
   if (!settings) return () => {};
   try {
-    const files = [...entries(fs.readFileSync(settings.path))];
+    const files = [...entries(settings.bytes)];
     if (settings.kind === 'module') return useForModules(files);
     return useForCommonJs(settings.file, files[0][1]);
   } catch {
@@ -74,4 +84,4 @@ function useCodeCache(settings) {
   }
 }
 
-module.exports = { useCodeCache, compileScript };
+module.exports = { readCodeCache, useCodeCache, compileScript };
