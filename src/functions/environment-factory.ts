@@ -78,6 +78,7 @@ export class EnvironmentFactory {
       logStream: stream,
       taskRoot: this.#taskRoot(spec),
       optRoot: await this.#optRoot(spec),
+      sdkDirectory: this.#options.launcher.sdkDirectory(),
       runtimeDirectory: this.#options.launcher.runtimeDirectory(runtime.family),
       runtimeApi: runtimeApiAddress,
     });
@@ -252,6 +253,7 @@ export class EnvironmentFactory {
     opt?: string,
   ): object {
     return {
+      sdkDirectory: this.#options.launcher.sdkDirectory(),
       optRoot: this.#options.launcher.mounts ? '/opt' : (opt ?? '/opt'),
       environment: variables,
       handler: spec.handler,

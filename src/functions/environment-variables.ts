@@ -21,6 +21,8 @@ export interface VariableContext {
   readonly taskRoot: string;
   /** `/opt`, likewise. */
   readonly optRoot: string;
+  /** Where the runtime's own AWS SDK is. */
+  readonly sdkDirectory: string | undefined;
   readonly runtimeDirectory: string;
   /** `127.0.0.1:9001` */
   readonly runtimeApi: string;
@@ -70,11 +72,13 @@ export function baseVariables(
   return variables;
 }
 
-function nodePath(major: number, runtimeDirectory: string, taskRoot: string, optRoot: string): string {
+/** A layer's modules win over the runtime's own. */
+function nodePath(major: number, { runtimeDirectory, taskRoot, optRoot, sdkDirectory }: VariableContext): string {
   return [
     `${optRoot}/nodejs/node${major}/node_modules`,
     `${optRoot}/nodejs/node_modules`,
     `${runtimeDirectory}/node_modules`,
+    ...(sdkDirectory ? [sdkDirectory] : []),
     runtimeDirectory,
     taskRoot,
   ].join(':');
@@ -88,7 +92,7 @@ export function functionVariables(context: VariableContext): Record<string, stri
   const { spec, runtime, credentials, endpoint } = context;
   const variables = baseVariables(runtime, endpoint, context.runtimeDirectory, context.taskRoot);
   if (runtime.family === 'nodejs') {
-    variables.NODE_PATH = nodePath(runtime.version, context.runtimeDirectory, context.taskRoot, context.optRoot);
+    variables.NODE_PATH = nodePath(runtime.version, context);
   }
   Object.assign(variables, spec.environment);
   const reserved: Record<string, string> = {

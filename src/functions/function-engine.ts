@@ -21,6 +21,7 @@ import { EnvironmentFactory } from './environment-factory.ts';
 import { LogBatcher } from './environment-log.ts';
 import { FunctionEnvironments } from './function-environments.ts';
 import { Launcher } from './launcher.ts';
+import { findRuntimeSdk } from './runtimes/aws-sdk.ts';
 import type { SandboxProvider } from './sandbox/index.ts';
 
 export interface FunctionEngineOptions {
@@ -93,6 +94,7 @@ class Engine implements FunctionEngine {
       sandboxes: options.sandboxes,
       paths: {
         runtimeAssets: options.runtimeAssets ?? fileURLToPath(new URL('./runtimes/', import.meta.url)),
+        sdk: findRuntimeSdk(import.meta.dirname),
         certificates: writeCertificates(join(options.directory, 'certificates'), options.endpoint.caFile),
       },
       random: options.random,

@@ -3,6 +3,7 @@ import type { Random } from '../base/random.ts';
 import type { FunctionSpec } from './engine.ts';
 import { baseVariables, type CloudEndpoint } from './environment-variables.ts';
 import { RuntimeProcess } from './runtime-process.ts';
+import { type RuntimeSdk, sdkDirectoryInside } from './runtimes/aws-sdk.ts';
 import type { Interpreter } from './runtimes/installed.ts';
 import type { Bind, Sandbox, SandboxOptions, SandboxProvider } from './sandbox/index.ts';
 
@@ -12,6 +13,8 @@ export interface LauncherPaths {
   readonly runtimeAssets: string;
   /** Directory of `authority.pem` and `bundle.pem`; `undefined` when the endpoint needs neither. */
   readonly certificates: string | undefined;
+  /** The AWS SDK that comes with the Node.js runtimes; `undefined` where none is installed. */
+  readonly sdk: RuntimeSdk | undefined;
 }
 
 export interface LaunchOptions {
@@ -85,6 +88,11 @@ export class Launcher {
     return join(this.#paths.runtimeAssets, family === 'nodejs' ? 'node' : 'python');
   }
 
+  /** Where modules of the SDK that comes with the Node.js runtimes are found. */
+  sdkDirectory(): string | undefined {
+    return this.#paths.sdk && (this.mounts ? sdkDirectoryInside : this.#paths.sdk.nodeModules);
+  }
+
   /** What every sandbox of the engine shows besides the base files and the function's own. */
   commonBinds(): Bind[] {
     const certificates = this.#paths.certificates;
@@ -112,6 +120,10 @@ export class Launcher {
     if (options.wrapper) command.push(options.wrapper);
     command.push(program);
     if (interpreter.family === 'nodejs') {
+      const sdk = this.#paths.sdk;
+      for (const entry of sdk?.entries ?? []) {
+        binds.push({ source: join(sdk!.nodeModules, entry), target: `${sdkDirectoryInside}/${entry}`, readOnly: true });
+      }
       command.push('--max-http-header-size=81920', join(runtimeDirectory, options.script ?? 'bootstrap.cjs'));
       if (options.rich) command.push('--rich');
     } else {

@@ -274,6 +274,27 @@ describe('Node.js handlers', () => {
     ]);
   });
 
+  it('finds the AWS SDK of the runtime, unless a layer or the function brings its own', async () => {
+    const cjs = 'const { S3Client } = require("@aws-sdk/client-s3"); exports.handler = async () => typeof S3Client;';
+    assert.equal((await run(cjs)).value, 'function');
+    const esm = 'import { S3Client } from "@aws-sdk/client-s3"; export const handler = async () => typeof S3Client;';
+    for (const runtime of ['nodejs20.x', 'nodejs24.x']) {
+      assert.equal(
+        (await fixture.call(await fixture.spec({ 'index.mjs': esm }, { runtime, timeoutMs: 20_000 }))).value,
+        'function',
+      );
+    }
+    const own = { 'node_modules/@aws-sdk/client-s3/index.js': 'exports.S3Client = "own"' };
+    const ask = 'exports.handler = async () => require("@aws-sdk/client-s3").S3Client;';
+    assert.equal((await fixture.call(await fixture.spec({ 'index.js': ask, ...own }))).value, 'own');
+    const directory = await fixture.files({
+      'nodejs/node_modules/@aws-sdk/client-s3/index.js': 'exports.S3Client = "layer"',
+    });
+    assert.equal((await run(ask, {}, { layers: [{ directory, digest: 'sdk' }] })).value, 'layer');
+    const missing = await fixture.spec({ 'index.mjs': 'import "left-pad"; export const handler = 1;' });
+    assert.equal((await fixture.call(missing)).value.errorType, 'Runtime.ImportModuleError');
+  });
+
   it('writes console lines in the text format and raw output line by line', async () => {
     const spec = await fixture.spec({
       'index.js':

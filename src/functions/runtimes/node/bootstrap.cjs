@@ -46,7 +46,7 @@ async function initialise() {
   const forgetCache = useCodeCache(codeCache);
   const modern = settings.runtimeMajor >= 24;
   try {
-    const handler = await loadHandler(settings.taskRoot, settings.handler, modern);
+    const handler = await loadHandler({ ...settings, typescript: modern }, settings.handler);
     const streaming = isStreaming(handler);
     if (modern && !streaming && handler.length >= 3) {
       throw new errors.RuntimeError('CallbackHandlerDeprecated', callbackRefusal);

@@ -4,7 +4,9 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const Module = require('node:module');
+const { pathToFileURL } = require('node:url');
 const { RuntimeError } = require('./errors.cjs');
+const { offerToModules } = require('./runtime-sdk.cjs');
 
 /** `src/app.nested.handler` → directory `src`, module `app`, path of properties `nested.handler`. */
 function parseHandler(handler) {
@@ -43,13 +45,16 @@ function isModulePackage(directory) {
   }
 }
 
-async function loadModule(taskRoot, directory, name, typescript) {
+async function loadModule({ taskRoot, sdkDirectory, typescript }, directory, name) {
   const stem = path.resolve(taskRoot, directory, name);
   const requireFromTask = Module.createRequire('/var/runtime/index.mjs');
   const exists = (extension) => fs.existsSync(stem + extension) && fs.statSync(stem + extension).isFile();
   const esm = isModulePackage(path.dirname(stem));
-  const load = (extension, asModule) =>
-    asModule ? import(require('node:url').pathToFileURL(stem + extension).href) : requireFromTask(stem + extension);
+  const load = (extension, asModule) => {
+    if (!asModule) return requireFromTask(stem + extension);
+    offerToModules(sdkDirectory, stem + extension);
+    return import(pathToFileURL(stem + extension).href);
+  };
   const candidates = [
     ['', false],
     ['.js', esm],
@@ -64,11 +69,11 @@ async function loadModule(taskRoot, directory, name, typescript) {
 }
 
 /** Loads the module and returns the handler; throws the error that Lambda's runtime would name. */
-async function loadHandler(taskRoot, handler, typescript) {
+async function loadHandler(options, handler) {
   const { directory, module: name, properties } = parseHandler(handler);
   let loaded;
   try {
-    loaded = await loadModule(taskRoot, directory, name, typescript);
+    loaded = await loadModule(options, directory, name);
   } catch (error) {
     if (error instanceof SyntaxError) throw new RuntimeError('UserCodeSyntaxError', String(error), error);
     if (error && (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND')) {
