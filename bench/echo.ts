@@ -27,6 +27,8 @@ export async function deployEcho(server: Pick<BenchServer, 'endpoint' | 'region'
         Runtime: 'nodejs24.x',
         Handler: 'index.handler',
         Role: Role!.Arn,
+        // One whole processor: less memory is a share of one, and then the share is what is measured.
+        MemorySize: 1769,
         Code: { ZipFile: await echoPackage() },
       }),
     );

@@ -28,7 +28,7 @@ async function measureKobune(): Promise<{ alone: WrkResult; many: WrkResult }> {
     body: EVENT,
   });
   await wrk(request, 8, 2);
-  return { alone: await wrk(request, 1, SECONDS), many: await wrk(request, 16, SECONDS) };
+  return { alone: await wrk(request, 1, SECONDS), many: await wrk(request, 8, SECONDS) };
 }
 
 async function measurePeer(): Promise<{ alone: WrkResult; many: WrkResult }> {
@@ -66,7 +66,7 @@ async function measurePeer(): Promise<{ alone: WrkResult; many: WrkResult }> {
         body: EVENT,
       };
       await wrk(request, 8, 2);
-      return { alone: await wrk(request, 1, SECONDS), many: await wrk(request, 16, SECONDS) };
+      return { alone: await wrk(request, 1, SECONDS), many: await wrk(request, 8, SECONDS) };
     } finally {
       child.kill('SIGKILL');
       await once(child, 'exit');
@@ -105,7 +105,7 @@ const rows: Row[] = [
     throughput: { value: peer.alone.perSecond, unit: '/s' },
   },
   {
-    what: 'warm invokes over HTTP, SigV4, 16 connections',
+    what: 'warm invokes over HTTP, SigV4, 8 connections',
     p50: kobune.many.p50,
     p99: kobune.many.p99,
     throughput: { value: kobune.many.perSecond, unit: '/s' },

@@ -1,17 +1,32 @@
-import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { randomFillSync, randomInt, randomUUID } from 'node:crypto';
 import type { Random } from './random.ts';
+
+/** Bytes drawn from the system at once; one call costs as much as thousands of bytes. */
+const POOL_SIZE = 8192;
 
 /** Identifiers from the machine's cryptographic random source. */
 export function createSystemRandom(): Random {
+  const pool = Buffer.alloc(POOL_SIZE);
+  let used = POOL_SIZE;
+  /** The next `length` bytes of the pool; valid until the next call, and never given out twice. */
+  const draw = (length: number): Buffer => {
+    if (length > POOL_SIZE) return randomFillSync(Buffer.alloc(length));
+    if (used + length > POOL_SIZE) {
+      randomFillSync(pool);
+      used = 0;
+    }
+    used += length;
+    return pool.subarray(used - length, used);
+  };
   return {
     uuid: () => randomUUID(),
     hex: (length) =>
-      randomBytes((length + 1) >> 1)
+      draw((length + 1) >> 1)
         .toString('hex')
         .slice(0, length),
     from: (alphabet, length) => Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join(''),
-    bytes: (length) => randomBytes(length),
-    fraction: () => randomInt(2 ** 47) / 2 ** 47,
+    bytes: (length) => Uint8Array.from(draw(length)),
+    fraction: () => draw(6).readUIntBE(0, 6) / 2 ** 48,
   };
 }
 
