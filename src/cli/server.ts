@@ -2,6 +2,8 @@ import { createLogger } from '../base/json-logger.ts';
 import { removeRecord, writeRecord } from './instance.ts';
 import type { Settings } from './settings.ts';
 
+const LAST_MS = 2_000;
+
 export interface ServerOptions {
   /** Receives the program's own log. */
   readonly logTo: NodeJS.WritableStream;
@@ -52,5 +54,7 @@ export async function runServer(settings: Settings, options: ServerOptions): Pro
     await kobune.close();
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
+    // Everything has been written and told to stop; what holds the process all the same may not hold it for long.
+    setTimeout(() => process.exit(), LAST_MS).unref();
   }
 }

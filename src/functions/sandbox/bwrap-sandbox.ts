@@ -77,7 +77,8 @@ export class BwrapSandbox implements Sandbox {
 
   async freeze({ afterMs = 0 }: { readonly afterMs?: number } = {}): Promise<void> {
     const { cgroup } = this.#parts;
-    if (this.#ended || !cgroup) return;
+    // A process that is frozen while it dies would never end.
+    if (this.#ended || this.#killed || !cgroup) return;
     clearTimeout(this.#freezing);
     this.#freezing = undefined;
     if (afterMs <= 0) return cgroup.freeze();
@@ -108,6 +109,7 @@ export class BwrapSandbox implements Sandbox {
   kill(): void {
     if (this.#ended) return;
     this.#killed = true;
+    clearTimeout(this.#freezing);
     this.#killInside();
     // A frozen process takes a signal only when it runs again (cgroup v1).
     this.#parts.cgroup?.thaw();

@@ -150,6 +150,14 @@ describe('sandbox life', { skip }, () => {
     for (const pid of inside) await ended(pid);
   });
 
+  it('ends when it is killed, though a freeze is due or asked for at that moment', async () => {
+    const sandbox = await ground.start(['/bin/sleep', '1000']);
+    void sandbox.freeze({ afterMs: 1 });
+    sandbox.kill();
+    await sandbox.freeze();
+    assert.equal((await sandbox.exited).signal, 'SIGKILL');
+  });
+
   it('leaves no process behind that its command has left running', async () => {
     const sandbox = await ground.start(['/bin/sh', '-c', 'setsid sleep 1000 & echo up; read _']);
     await printed(sandbox, 'up');
