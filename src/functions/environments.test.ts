@@ -5,17 +5,12 @@ import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createManualClock } from '../base/system-clock.ts';
 import type { ResponseSink } from './engine.ts';
-import { startEngine } from './test-support/engine-fixture.ts';
+import { startEngine, until } from './test-support/engine-fixture.ts';
 
 const counter = {
   'index.js':
     'let n = 0; exports.handler = async (e) => { n += 1; if (e.wait) await new Promise(r => setTimeout(r, e.wait)); return n; }',
 };
-
-/** Waits for something that other processes do. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(2);
-}
 
 describe('execution environments', () => {
   it('are used again, one request at a time', async () => {

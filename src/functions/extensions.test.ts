@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type EngineFixture, startEngine } from './test-support/engine-fixture.ts';
+import { type EngineFixture, startEngine, until } from './test-support/engine-fixture.ts';
 
 const extension = (body: string, events = '["INVOKE", "SHUTDOWN"]') => `#!/usr/bin/python3 -u
 import http.client, json, os, sys, time
@@ -112,6 +112,7 @@ ${loop}`),
       ),
     ];
     const { tail } = await fixture.call(await fixture.spec(node, { layers }));
+    await until(() => fixture.logs.messages().some((line) => line.includes('AlreadyRegistered')));
     const text = fixture.logs.messages().join('') + tail;
     assert.match(text, /refused 400 Extension\.InvalidEventType\n/);
     assert.match(text, /refused 400 InvalidRequestFormat\n/);

@@ -1,6 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AdjustableClock } from '../../base/clock.ts';
 import { createLogger } from '../../base/json-logger.ts';
 import { createSystemClock } from '../../base/system-clock.ts';
@@ -50,6 +51,11 @@ export interface Answer {
   readonly requestId: string;
   /** The log's last 4 KB. */
   readonly tail: string;
+}
+
+/** Waits for something that other processes, or the batching of log lines, bring about. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await delay(2);
 }
 
 /** An engine with everything it needs, in a directory of its own. */
