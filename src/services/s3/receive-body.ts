@@ -1,26 +1,23 @@
-import { createHash, hash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { type ChecksumKind, checksum, createChecksum } from '../../base/checksum/index.ts';
+import type { ChecksumKind } from '../../base/checksum/index.ts';
 import { ServiceError } from '../../base/errors.ts';
 import type { BlobLease } from '../../store/index.ts';
 import type { RequestBody } from '../service.ts';
-import { type AnnouncedChecksum, checksumMismatch, invalidChecksumValue } from './checksums.ts';
-import type { PartBody, StoredChecksum } from './records.ts';
+import { type BodyChecks, BodyHashes, type BodyIdentity, identifyBytes, parseContentMd5 } from './body-hashes.ts';
+import type { AnnouncedChecksum } from './checksums.ts';
+import type { PartBody } from './records.ts';
 import { newBodyId, type S3State } from './state.ts';
 
 /** Most bytes of one PutObject or UploadPart: 5 GB. Source: S3 User Guide, "Amazon S3 multipart upload limits". */
 export const maxSingleUpload = 5 * 1024 ** 3;
 
-/** Bodies up to this many bytes are gathered in memory: their hashes then do not hold others up. */
+/** Bodies up to this many bytes are gathered in memory: their file's digest is then computed on another thread. */
 export const maxGathered = 1024 ** 2;
 
 /** Bytes that have arrived whole and verified, but that no record names yet. */
-export interface ReceivedBody {
+export interface ReceivedBody extends BodyIdentity {
   readonly body: PartBody;
   readonly size: number;
-  /** MD5, hexadecimal. */
-  readonly etag: string;
-  readonly checksum: StoredChecksum;
   /** Set for `inline`. */
   readonly bytes?: Uint8Array;
   /** Set for `blob`; released once the reference is committed, or the request failed. */
@@ -35,21 +32,13 @@ export interface ReceiveOptions {
   readonly contentMd5?: string | undefined;
 }
 
-/** What is compared with the bytes: the trailers are those of a stream whose announced checksum the wire verified. */
-interface Checks {
-  readonly announced: AnnouncedChecksum | undefined;
-  readonly kind: ChecksumKind;
-  readonly md5: string | undefined;
-  readonly verified: () => Readonly<Record<string, string>> | undefined;
-}
-
 /**
  * Takes in a body (a stream, bytes, text or nothing): small ones into memory, others straight to a file, in constant
  * memory. Verifies length, Content-MD5 and checksum. When it throws, nothing stays behind.
  */
 export async function receiveBody(s3: S3State, source: unknown, options: ReceiveOptions): Promise<ReceivedBody> {
   const stream = toStream(source);
-  const checks: Checks = {
+  const checks: BodyChecks = {
     announced: options.announced,
     kind: options.announced?.kind ?? options.defaultKind,
     md5: options.contentMd5 === undefined ? undefined : parseContentMd5(options.contentMd5),
@@ -65,14 +54,10 @@ export async function receiveBody(s3: S3State, source: unknown, options: Receive
     stream.destroy();
     throw entityTooLarge(declared);
   }
-  if (declared !== undefined && declared <= maxGathered) {
-    const buffer = declared <= s3.inlineLimit ? undefined : s3.buffers.take();
-    const bytes = await gather(stream, declared, buffer);
-    const received = await receiveBytes(s3, bytes, checks);
-    // Only now does nobody read it any more; after an error that is not certain, so it is left to the collector.
-    if (buffer) s3.buffers.give(buffer);
-    return received;
+  if (declared !== undefined && declared <= s3.inlineLimit) {
+    return receiveBytes(s3, await gather(stream, Buffer.allocUnsafe(declared)), checks);
   }
+  if (declared !== undefined && declared <= maxGathered) return receiveGathered(s3, stream, declared, checks);
   return receiveStream(s3, stream, declared, checks);
 }
 
@@ -82,21 +67,17 @@ function toStream(source: unknown): Uint8Array | (Readable & Partial<RequestBody
   return source as Uint8Array | (Readable & Partial<RequestBody>);
 }
 
-/** All bytes of a stream that has said how many there are: in `buffer`, if there is one. */
-function gather(stream: Readable, declared: number, buffer: Buffer | undefined): Promise<Uint8Array> {
+/** Fills `buffer` from a stream that has said it has as many bytes; `seen` is told each chunk. */
+function gather(stream: Readable, buffer: Buffer, seen?: (chunk: Uint8Array) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    let bytes: Uint8Array | undefined;
     let received = 0;
     stream.on('data', (chunk: Uint8Array) => {
-      if (received === 0 && chunk.length >= declared) bytes = chunk;
-      else {
-        bytes ??= buffer?.subarray(0, declared) ?? Buffer.allocUnsafe(declared);
-        if (received + chunk.length <= declared) bytes.set(chunk, received);
-      }
+      if (received + chunk.length <= buffer.length) buffer.set(chunk, received);
       received += chunk.length;
+      seen?.(chunk);
     });
     stream.on('end', () => {
-      if (received === declared) resolve(bytes ?? new Uint8Array(0));
+      if (received === buffer.length) resolve(buffer);
       else reject(incompleteBody());
     });
     stream.on('error', reject);
@@ -106,22 +87,49 @@ function gather(stream: Readable, declared: number, buffer: Buffer | undefined):
   });
 }
 
-async function receiveBytes(s3: S3State, bytes: Uint8Array, checks: Checks): Promise<ReceivedBody> {
-  const etag = hash('md5', bytes);
-  checkMd5(checks.md5, etag);
-  const stored = verifiedChecksum(checks) ?? computedChecksum(checks, checksum(checks.kind, bytes));
-  const received = { size: bytes.length, etag, checksum: stored };
+async function receiveBytes(s3: S3State, bytes: Uint8Array, checks: BodyChecks): Promise<ReceivedBody> {
+  const received = { size: bytes.length, ...identifyBytes(bytes, checks) };
   if (bytes.length === 0) return { ...received, body: { kind: 'empty' } };
   if (bytes.length <= s3.inlineLimit) return { ...received, body: { kind: 'inline', id: newBodyId(s3) }, bytes };
   const blob = await s3.blobs.write(bytes);
   return { ...received, body: { kind: 'blob', id: newBodyId(s3), digest: blob.digest }, lease: blob };
 }
 
+async function receiveGathered(
+  s3: S3State,
+  stream: Readable,
+  declared: number,
+  checks: BodyChecks,
+): Promise<ReceivedBody> {
+  const hashes = new BodyHashes(checks);
+  const buffer = s3.buffers.take();
+  const bytes = await gather(stream, buffer.subarray(0, declared), (chunk) => hashes.update(chunk));
+  const blob = await s3.blobs.write(bytes);
+  // Only now does nobody read it any more; after an error that is not certain, so it is left to the collector.
+  s3.buffers.give(buffer);
+  return finishBlob(s3, blob, hashes);
+}
+
+/** Releases the blob when it turns out not to be what the client announced. */
+function finishBlob(
+  s3: S3State,
+  blob: BlobLease & { readonly digest: string; readonly size: number },
+  hashes: BodyHashes,
+): ReceivedBody {
+  try {
+    const body: PartBody = { kind: 'blob', id: newBodyId(s3), digest: blob.digest };
+    return { ...hashes.finish(blob.digest), body, size: blob.size, lease: blob };
+  } catch (error) {
+    blob.release();
+    throw error;
+  }
+}
+
 async function receiveStream(
   s3: S3State,
   stream: Readable,
   declared: number | undefined,
-  checks: Checks,
+  checks: BodyChecks,
 ): Promise<ReceivedBody> {
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
   const head: Uint8Array[] = [];
@@ -135,16 +143,12 @@ async function receiveStream(
     head.push(value);
     buffered += value.length;
   }
-  const md5 = createHash('md5');
-  const isVerified = checks.announced !== undefined && checks.verified() !== undefined;
-  // The blob store computes SHA-256 itself: its digest serves.
-  const computation = checks.kind === 'SHA256' || isVerified ? undefined : createChecksum(checks.kind);
+  const hashes = new BodyHashes(checks);
   let size = 0;
   const take = (chunk: Uint8Array): Uint8Array => {
     size += chunk.length;
     if (size > maxSingleUpload) throw entityTooLarge(size);
-    md5.update(chunk);
-    computation?.update(chunk);
+    hashes.update(chunk);
     return chunk;
   };
   async function* flow(): AsyncGenerator<Uint8Array> {
@@ -156,51 +160,7 @@ async function receiveStream(
     }
     checkLength(declared, size);
   }
-  const blob = await s3.blobs.write(flow());
-  try {
-    const etag = md5.digest('hex');
-    checkMd5(checks.md5, etag);
-    const digest = computation ? computation.digest() : Buffer.from(blob.digest.slice('sha256:'.length), 'hex');
-    const stored = verifiedChecksum(checks) ?? computedChecksum(checks, digest);
-    const body: PartBody = { kind: 'blob', id: newBodyId(s3), digest: blob.digest };
-    return { body, size, etag, checksum: stored, lease: blob };
-  } catch (error) {
-    blob.release();
-    throw error;
-  }
-}
-
-/** What the client announced, when that was compared with the body before it came here. */
-function verifiedChecksum({ announced, verified }: Checks): StoredChecksum | undefined {
-  const trailers = verified();
-  if (!announced || !trailers) return undefined;
-  const value = announced.trailer === undefined ? announced.value : trailers[announced.trailer];
-  if (value === undefined) throw invalidChecksumValue(announced.kind);
-  return { kind: announced.kind, value, type: 'FULL_OBJECT' };
-}
-
-function computedChecksum({ announced, kind }: Checks, digest: Buffer): StoredChecksum {
-  const value = digest.toString('base64');
-  if (announced && announced.value === undefined) throw invalidChecksumValue(kind);
-  if (announced && announced.value !== value) throw checksumMismatch(kind);
-  return { kind, value, type: 'FULL_OBJECT' };
-}
-
-function parseContentMd5(value: string): string {
-  const bytes = Buffer.from(value, 'base64');
-  if (bytes.length !== 16) {
-    throw new ServiceError('InvalidDigest', 'The Content-MD5 you specified was invalid.', {
-      members: { 'Content-MD5': value },
-    });
-  }
-  return bytes.toString('hex');
-}
-
-function checkMd5(expected: string | undefined, actual: string): void {
-  if (expected === undefined || expected === actual) return;
-  throw new ServiceError('BadDigest', 'The Content-MD5 you specified did not match what we received.', {
-    members: { ExpectedDigest: expected, CalculatedDigest: actual },
-  });
+  return finishBlob(s3, await s3.blobs.write(flow()), hashes);
 }
 
 function checkLength(declared: number | undefined, actual: number): void {
