@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -56,9 +56,7 @@ async function measurePeer(): Promise<{ alone: WrkResult; many: WrkResult }> {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     try {
-      for await (const text of child.stderr) if (/listening on/.test(String(text))) break;
-      child.stderr.resume();
-      child.stdout.resume();
+      await untilItListens(child);
       const request = {
         url: `http://127.0.0.1:${lambdaPort}/2015-03-31/functions/peer-dev-echo/invocations`,
         method: 'POST',
@@ -74,6 +72,20 @@ async function measurePeer(): Promise<{ alone: WrkResult; many: WrkResult }> {
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Resolves when serverless-offline says so; rejects with what it said when it ends instead. */
+function untilItListens(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        output += chunk;
+        if (output.includes('listening on')) resolve();
+      });
+    }
+    child.once('exit', (code) => reject(new Error(`serverless-offline ended with ${code}: ${output}`)));
+  });
 }
 
 async function freePort(): Promise<number> {
