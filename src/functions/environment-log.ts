@@ -54,8 +54,6 @@ export class EnvironmentLog {
   #tailLength = 0;
   /** Settles when the log service has taken what is over the bound; `undefined` when there is no need to wait. */
   backlog: Promise<void> | undefined;
-  /** Receives each event of the function itself (Telemetry API). */
-  onFunctionLine: ((timestamp: number, message: string) => void) | undefined;
 
   constructor(batcher: LogBatcher, destination: LogDestination, now: () => number) {
     this.#batcher = batcher;
@@ -72,7 +70,7 @@ export class EnvironmentLog {
   /** One event from a runtime of ours, as bytes. */
   functionEvent(message: Buffer): void {
     this.#flushPartial();
-    this.#addFunction(message.toString('utf8'));
+    this.#add(message.toString('utf8'));
   }
 
   /** Bytes of standard output or error: every line is an event, as on Lambda. */
@@ -98,18 +96,13 @@ export class EnvironmentLog {
     if (!this.#partial) return;
     const bytes = this.#partial;
     this.#partial = undefined;
-    this.#addFunction(`${bytes.toString('utf8')}\n`);
+    this.#add(`${bytes.toString('utf8')}\n`);
   }
 
   #addBytes(bytes: Buffer): void {
     for (let at = 0; at < bytes.length; at += maxEventBytes) {
-      this.#addFunction(bytes.toString('utf8', at, Math.min(bytes.length, at + maxEventBytes)));
+      this.#add(bytes.toString('utf8', at, Math.min(bytes.length, at + maxEventBytes)));
     }
-  }
-
-  #addFunction(message: string): void {
-    this.#add(message);
-    this.onFunctionLine?.(this.#lines.at(-1)?.timestamp ?? this.#now(), message);
   }
 
   #add(message: string): void {

@@ -111,12 +111,6 @@ export class Environment {
     return this.#peakBytes;
   }
 
-  /** Highest memory use so far, read now; MB. */
-  memoryUsedMb(): number {
-    this.#sampleMemory();
-    return this.#peakMb();
-  }
-
   /** Runs the init phase. Its failure is not an error here: the first invocation reports it. */
   async start(): Promise<void> {
     const line = this.#parts.lines.initStart();

@@ -103,6 +103,13 @@ async function route(options: ApiServerOptions, request: IncomingMessage, respon
   const operation = `${request.method} ${area}/${rest.join('/')}`;
   if (version === '2018-06-01' && area === 'runtime') return routeRuntime(options, operation, rest, request, response);
   if (version === '2020-01-01' && area === 'extension') return routeExtension(options, operation, request, response);
+  if (operation === 'PUT telemetry/' || operation === 'PUT logs/') {
+    // What Lambda's own Runtime Interface Emulator answers; extensions know it and go on without.
+    const name = area === 'logs' ? 'Logs' : 'Telemetry';
+    request.resume();
+    send(response, refusal(202, `${name}.NotSupported`, `${name} API is not supported`));
+    return;
+  }
   send(response, notFound(operation));
 }
 

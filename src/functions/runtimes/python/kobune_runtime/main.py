@@ -155,6 +155,9 @@ def _initialise(settings, preloaded):
 
 
 def main():
+    # Children must not hold the way to the engine open.
+    os.set_inheritable(3, False)
+    os.set_inheritable(4, False)
     preloaded = _preload() if "--preload" in sys.argv[1:] else set()
     sys.argv = ["/var/runtime/bootstrap.py"]
     channel.send(channel.READY, json.dumps({"version": sys.version.split()[0]}).encode())
