@@ -139,6 +139,16 @@ describe('unpacking a deployment package', () => {
     await assert.rejects(unpackBytes(bytes), ArchiveError);
   });
 
+  it('refuses contents that do not have their checksum, small and large', async () => {
+    for (const size of [10, 300_000]) {
+      const bytes = await zip({ 'a.bin': { content: Buffer.alloc(size, 'abcdefgh') } });
+      const central = bytes.indexOf(Buffer.from([0x50, 0x4b, 0x01, 0x02]));
+      bytes[central + 16]! ^= 0xff;
+      await assert.rejects(unpackBytes(bytes), /wrong checksum/);
+      await rm(join(target, 'a.bin'), { force: true });
+    }
+  });
+
   it('refuses encrypted entries', async () => {
     const bytes = Buffer.from(await zip({ 'a.txt': 'x' }));
     // The flag's lowest bit, in the local header and in the central directory.
