@@ -6,7 +6,7 @@ import * as lambda from '@aws-sdk/client-lambda';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import * as sts from '@aws-sdk/client-sts';
 import { ZipFile } from 'yazl';
-import { type ClientKeys, type IdentityServer, startIdentityServer } from './iam-server.ts';
+import { type Keys, type RunningKobune, runKobune } from '../support/running-kobune.ts';
 
 const policyOf = (...statements: object[]): string => JSON.stringify({ Version: '2012-10-17', Statement: statements });
 const TRUST = policyOf({ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' });
@@ -20,13 +20,13 @@ exports.handler = async () => ({
 });`;
 
 describe("A function's execution role, enforced", () => {
-  let server: IdentityServer;
+  let server: RunningKobune;
   let admin: iam.IAMClient;
   let functions: lambda.LambdaClient;
   let code: Buffer;
 
   before(async () => {
-    server = await startIdentityServer('enforce');
+    server = await runKobune({ iam: 'enforce' });
     admin = new iam.IAMClient(server.settings());
     functions = new lambda.LambdaClient(server.settings());
     const s3 = new S3Client({ ...server.settings(), forcePathStyle: true });
@@ -74,7 +74,7 @@ describe("A function's execution role, enforced", () => {
       { FunctionName: 'giver' },
     );
     const { Payload } = await functions.send(new lambda.InvokeCommand({ FunctionName: 'giver' }));
-    const keys = JSON.parse(Payload!.transformToString()) as ClientKeys;
+    const keys = JSON.parse(Payload!.transformToString()) as Keys;
     const identity = new sts.STSClient(server.settings(keys));
     const { Arn } = await identity.send(new sts.GetCallerIdentityCommand({}));
     identity.destroy();

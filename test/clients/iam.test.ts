@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import * as iam from '@aws-sdk/client-iam';
-import { type IdentityServer, startIdentityServer, withoutBoto3, withoutCli } from './iam-server.ts';
+import { type RunningKobune, runKobune, withoutBoto3, withoutCli } from '../support/running-kobune.ts';
 
 const policyOf = (...statements: object[]): string => JSON.stringify({ Version: '2012-10-17', Statement: statements });
 const TRUST = policyOf({ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' });
 const BASIC = 'arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole';
 
-let server: IdentityServer;
+let server: RunningKobune;
 let client: iam.IAMClient;
 
 before(async () => {
-  server = await startIdentityServer();
+  server = await runKobune();
   client = new iam.IAMClient(server.settings());
 });
 after(async () => {
@@ -97,7 +97,7 @@ describe('IAM by the AWS SDK', () => {
 
 describe('IAM by the AWS CLI', { skip: withoutCli }, () => {
   it('manages policies and profiles', async () => {
-    const { cli } = server;
+    const { cliJson: cli } = server;
     const document = policyOf({ Effect: 'Allow', Action: 'sqs:*', Resource: '*' });
     const { Policy } = await cli(['iam', 'create-policy', '--policy-name', 'cli', '--policy-document', document]);
     const { PolicyVersion } = await cli([

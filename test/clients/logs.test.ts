@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import * as logs from '@aws-sdk/client-cloudwatch-logs';
-import { type IdentityServer, startIdentityServer, withoutBoto3, withoutCli } from './iam-server.ts';
+import { type RunningKobune, runKobune, withoutBoto3, withoutCli } from '../support/running-kobune.ts';
 
-let server: IdentityServer;
+let server: RunningKobune;
 let client: logs.CloudWatchLogsClient;
 
 before(async () => {
-  server = await startIdentityServer();
+  server = await runKobune();
   client = new logs.CloudWatchLogsClient({ ...server.settings(), disableHostPrefix: true });
 });
 after(async () => {
@@ -99,7 +99,7 @@ describe('Logs by the AWS SDK', () => {
 
 describe('Logs by the AWS CLI', { skip: withoutCli }, () => {
   it('describes, tags, tails and deletes', async () => {
-    const { cli } = server;
+    const { cliJson: cli } = server;
     await cli(['logs', 'create-log-group', '--log-group-name', '/cli/g', '--tags', 'team=a']);
     await cli(['logs', 'put-retention-policy', '--log-group-name', '/cli/g', '--retention-in-days', '7']);
     await cli(['logs', 'create-log-stream', '--log-group-name', '/cli/g', '--log-stream-name', 's']);

@@ -13,11 +13,11 @@ import {
 } from '@aws-sdk/client-s3';
 import * as sts from '@aws-sdk/client-sts';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { type ClientKeys, type IdentityServer, startIdentityServer, withoutBoto3, withoutCli } from './iam-server.ts';
+import { type Keys, type RunningKobune, runKobune, withoutBoto3, withoutCli } from '../support/running-kobune.ts';
 
 const policyOf = (...statements: object[]): string => JSON.stringify({ Version: '2012-10-17', Statement: statements });
 
-function keysOf(credentials: sts.Credentials | undefined): ClientKeys {
+function keysOf(credentials: sts.Credentials | undefined): Keys {
   return {
     accessKeyId: credentials!.AccessKeyId!,
     secretAccessKey: credentials!.SecretAccessKey!,
@@ -26,9 +26,9 @@ function keysOf(credentials: sts.Credentials | undefined): ClientKeys {
 }
 
 describe('STS without enforcement', () => {
-  let server: IdentityServer;
+  let server: RunningKobune;
   before(async () => {
-    server = await startIdentityServer();
+    server = await runKobune();
   });
   after(() => server?.[Symbol.asyncDispose]());
 
@@ -52,9 +52,9 @@ describe('STS without enforcement', () => {
   });
 
   it('tells who asks, by the AWS CLI', { skip: withoutCli }, async () => {
-    const { Account } = await server.cli(['sts', 'get-caller-identity']);
+    const { Account } = await server.cliJson(['sts', 'get-caller-identity']);
     assert.equal(Account, '000000000000');
-    const { Account: owner } = await server.cli([
+    const { Account: owner } = await server.cliJson([
       'sts',
       'get-access-key-info',
       '--access-key-id',
@@ -71,7 +71,7 @@ describe('STS without enforcement', () => {
       '--duration-seconds',
       '43201',
     ];
-    await assert.rejects(server.cli(tooLong), /ValidationError/);
+    await assert.rejects(server.cliJson(tooLong), /ValidationError/);
   });
 
   it('tells who asks, by boto3', { skip: withoutBoto3 }, async () => {
@@ -81,12 +81,12 @@ describe('STS without enforcement', () => {
 });
 
 describe('Enforced policies', () => {
-  let server: IdentityServer;
+  let server: RunningKobune;
   let admin: iam.IAMClient;
-  let bob: ClientKeys;
+  let bob: Keys;
 
   before(async () => {
-    server = await startIdentityServer('enforce');
+    server = await runKobune({ iam: 'enforce' });
     admin = new iam.IAMClient(server.settings());
     await admin.send(new iam.CreateUserCommand({ UserName: 'bob' }));
     const { AccessKey } = await admin.send(new iam.CreateAccessKeyCommand({ UserName: 'bob' }));
@@ -101,7 +101,7 @@ describe('Enforced policies', () => {
     await server?.[Symbol.asyncDispose]();
   });
 
-  const get = async (keys: ClientKeys, Key = 'a/cat.jpg'): Promise<string | undefined> => {
+  const get = async (keys: Keys, Key = 'a/cat.jpg'): Promise<string | undefined> => {
     const s3 = new S3Client({ ...server.settings(keys), forcePathStyle: true });
     try {
       return await (await s3.send(new GetObjectCommand({ Bucket: 'photos', Key }))).Body?.transformToString();
@@ -240,7 +240,7 @@ describe('Enforced policies', () => {
   });
 
   it('let the AWS CLI and boto3 in with the root key', { skip: withoutCli || withoutBoto3 }, async () => {
-    assert.equal((await server.cli(['sts', 'get-caller-identity'])).Arn, 'arn:aws:iam::000000000000:root');
+    assert.equal((await server.cliJson(['sts', 'get-caller-identity'])).Arn, 'arn:aws:iam::000000000000:root');
     assert.equal(
       await server.boto3('print(client("sts").get_caller_identity()["Arn"])', bob),
       'arn:aws:iam::000000000000:user/bob',

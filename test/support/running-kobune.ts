@@ -41,6 +41,9 @@ export interface RunningKobune extends AsyncDisposable {
   environment(keys?: Keys): NodeJS.ProcessEnv;
   /** Runs Debian's AWS CLI and returns what it printed. Rejects with its `stderr` when it fails. */
   cli(args: readonly string[], keys?: Keys): Promise<string>;
+  /** The same, parsed; `undefined` when it printed nothing. */
+  // biome-ignore lint/suspicious/noExplicitAny: the answers' shapes are what is being checked
+  cliJson(args: readonly string[], keys?: Keys): Promise<any>;
   /** Runs a script with Debian's boto3, in which `client(name)` makes a client; returns what it printed, trimmed. */
   boto3(script: string, keys?: Keys): Promise<string>;
 }
@@ -91,6 +94,8 @@ export async function runKobune(options: RunningKobuneOptions = {}): Promise<Run
   });
   const run = async (command: string, args: readonly string[], keys?: Keys) =>
     (await promisify(execFile)(command, args, { env: environment(keys), cwd: scratch, maxBuffer: 16 << 20 })).stdout;
+  const cli = (args: readonly string[], keys?: Keys) =>
+    run(CLI, ['--endpoint-url', endpoint, '--output', 'json', ...args], keys);
   return {
     kobune,
     endpoint,
@@ -99,7 +104,11 @@ export async function runKobune(options: RunningKobuneOptions = {}): Promise<Run
     root,
     settings: (keys = root) => ({ endpoint, region: REGION, credentials: keys, maxAttempts: 1 }),
     environment,
-    cli: (args, keys) => run(CLI, ['--endpoint-url', endpoint, '--output', 'json', ...args], keys),
+    cli,
+    cliJson: async (args, keys) => {
+      const output = await cli(args, keys);
+      return output.trim() === '' ? undefined : JSON.parse(output);
+    },
     boto3: async (script, keys) => {
       const preamble = [
         'import boto3, json, time',
