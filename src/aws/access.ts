@@ -57,7 +57,8 @@ export class Access {
   /** Enforce mode: verifies token, expiry and signature. Throws what the dialect calls the first thing wrong. */
   verify(request: WireRequest, signature: Signature, credential: Credential, body: BodyBytes, dialect: Dialect): void {
     const now = this.#options.now();
-    if (credential.sessionToken !== undefined && credential.sessionToken !== signature.sessionToken) {
+    // A token beside a key that needs none is as wrong as a missing one; an empty variable of the client's is no token.
+    if (credential.sessionToken !== (signature.sessionToken || undefined)) {
       throw wireError(dialect, 'badToken', 'The security token included in the request is invalid.');
     }
     if (credential.expiration !== undefined && credential.expiration <= now) {

@@ -1,5 +1,6 @@
 import type {
   InvocationResponse,
+  InvocationType,
   InvokeAsyncCommandInput,
   InvokeCommandInput,
   InvokeWithResponseStreamCommandInput,
@@ -31,10 +32,10 @@ export function invokeOperations(room: Room): Readonly<Record<string, Operation>
 async function invoke(room: Room, input: InvokeCommandInput, context: RequestContext): Promise<InvocationResponse> {
   const name = parseFunctionName(input.FunctionName, input.Qualifier, context);
   checkInvocation(input);
-  const payload = eventOf(input.Payload as Uint8Array | undefined);
-  switch (input.InvocationType ?? 'RequestResponse') {
+  const type = input.InvocationType ?? 'RequestResponse';
+  const payload = eventOf(room, input.Payload as Uint8Array | undefined, type);
+  switch (type) {
     case 'Event': {
-      checkPayload(room, payload, 'Event');
       await room.targets.resolve(name);
       await room.store.transact(async (transaction) => {
         enqueueInvocation(room, transaction, name, payload, {
@@ -49,7 +50,6 @@ async function invoke(room: Room, input: InvokeCommandInput, context: RequestCon
       await room.targets.resolve(name);
       return { StatusCode: 204 };
     default: {
-      checkPayload(room, payload, 'RequestResponse');
       const target = await resolveActive(room, name);
       const result = await runOnce(room, target, {
         requestId: context.requestId,
@@ -77,8 +77,7 @@ async function invokeWithResponseStream(
 ): Promise<InvokeWithResponseStreamResponse> {
   const name = parseFunctionName(input.FunctionName, input.Qualifier, context);
   checkInvocation(input);
-  const payload = eventOf(input.Payload as Uint8Array | undefined);
-  checkPayload(room, payload, 'RequestResponse');
+  const payload = eventOf(room, input.Payload as Uint8Array | undefined, 'RequestResponse');
   const target = await resolveActive(room, name);
   if (input.InvocationType === 'DryRun') return { StatusCode: 204 };
   const slot = await room.concurrency.acquire(target);
@@ -144,8 +143,7 @@ function errorType(payload: Uint8Array): string | undefined {
 /** The deprecated way to send an event. */
 async function invokeAsync(room: Room, input: InvokeAsyncCommandInput, context: RequestContext) {
   const name = parseFunctionName(input.FunctionName, undefined, context);
-  const payload = eventOf(await bytesOf(input.InvokeArgs));
-  checkPayload(room, payload, 'Event');
+  const payload = eventOf(room, await bytesOf(input.InvokeArgs), 'Event');
   await room.targets.resolve(name);
   await room.store.transact(async (transaction) => {
     enqueueInvocation(room, transaction, name, payload, {
@@ -181,9 +179,19 @@ function checkInvocation(input: {
   if (input.TenantId !== undefined) throw unsupported('TenantId', 'environments are not isolated per tenant');
 }
 
-/** An absent payload reaches the handler as an empty object. Throws InvalidRequestContentException when it is not JSON. */
-function eventOf(payload: Uint8Array | undefined): Uint8Array {
+/**
+ * An absent payload reaches the handler as an empty object. Throws RequestTooLargeException, and
+ * InvalidRequestContentException when it is not JSON.
+ */
+function eventOf(room: Room, payload: Uint8Array | undefined, type: InvocationType): Uint8Array {
   if (payload === undefined || payload.length === 0) return EMPTY_EVENT;
+  const limit = type === 'Event' ? room.limits.asyncPayload : room.limits.syncPayload;
+  // First: what is too large is not worth parsing.
+  if (payload.length > limit) {
+    throw tooLarge(
+      `${payload.length} byte payload is too large for the ${type} invocation type (limit ${limit} bytes)`,
+    );
+  }
   try {
     JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString());
   } catch (error) {
@@ -192,15 +200,6 @@ function eventOf(payload: Uint8Array | undefined): Uint8Array {
     );
   }
   return payload;
-}
-
-function checkPayload(room: Room, payload: Uint8Array, type: 'Event' | 'RequestResponse'): void {
-  const limit = type === 'Event' ? room.limits.asyncPayload : room.limits.syncPayload;
-  if (payload.length > limit) {
-    throw tooLarge(
-      `${payload.length} byte payload is too large for the ${type} invocation type (limit ${limit} bytes)`,
-    );
-  }
 }
 
 function clientContext(value: string | undefined): unknown {

@@ -314,6 +314,20 @@ describe('blob store: collection', { timeout: 20_000 }, () => {
     while ((await at.files()).length > 0) await new Promise((resolve) => setImmediate(resolve));
   });
 
+  it('happens by itself some time after a blob was released that nothing has come to refer to', async () => {
+    const clock = createManualClock();
+    await using at = await open({ clock, collectAfter: 1000 });
+    const [kept, dropped] = [await at.blobs.write(bytesOf(10, 1)), await at.blobs.write(bytesOf(10, 2))];
+    clock.advance(1000); // what an earlier process left is looked for only now
+    await refer(at, kept.digest, 'a');
+    kept.release();
+    dropped.release();
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(1000);
+    while ((await at.files()).length > 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal((await at.blobs.read(kept.digest)).length, 10);
+  });
+
   it('removes at opening what a killed process was writing, and nothing that is not its own', async () => {
     await using at = await open();
     await mkdir(join(at.directory, 'temporary'), { recursive: true });

@@ -25,7 +25,7 @@ export interface BlobStoreOptions {
   /** Where references are kept. */
   readonly store: Store;
   readonly random: Random;
-  /** With a clock, files without a reference are collected `collectAfter` after something was dereferenced. */
+  /** With a clock, files without a reference are collected `collectAfter` after they lost or never got one. */
   readonly clock?: Clock;
   /** Milliseconds; a minute unless told. */
   readonly collectAfter?: number;
@@ -69,6 +69,8 @@ class BlobFiles implements BlobStore {
     await mkdir(this.#temporary, { recursive: true });
     await mkdir(this.#files, { recursive: true });
     if (this.#options.durable !== false) await new DirectorySync(this.#options.directory).sync();
+    // A killed process may have left finished files that no record came to name.
+    this.#collectLater();
   }
 
   write(source: AsyncIterable<Uint8Array> | Uint8Array, options: WriteBlobOptions = {}): Promise<Blob & BlobLease> {
@@ -152,7 +154,7 @@ class BlobFiles implements BlobStore {
       const release = await this.#leases.take(written.digest);
       try {
         renamed = await this.#publish(file, temporary, this.path(written.digest));
-        return { ...written, release };
+        return { ...written, release: () => this.#let(written.digest, release) };
       } catch (error) {
         release();
         throw error;
@@ -195,7 +197,7 @@ class BlobFiles implements BlobStore {
       if (!DIGEST.test(digest)) continue;
       const removed = await this.#leases.unlessLeased(
         digest,
-        async () => (await this.#options.store.range({ prefix: [REFERENCES, digest], limit: 1 })).length === 0,
+        async () => !(await this.#isReferenced(digest)),
         async () => {
           const path = this.path(digest);
           const { size } = await stat(path);
@@ -210,12 +212,24 @@ class BlobFiles implements BlobStore {
     return { deleted, bytes };
   }
 
+  /** Ends the hold of who wrote a blob. If nothing refers to it by then, its request failed, and it is collected. */
+  #let(digest: string, release: () => void): void {
+    release();
+    if (!this.#options.clock || this.#timer || this.#closed) return;
+    const later = () => this.#collectLater();
+    this.#track(this.#isReferenced(digest)).then((referenced) => referenced || later(), later);
+  }
+
+  async #isReferenced(digest: string): Promise<boolean> {
+    return (await this.#options.store.range({ prefix: [REFERENCES, digest], limit: 1 })).length > 0;
+  }
+
   #collectLater(): void {
     const { clock, collectAfter = 60_000 } = this.#options;
     if (!clock || this.#timer || this.#closed) return;
     this.#timer = clock.at(clock.now() + collectAfter, () => {
       this.#timer = undefined;
-      // What fails now (a full disk, say) is tried again after the next dereference.
+      // What fails now (a full disk, say) is tried again.
       if (!this.#closed) this.collect().catch(() => this.#collectLater());
     });
   }
