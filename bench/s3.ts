@@ -20,7 +20,7 @@ import type { WrkRequest, WrkResult } from './wrk.ts';
 
 const CONNECTIONS = 32;
 const SECONDS = 4;
-const WARM_UP_SECONDS = 1;
+const WARM_UP_SECONDS = 2;
 const KILOBYTE = 1024;
 const MEGABYTE = 1024 * 1024;
 const BUCKET = 'bench';
