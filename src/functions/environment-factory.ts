@@ -192,7 +192,13 @@ export class EnvironmentFactory {
     let pool = this.#pools.get(key);
     if (!pool) {
       const { launcher, logger, poolSizes } = this.#options;
-      pool = new RuntimePool(launcher, interpreter, rich, poolSizes[interpreter.family], logger);
+      pool = new RuntimePool(
+        launcher,
+        interpreter,
+        rich || interpreter.family === 'python',
+        poolSizes[interpreter.family],
+        logger,
+      );
       this.#pools.set(key, pool);
     }
     return pool;

@@ -29,7 +29,7 @@ export interface LaunchOptions {
   readonly wrapper?: string | undefined;
   /** Another file of ours than the runtime's. */
   readonly script?: string;
-  /** Node's own modules that an SDK needs are loaded while it waits. */
+  /** It loads what an SDK needs while it waits: Node's own modules, or boto3. */
   readonly rich?: boolean;
   /** Host directory that stands for `/var/task` where nothing can be mounted. */
   readonly taskRoot: string;
@@ -128,7 +128,8 @@ export class Launcher {
       if (options.rich) command.push('--rich');
     } else {
       command.push('-u', join(runtimeDirectory, 'bootstrap.py'));
-      if (interpreter.boto3) command.push('--preload');
+      // Not when somebody waits for it: the function may not need it.
+      if (interpreter.boto3 && options.rich) command.push('--preload');
     }
     return {
       command,

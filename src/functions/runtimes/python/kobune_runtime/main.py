@@ -38,10 +38,16 @@ def _preload():
     try:
         import boto3  # noqa: F401
         import botocore.httpsession  # noqa: F401
-        import botocore.session  # noqa: F401
+        import botocore.session
         import s3transfer.manager  # noqa: F401
-    except ImportError:
-        return set()
+
+        # Making a client imports some two hundred modules more. This one is in a session of its own and is dropped: the
+        # default session, with the function's region and credentials, is made by the function.
+        session = botocore.session.Session()
+        session.create_client("s3", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
+    except Exception:
+        # An installation that is broken is for the function to find out about.
+        pass
     return {name for name in set(sys.modules) - before if "-packages" in (getattr(sys.modules[name], "__file__", "") or "")}
 
 
