@@ -6,8 +6,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import {
+  CloudWatchLogsClient,
+  CreateLogGroupCommand,
+  CreateLogStreamCommand,
+  PutLogEventsCommand,
+} from '@aws-sdk/client-cloudwatch-logs';
 
 const command = fileURLToPath(new URL('./kobune.ts', import.meta.url));
 
@@ -202,6 +209,36 @@ describe('the commands for a running Kobune', () => {
     assert.equal((await fetch(`${endpoint}/kept`, { method: 'HEAD' })).status, 404);
     const wrong = await kobune(['reset', 's4', '--data', data]);
     assert.deepEqual([wrong.code, /There is no service "s4"\. Served: .*s3/.test(wrong.err)], [1, true]);
+  });
+
+  it('logs prints what a log group holds, then what comes', async () => {
+    const client = new CloudWatchLogsClient({
+      endpoint,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'kobune', secretAccessKey: 'kobune' },
+    });
+    const stream = { logGroupName: '/ours/app', logStreamName: 'one' };
+    const put = async (message: string) => {
+      const { now } = JSON.parse((await kobune(['clock', '--data', data, '--json'])).out);
+      await client.send(new PutLogEventsCommand({ ...stream, logEvents: [{ timestamp: Date.parse(now), message }] }));
+    };
+    await client.send(new CreateLogGroupCommand(stream));
+    await client.send(new CreateLogStreamCommand(stream));
+    await put('an ERROR at first');
+    await put('all is well');
+    const { out } = await kobune(['logs', '/ours/app', '--filter', 'ERROR', '--data', data, '--json']);
+    assert.deepEqual(JSON.parse(out), { ...JSON.parse(out), stream: 'one', message: 'an ERROR at first' });
+    const follower = spawn(process.execPath, [command, 'logs', '-f', '/ours/app', '--data', data], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const lines = createInterface({ input: follower.stdout })[Symbol.asyncIterator]();
+    assert.match(String((await lines.next()).value), /^\S+Z an ERROR at first$/);
+    assert.match(String((await lines.next()).value), / all is well$/);
+    await put('what comes later');
+    assert.match(String((await lines.next()).value), / what comes later$/);
+    follower.kill();
+    await once(follower, 'exit');
+    client.destroy();
   });
 
   it('invoke tells of a function that is not there', async () => {

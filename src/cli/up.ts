@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { UserError } from '../base/errors.ts';
 import { CommandError } from './command-error.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { logPath, readRecord } from './instance.ts';
@@ -24,6 +25,14 @@ const READY_FD = 3;
 /** A detached instance's log is set aside once it has grown past this, at a start. */
 const LOG_LIMIT = 10 * 1024 * 1024;
 
+/** Why a directory cannot hold the data, by the system's error. */
+const UNFIT_DIRECTORY: Readonly<Record<string, string>> = {
+  EEXIST: 'it is a file',
+  ENOTDIR: 'a part of its path is a file',
+  EROFS: 'its disk is read-only',
+  ENOSPC: 'its disk is full',
+};
+
 /** Starts Kobune: in this process until it is told to stop, or with `detach` in one of its own. */
 export async function up(terminal: Terminal, settings: Settings, options: UpOptions): Promise<void> {
   if (options.detach) return upDetached(terminal, settings, options);
@@ -41,17 +50,19 @@ export async function up(terminal: Terminal, settings: Settings, options: UpOpti
       },
     });
   } catch (error) {
-    if (error instanceof CommandError) {
-      const { message, hint, exitCode } = error;
-      tell({ failed: { message, hint, exitCode } });
+    if (error instanceof UserError) {
+      const { message, hint } = error;
+      const exitCode = error instanceof CommandError ? error.exitCode : EXIT.failure;
+      tell({ failed: { message, ...(hint === undefined ? {} : { hint }), exitCode } });
     }
     throw error;
   }
 }
 
 async function upDetached(terminal: Terminal, settings: Settings, options: UpOptions): Promise<void> {
-  mkdirSync(settings.data, { recursive: true, mode: 0o700 });
-  const log = openLog(settings.data);
+  const log = await openLog(settings.data).catch(async (error: unknown) => {
+    throw await describeStartFailure(error, settings);
+  });
   // The settings are passed as flags: the child must not find others in a file that changed meanwhile.
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, 'up', ...settingFlags(settings)], {
     detached: true,
@@ -71,7 +82,8 @@ async function upDetached(terminal: Terminal, settings: Settings, options: UpOpt
   announce(terminal, settings, options, message.ready.pid, message.ready.endpoint);
 }
 
-function openLog(directory: string): number {
+async function openLog(directory: string): Promise<number> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const path = logPath(directory);
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT) renameSync(path, `${path}.1`);
   return openSync(path, 'a', 0o600);
@@ -145,6 +157,13 @@ export async function describeStartFailure(error: unknown, settings: Settings): 
     return new CommandError(`this machine has no address ${settings.host}`, {
       exitCode: EXIT.usage,
       hint: 'Name one of its own addresses with --host; 127.0.0.1 always works.',
+    });
+  }
+  const unfit = code === undefined ? undefined : UNFIT_DIRECTORY[code];
+  if (unfit !== undefined) {
+    return new CommandError(`the data directory ${settings.data} cannot be used: ${unfit}`, {
+      hint: 'Name another with --data.',
+      cause: error,
     });
   }
   if (code === 'EACCES') {

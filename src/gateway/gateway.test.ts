@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { connect as connectSecure } from 'node:tls';
+import { ServiceError } from '../base/errors.ts';
 import { silentLogger } from '../base/json-logger.ts';
 import { createSystemRandom } from '../base/system-random.ts';
 import { createAdmin } from './admin/admin.ts';
@@ -49,6 +50,11 @@ async function start(options: Partial<GatewayOptions> = {}, audience: 'host' | '
   const control = {
     clock: () => ({ now: '2026-01-01T00:00:00.000Z', offsetMs: 0, frozen: false }),
     shutdown: () => stopped.push('shutdown'),
+    logs: async function* ({ filter }: { filter?: string }, signal: AbortSignal) {
+      if (filter === 'wrong') throw new ServiceError('InvalidParameterException', 'not a pattern');
+      await once(signal, 'abort');
+      yield* [];
+    },
   } as unknown as Control;
   const admin = createAdmin({ control, metrics: new Metrics(), logger: silentLogger });
   const gateway = new Gateway({
@@ -335,6 +341,18 @@ describe('the admin API', () => {
     assert.equal((await send(sandbox, '/echo')).status, 200);
     const enforced = await start({ enforced: true });
     assert.equal((await send(enforced, '/_kobune/health', { headers: { host: 'evil.example' } })).status, 403);
+  });
+
+  it('begins to answer a follower of a log in which nothing happens, and refuses a wrong pattern', async () => {
+    const port = await start();
+    const wrong = await send(port, '/_kobune/logs?group=/g&filter=wrong&follow=true');
+    assert.deepEqual([wrong.status, JSON.parse(wrong.body).code], [400, 'InvalidParameterException']);
+    const request = httpRequest({ host: '127.0.0.1', port, path: '/_kobune/logs?group=/g&follow=true' });
+    request.on('error', () => {});
+    request.end();
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    assert.equal(response.statusCode, 200);
+    request.destroy();
   });
 
   it('names its routes to a caller that asks for another', async () => {

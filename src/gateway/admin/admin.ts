@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { FrontEnd } from '../front-end.ts';
@@ -13,6 +14,7 @@ export interface AdminOptions {
 }
 
 const MAX_BODY = 16 * 1024;
+const WRONG_QUERY_MS = 100;
 
 type Handler = (call: Call) => Promise<unknown> | unknown;
 
@@ -151,16 +153,20 @@ function logQuery({ searchParams }: URL): LogQuery {
   };
 }
 
-/** One JSON object a line, as they come. */
+/** One JSON object a line, as they come. A wrong query fails at once, before the answer begins. */
 async function streamLogs(control: Control, query: LogQuery, response: ServerResponse): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  for await (const entry of control.logs(query, gone.signal)) {
-    if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-    if (!response.write(`${JSON.stringify(entry)}\n`)) await drained(response);
-    if (gone.signal.aborted) break;
+  const entries = control.logs(query, gone.signal)[Symbol.asyncIterator]();
+  let next = entries.next();
+  await Promise.race([next, delay(WRONG_QUERY_MS)]);
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  // A log that is silent for long is followed, too: the client must know that it has been heard.
+  response.flushHeaders();
+  for (let entry = await next; !entry.done && !gone.signal.aborted; entry = await next) {
+    if (!response.write(`${JSON.stringify(entry.value)}\n`)) await drained(response);
+    next = entries.next();
   }
-  if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' });
   response.end();
 }
 
