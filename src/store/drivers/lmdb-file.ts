@@ -143,7 +143,7 @@ function pagesBelow(page: Buffer, number: bigint): bigint[] | undefined {
 /** What to tell the user about a store that cannot be read. */
 export function damaged(path: string, how: string, cause?: unknown): UserError {
   return new UserError(`the store is damaged: ${path}: ${how}`, {
-    hint: 'put back a copy of the data directory, or start with an empty one (`kobune reset` empties it)',
+    hint: 'put back a copy of the data directory, or start with another one (--data)',
     cause,
   });
 }
