@@ -55,6 +55,7 @@ async function describeServices(): Promise<Described[]> {
     directory,
     logger: silentLogger,
     iam: 'off',
+    unsandboxed: false,
     hosts: [],
     gateway: () => {
       throw new Error('nothing is served here');

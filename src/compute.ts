@@ -19,6 +19,8 @@ export interface ComputeOptions {
   readonly names: readonly string[];
   readonly logs: () => Promise<FunctionLogs>;
   readonly credentials: () => Promise<RoleCredentials>;
+  /** Root may run functions as plain processes where no sandbox can be made. */
+  readonly unsandboxed: boolean;
   /** Given to interpreters' search (`PATH`, `KOBUNE_NODE_22`). */
   readonly environment: NodeJS.ProcessEnv;
 }
@@ -87,6 +89,7 @@ async function startCompute(options: ComputeOptions): Promise<Started> {
   const sandboxes = await createSandboxProvider({
     directory: join(directory, 'sandboxes'),
     logger,
+    rootProcesses: options.unsandboxed,
     ...(connected ? { network } : {}),
   });
   const engine = createFunctionEngine({

@@ -26,6 +26,8 @@ export interface KobuneOptions {
   /** 0: the system chooses. */
   readonly port: number;
   readonly iam: 'off' | 'enforce';
+  /** Root may run functions as plain processes where no sandbox can be made. */
+  readonly unsandboxed: boolean;
   /** Further host names and web origins that clients may use. */
   readonly hosts: readonly string[];
   readonly origins: readonly string[];
@@ -86,6 +88,7 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         state,
         authority,
         iam: options.iam,
+        unsandboxed: options.unsandboxed,
         hosts: options.hosts,
         gateway: () => gateway,
         endpoint: () => endpoint,

@@ -36,6 +36,7 @@ export interface WorldOptions {
   /** For files that can be made again. */
   readonly directory: string;
   readonly iam: 'off' | 'enforce';
+  readonly unsandboxed: boolean;
   readonly hosts: readonly string[];
   readonly gateway: () => Gateway;
   readonly authority: LocalAuthority;

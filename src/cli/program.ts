@@ -179,6 +179,7 @@ function withSettings(target: Command): Command {
     .option('--host <address>', 'address to listen on; any but loopback needs --iam enforce (default: 127.0.0.1)')
     .option('--data <directory>', 'where state is kept (default: ~/.local/share/kobune)')
     .option('--ephemeral', 'keep nothing')
+    .option('--unsandboxed', 'as root, run functions as plain processes where no sandbox can be made')
     .option('--iam <mode>', 'off: any credentials do; enforce: verify signatures and evaluate policies')
     .option('--hosts <names>', 'further host names that clients may use, separated by commas')
     .option('--origins <origins>', 'origins of web pages that may call, separated by commas')

@@ -12,6 +12,8 @@ export interface Settings {
   readonly data: string;
   readonly ephemeral: boolean;
   readonly iam: 'off' | 'enforce';
+  /** Root may run functions as plain processes where no sandbox can be made. */
+  readonly unsandboxed: boolean;
   readonly hosts: readonly string[];
   readonly origins: readonly string[];
   readonly logLevel: LogLevel;
@@ -48,6 +50,7 @@ const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]> } = {
   data: text('the path of a directory'),
   ephemeral: { expected: 'true or false', parse: parseBoolean },
   iam: oneOf('off', 'enforce'),
+  unsandboxed: { expected: 'true or false', parse: parseBoolean },
   hosts: list('host names'),
   origins: list('origins such as https://app.example'),
   logLevel: oneOf('debug', 'info', 'warn', 'error'),
@@ -100,6 +103,7 @@ function defaults(environment: NodeJS.ProcessEnv): Settings {
     data: join(environment.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'kobune'),
     ephemeral: false,
     iam: 'off',
+    unsandboxed: false,
     hosts: [],
     origins: [],
     logLevel: 'info',

@@ -100,6 +100,7 @@ function settingFlags(settings: Settings): string[] {
     `--log-level=${settings.logLevel}`,
     `--log-format=${settings.logFormat}`,
     ...(settings.ephemeral ? ['--ephemeral'] : []),
+    ...(settings.unsandboxed ? ['--unsandboxed'] : []),
     `--ready-fd=${READY_FD}`,
   ];
 }

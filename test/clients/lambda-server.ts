@@ -25,6 +25,7 @@ export async function startLambdaServer(iam: 'off' | 'enforce' = 'off'): Promise
     host: '127.0.0.1',
     port: 0,
     iam,
+    unsandboxed: false,
     hosts: [],
     origins: [],
     logger: createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) }),

@@ -44,6 +44,7 @@ async function start(): Promise<void> {
     host: '127.0.0.1',
     port: 0,
     iam: 'off',
+    unsandboxed: false,
     hosts: [],
     origins: [],
     // What fails for want of space is in the log; here it is expected.

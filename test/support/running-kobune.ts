@@ -71,6 +71,7 @@ export async function runKobune(options: RunningKobuneOptions = {}): Promise<Run
     host: '127.0.0.1',
     port: 0,
     iam,
+    unsandboxed: false,
     hosts: [],
     origins: options.origins ?? [],
     logger: createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) }),

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { SandboxNetwork } from '../../network/index.ts';
 import { startBwrap } from './bwrap-process.ts';
@@ -14,6 +15,8 @@ export interface SandboxProviderOptions {
   /** Scratch directory of this Kobune only. What an earlier run left in it is removed. */
   readonly directory: string;
   readonly logger: Logger;
+  /** Where no sandbox can be made and this is root: run plain processes as root all the same. */
+  readonly rootProcesses?: boolean;
   /** The network that sandboxes join; without one they have only their own loopback. */
   readonly network?: SandboxNetwork;
 }
@@ -35,7 +38,10 @@ export async function createSandboxProvider(options: SandboxProviderOptions): Pr
   rmSync(base, { recursive: true, force: true });
   mkdirSync(base, { mode: 0o755 });
   const machine = await exploreMachine(options.directory, base);
-  if (typeof machine === 'string') return processProvider(options, machine);
+  if (typeof machine === 'string') {
+    const root = process.getuid?.() === 0;
+    return root && !options.rootProcesses ? refusingProvider(options, machine) : processProvider(options, machine);
+  }
   await writeConfiguration(join(base, CONFIGURATION), {
     hostname: HOSTNAME,
     nameserver: options.network?.gatewayAddress,
@@ -149,6 +155,24 @@ class BwrapProvider implements SandboxProvider {
       throw error;
     }
   }
+}
+
+/** A function that may do what root may is refused: nothing would stand between it and the machine. */
+function refusingProvider({ directory, logger }: SandboxProviderOptions, reason: string): SandboxProvider {
+  const missing = `${reason}: functions do not run, for they would have all rights of root; --unsandboxed lets them`;
+  logger.warn('functions cannot run', { reason });
+  return {
+    capabilities: { kind: 'process', cgroups: 'none', network: 'none', seccomp: false, missing: [missing] },
+    create: async () => {
+      throw new ServiceError(
+        'ServiceException',
+        `Functions cannot be sandboxed on this machine (${reason}), and would have all rights of root. ` +
+          'See "kobune doctor", run Kobune as another user, or start it with --unsandboxed.',
+        { status: 500 },
+      );
+    },
+    close: async () => rmSync(directory, { recursive: true, force: true }),
+  };
 }
 
 function processProvider({ directory, logger }: SandboxProviderOptions, reason: string): SandboxProvider {
