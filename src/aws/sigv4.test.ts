@@ -345,6 +345,30 @@ describe('signed aws-chunked bodies', () => {
       assert.match(answer.body, /<Code>(?:SignatureDoesNotMatch|IncompleteBody)</);
     }
   });
+
+  it('are accepted when their trailer is signed, and refused when it is not the one signed', async () => {
+    await using served = await enforcing();
+    const { headers, chunks, trailer } = await signedChunks(served, parts, true);
+    const send = async (lines: readonly string[]) => {
+      const body = Buffer.from([...chunks, ...lines, '\r\n'].join(''), 'latin1');
+      const answer = await served.send({
+        method: 'PUT',
+        path: '/bucket/key',
+        headers: { ...headers, 'content-length': String(body.length) },
+        body,
+      });
+      return [answer.status, /<Code>(\w+)</.exec(answer.body)?.[1]];
+    };
+    const [sum, signature] = trailer as [string, string];
+    assert.deepEqual(await send([sum, signature]), [200, undefined]);
+    const mismatch = [403, 'SignatureDoesNotMatch'];
+    assert.deepEqual(await send([sum.replace(/:./, ':!'), signature]), mismatch);
+    assert.deepEqual(await send([sum, 'x-amz-meta-added:1\r\n', signature]), mismatch);
+    assert.deepEqual(await send([sum, signature.replace(/[0-9a-f]{64}/, '0'.repeat(64))]), mismatch);
+    assert.deepEqual(await send([sum]), mismatch);
+    assert.deepEqual(await send([signature]), mismatch);
+    assert.deepEqual(await send([]), [400, 'MalformedTrailerError']);
+  });
 });
 
 const signer = new SignatureV4({
@@ -381,15 +405,18 @@ async function presigned(served: Served, expiresIn: number): Promise<string> {
   return `/bucket/key?${new URLSearchParams(signed.query as Record<string, string>).toString().replaceAll('+', '%20')}`;
 }
 
-/** A body in signed chunks, made as the S3 API Reference describes it. */
-async function signedChunks(served: Served, parts: readonly string[]) {
-  const date = new Date().toISOString().replace(/[-:]|\.\d{3}/g, '');
+/**
+ * A body in signed chunks, made as the S3 API Reference describes it ("Transferring Payload in Multiple Chunks", and "…
+ * (Including Trailing Headers)" for one that ends in a checksum).
+ */
+async function signedChunks(served: Served, parts: readonly string[], withTrailer = false) {
   const headers = await signedHeaders(
     served,
     {
-      'x-amz-content-sha256': 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
+      'x-amz-content-sha256': `STREAMING-AWS4-HMAC-SHA256-PAYLOAD${withTrailer ? '-TRAILER' : ''}`,
       'x-amz-decoded-content-length': String(parts.join('').length),
       'content-encoding': 'aws-chunked',
+      ...(withTrailer ? { 'x-amz-trailer': 'x-amz-checksum-sha256' } : {}),
     },
     'PUT',
   );
@@ -397,13 +424,19 @@ async function signedChunks(served: Served, parts: readonly string[]) {
   const day = headers['x-amz-date']!.slice(0, 8);
   const key = ['eu-central-1', 's3', 'aws4_request'].reduce(hmac, hmac(`AWS4${secret}`, day));
   let previous = /Signature=([0-9a-f]+)/.exec(headers.authorization!)![1]!;
-  const chunks = [...parts, ''].map((part) => {
+  const sign = (kind: string, hashes: readonly string[]) => {
     const scope = `${day}/eu-central-1/s3/aws4_request`;
-    const text = `AWS4-HMAC-SHA256-PAYLOAD\n${headers['x-amz-date']}\n${scope}\n${previous}\n${hash('sha256', '')}\n${hash('sha256', part)}`;
-    previous = hmac(key, text).toString('hex');
-    return `${part.length.toString(16)};chunk-signature=${previous}\r\n${part}\r\n`;
+    previous = hmac(key, [kind, headers['x-amz-date'], scope, previous, ...hashes].join('\n')).toString('hex');
+    return previous;
+  };
+  const chunks = [...parts, ''].map((part) => {
+    const signature = sign('AWS4-HMAC-SHA256-PAYLOAD', [hash('sha256', ''), hash('sha256', part)]);
+    const end = withTrailer && part === '' ? '' : '\r\n';
+    return `${part.length.toString(16)};chunk-signature=${signature}\r\n${part}${end}`;
   });
-  assert.equal(headers['x-amz-date']!.slice(0, 8), date.slice(0, 8));
+  const sum = `x-amz-checksum-sha256:${hash('sha256', parts.join(''), 'base64')}`;
+  const trailerSignature = withTrailer ? sign('AWS4-HMAC-SHA256-TRAILER', [hash('sha256', `${sum}\n`)]) : '';
+  const trailer = [`${sum}\r\n`, `x-amz-trailer-signature:${trailerSignature}\r\n`];
   const body = Buffer.from(chunks.join(''), 'latin1');
-  return { headers: { ...headers, 'content-length': String(body.length) }, body, chunks };
+  return { headers: { ...headers, 'content-length': String(body.length) }, body, chunks, trailer };
 }
