@@ -7,13 +7,13 @@ import type {
   FinalOutcome,
   PendingDelivery,
 } from '../../events/index.ts';
-import { sendRecords } from './destinations.ts';
+import { RECURSION, sendRecords } from './destinations.ts';
 import { ASYNC_SOURCE, type AsyncAttributes, enqueueInvocation } from './event-queue.ts';
 import { type EventInvokeRecord, keys, LATEST } from './model.ts';
 import { type FunctionName, parseFunctionArn } from './names.ts';
 import { permitsService } from './permissions.ts';
 import type { Room } from './room.ts';
-import { newTraceId, resolveActive, runOnce } from './run.ts';
+import { newTraceId, refuseLoop, resolveActive, runOnce } from './run.ts';
 
 /** Source: Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation". */
 const DEFAULT_RETRIES = 2;
@@ -85,6 +85,7 @@ async function runNow(room: Room, name: FunctionName, delivery: PendingDelivery)
   try {
     const target = await resolveActive(room, name);
     if (target.reserved === 0) return { type: 'rejected', reason: 'ZeroReservedConcurrency' };
+    refuseLoop(room, target, attributes.traceId);
     const result = await runOnce(room, target, {
       requestId: attributes.requestId,
       payload: delivery.payload,
@@ -98,6 +99,9 @@ async function runNow(room: Room, name: FunctionName, delivery: PendingDelivery)
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     if (error.code === 'ResourceNotFoundException') return { type: 'rejected', reason: error.message };
+    if (error.code === RECURSION) {
+      return { type: 'rejected', reason: error.message, details: { refusal: RECURSION } };
+    }
     // Throttles and system errors are tried again until the event is too old, and cost no retry.
     return { type: 'failed', reason: error.message, throttled: true };
   }
@@ -113,8 +117,9 @@ async function accept(room: Room, delivery: PendingDelivery): Promise<DeliveryOu
     if (!(error instanceof ServiceError)) throw error;
     return { type: 'rejected', reason: error.message };
   }
+  const attributes = (delivery.attributes ?? {}) as Record<string, unknown>;
   if (room.enforce) {
-    const { servicePrincipal, sourceArn, sourceAccount } = (delivery.attributes ?? {}) as Record<string, unknown>;
+    const { servicePrincipal, sourceArn, sourceAccount } = attributes;
     const permitted = await permitsService(room, name, name.name, name.qualifier, {
       service: typeof servicePrincipal === 'string' ? servicePrincipal : `${delivery.source}.amazonaws.com`,
       sourceArn: typeof sourceArn === 'string' ? sourceArn : undefined,
@@ -123,7 +128,9 @@ async function accept(room: Room, delivery: PendingDelivery): Promise<DeliveryOu
     if (!permitted)
       return { type: 'rejected', reason: `the policy of ${delivery.targetArn} does not let it be invoked` };
   }
-  const traceId = newTraceId(room);
+  // The service hands on the trace header of the request that caused the event: the chain goes on.
+  const { traceHeader } = attributes;
+  const traceId = typeof traceHeader === 'string' ? traceHeader : newTraceId(room);
   const requestId = room.random.uuid();
   await room.store.transact(async (transaction) => {
     enqueueInvocation(room, transaction, name, delivery.payload, { requestId, traceId });

@@ -3,14 +3,26 @@ import { ServiceError } from '../../base/errors.ts';
 import type { DeliverySource, DeliveryTarget, FinalOutcome, PendingDelivery } from '../../events/index.ts';
 import type { AuthorizationRequest } from '../service.ts';
 import { enqueueInvocation } from './event-queue.ts';
-import { type EventInvokeRecord, keys, LATEST, type PolicyRecord, type Scope, type VersionRecord } from './model.ts';
-import { functionArn, parseFunctionArn } from './names.ts';
+import { exceedsLimit, lineageId, withInvocation } from './lineage.ts';
+import {
+  type EventInvokeRecord,
+  type FunctionRecord,
+  keys,
+  LATEST,
+  type PolicyRecord,
+  type Scope,
+  type VersionRecord,
+} from './model.ts';
+import { type FunctionName, functionArn, parseFunctionArn } from './names.ts';
 import { policyDocument } from './permissions.ts';
 import type { ObjectAccess } from './ports.ts';
 import type { Room } from './room.ts';
 
 /** Name of the delivery source for invocation records and dead letters. */
 export const DESTINATION_SOURCE = 'lambda-destination';
+
+/** The error that ends a recursive loop. */
+export const RECURSION = 'RecursiveInvocationException';
 
 /** Tries to put a record where it belongs: a minute apart, for an hour. */
 const RETRIES = 30;
@@ -32,7 +44,13 @@ export async function sendRecords(
   if (wanted !== undefined && !allowed) {
     room.logger.warn("a function's role may not send to its destination", { function: delivery.targetArn, wanted });
   }
-  const destination = allowed ? wanted : undefined;
+  const traceId = String(delivery.attributes?.traceId ?? '');
+  // Two functions that are each other's destination would send the record of a loop's end to and fro for ever.
+  const endless =
+    wanted !== undefined &&
+    refusalOf(outcome) === RECURSION &&
+    (await isStopped(room, parseFunctionArn(wanted), traceId));
+  const destination = allowed && !endless ? wanted : undefined;
   const deadLetter = succeeded ? undefined : await deadLetterOf(room, delivery);
   if (destination === undefined && deadLetter === undefined) {
     if (!succeeded) {
@@ -52,7 +70,6 @@ export async function sendRecords(
   }
   const uuid = room.random.uuid();
   const requestId = room.random.uuid();
-  const traceId = String(delivery.attributes?.traceId ?? '');
   await room.store.transact(async (transaction) => {
     const common = { source: DESTINATION_SOURCE, account: delivery.account, region: delivery.region };
     if (lambda) enqueueInvocation(room, transaction, lambda, record, { requestId, traceId });
@@ -98,6 +115,20 @@ async function sending(room: Room, name: string, destination: string): Promise<A
   };
 }
 
+/** The error that kept the event from being run at all, when that has a name of its own. */
+function refusalOf(outcome: FinalOutcome): string | undefined {
+  const refusal = outcome.details?.refusal;
+  return typeof refusal === 'string' ? refusal : undefined;
+}
+
+/** True when the chain has invoked a function so often that it would not run again. */
+async function isStopped(room: Room, name: FunctionName | undefined, traceId: string): Promise<boolean> {
+  if (name === undefined) return false;
+  const owner = await room.store.get<FunctionRecord>(keys.function(name, name.name));
+  const id = lineageId(name);
+  return owner?.value.recursiveLoop !== 'Allow' && exceedsLimit(withInvocation(traceId, id), id);
+}
+
 async function deadLetterOf(room: Room, delivery: PendingDelivery): Promise<string | undefined> {
   const name = parseFunctionArn(delivery.targetArn);
   if (!name) return undefined;
@@ -134,9 +165,10 @@ function invocationRecord(delivery: PendingDelivery, outcome: FinalOutcome, now:
       requestId: delivery.attributes?.requestId ?? delivery.id,
       functionArn: name ? functionArn(name, name.name, name.qualifier ?? LATEST) : delivery.targetArn,
       condition:
-        outcome.type === 'rejected' && outcome.reason === 'ZeroReservedConcurrency'
+        refusalOf(outcome) ??
+        (outcome.type === 'rejected' && outcome.reason === 'ZeroReservedConcurrency'
           ? outcome.reason
-          : outcome.condition,
+          : outcome.condition),
       approximateInvokeCount: delivery.attempts,
     },
     requestPayload: json(delivery.payload),

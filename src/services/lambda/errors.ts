@@ -30,6 +30,14 @@ export const tooLarge = (message: string): ServiceError =>
 export const invalidRequestContent = (message: string): ServiceError =>
   new ServiceError('InvalidRequestContentException', message, { members: USER });
 
+/** Source: Lambda API Reference, "Invoke", errors. */
+export const recursiveInvocation = (): ServiceError =>
+  new ServiceError(
+    'RecursiveInvocationException',
+    "Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped your function's invocation.",
+    { members: USER },
+  );
+
 export type ThrottleReason =
   | 'ConcurrentInvocationLimitExceeded'
   | 'ReservedFunctionConcurrentInvocationLimitExceeded'

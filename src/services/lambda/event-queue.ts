@@ -1,4 +1,5 @@
 import type { Transaction } from '../../store/index.ts';
+import { lineageId, withInvocation } from './lineage.ts';
 import { type FunctionName, functionArn } from './names.ts';
 import type { Room } from './room.ts';
 
@@ -12,7 +13,7 @@ export interface AsyncAttributes {
   readonly clientContext?: unknown;
 }
 
-/** Puts an event into the function's queue, in the caller's transaction. */
+/** Puts an event into the function's queue, in the caller's transaction, and counts the invocation in the trace header. */
 export function enqueueInvocation(
   room: Pick<Room, 'delivery'>,
   transaction: Transaction,
@@ -26,6 +27,6 @@ export function enqueueInvocation(
     payload,
     account: name.account,
     region: name.region,
-    attributes: { ...attributes },
+    attributes: { ...attributes, traceId: withInvocation(attributes.traceId, lineageId(name)) },
   });
 }

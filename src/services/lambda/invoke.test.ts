@@ -37,8 +37,11 @@ describe('Lambda Invoke', () => {
     assert.equal(first!.requestId, '8a4b1f4e-0000-4000-8000-000000000001');
     assert.deepEqual(first!.clientContext, clientContext);
     assert.equal(first!.invokedArn, arnOf('f'));
-    assert.equal(first!.traceId, 'Root=1-5759e988-bd862e3fe1be46a994272793');
-    assert.match(second!.traceId, /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$/);
+    assert.match(first!.traceId, /^Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=[0-9a-f]{8}:0$/);
+    assert.match(
+      second!.traceId,
+      /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0;Lineage=[0-9a-f]{8}:0$/,
+    );
     assert.equal(text(second!.payload), '{}');
   });
 

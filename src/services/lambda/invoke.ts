@@ -12,7 +12,7 @@ import { enqueueInvocation } from './event-queue.ts';
 import { parseFunctionName } from './names.ts';
 import { ResponseChannel } from './response-channel.ts';
 import type { Room } from './room.ts';
-import { resolveActive, runOnce, traceIdOf } from './run.ts';
+import { countedTrace, resolveActive, runOnce, traceIdOf } from './run.ts';
 import { Constraints } from './validation.ts';
 
 /** Bytes of the `X-Amz-Client-Context` value. */
@@ -51,11 +51,12 @@ async function invoke(room: Room, input: InvokeCommandInput, context: RequestCon
       return { StatusCode: 204 };
     default: {
       const target = await resolveActive(room, name);
+      const traceId = countedTrace(room, target, context);
       const result = await runOnce(room, target, {
         requestId: context.requestId,
         payload,
         invokedArn: target.invokedArn,
-        traceId: traceIdOf(room, context),
+        traceId,
         clientContext: clientContext(input.ClientContext),
         tailLog: input.LogType === 'Tail',
       });
@@ -80,6 +81,7 @@ async function invokeWithResponseStream(
   const payload = eventOf(room, input.Payload as Uint8Array | undefined, 'RequestResponse');
   const target = await resolveActive(room, name);
   if (input.InvocationType === 'DryRun') return { StatusCode: 204 };
+  const traceId = countedTrace(room, target, context);
   const slot = await room.concurrency.acquire(target);
   const channel = new ResponseChannel();
   room.engine
@@ -89,7 +91,7 @@ async function invokeWithResponseStream(
         requestId: context.requestId,
         payload,
         invokedArn: target.invokedArn,
-        traceId: traceIdOf(room, context),
+        traceId,
         clientContext: clientContext(input.ClientContext),
         tailLog: input.LogType === 'Tail',
       },

@@ -35,15 +35,6 @@ describe('Lambda runtime management', () => {
       'InvalidParameterValueException',
     );
   });
-
-  it('says that recursive loops are allowed, and refuses to promise otherwise', async () => {
-    await world.create('f');
-    assert.deepEqual(await world.call('GetFunctionRecursionConfig', { FunctionName: 'f' }), { RecursiveLoop: 'Allow' });
-    await rejects(
-      world.call('PutFunctionRecursionConfig', { FunctionName: 'f', RecursiveLoop: 'Terminate' }),
-      'NotImplemented',
-    );
-  });
 });
 
 describe('the Lambda service', () => {

@@ -28,6 +28,7 @@ import { type FunctionName, parseFunctionArn } from './names.ts';
 import { permissionOperations, permitsService, type ServiceCaller } from './permissions.ts';
 import type { ObjectAccess, RoleCheck } from './ports.ts';
 import { provisionedOperations, resumeProvisioned } from './provisioned.ts';
+import { recursionConfigOperations } from './recursion-config.ts';
 import { REFUSED } from './refused.ts';
 import { type LambdaLimits, type Room, requireVersion } from './room.ts';
 import { runtimeManagementOperations } from './runtime-management.ts';
@@ -136,6 +137,7 @@ export function createLambda(options: LambdaOptions): Lambda {
       ...eventInvokeOperations(room),
       ...functionUrlOperations(room),
       ...runtimeManagementOperations(room),
+      ...recursionConfigOperations(room),
       ...absentFeatureOperations(room),
       ...invokeOperations(room),
     },

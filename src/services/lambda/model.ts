@@ -16,6 +16,8 @@ export interface FunctionRecord {
   readonly nextVersion: number;
   readonly tags: Readonly<Record<string, string>>;
   readonly reservedConcurrency?: number;
+  /** What becomes of a recursive loop; `Terminate` when never set. */
+  readonly recursiveLoop?: 'Allow' | 'Terminate';
 }
 
 /** A deployment package. Exactly one of `digest` and `hotReload` is there. */

@@ -1,7 +1,9 @@
 import type { Invocation, InvocationResult } from '../../functions/index.ts';
 import type { RequestContext } from '../service.ts';
-import { conflict } from './errors.ts';
+import { traceHeaderOf } from '../trace-header.ts';
+import { conflict, recursiveInvocation } from './errors.ts';
 import { settled } from './lifecycle.ts';
+import { exceedsLimit, withInvocation } from './lineage.ts';
 import type { FunctionName } from './names.ts';
 import type { Room } from './room.ts';
 import type { ResolvedTarget } from './target-cache.ts';
@@ -33,8 +35,24 @@ export async function runOnce(room: Room, target: ResolvedTarget, invocation: In
 
 /** The caller's trace header, or a new one. */
 export function traceIdOf(room: Room, context: Pick<RequestContext, 'headers'>): string {
-  const given = context.headers['x-amzn-trace-id'];
-  return typeof given === 'string' && given !== '' ? given : newTraceId(room);
+  return traceHeaderOf(context.headers) ?? newTraceId(room);
+}
+
+/** The trace header for a run that its caller waits for. Throws RecursiveInvocationException. */
+export function countedTrace(room: Room, target: ResolvedTarget, context: Pick<RequestContext, 'headers'>): string {
+  const traceId = withInvocation(traceIdOf(room, context), target.lineageId);
+  refuseLoop(room, target, traceId);
+  return traceId;
+}
+
+/**
+ * Throws RecursiveInvocationException when the chain of requests has invoked the function as often as it may. The function's
+ * own log says nothing of it, as it does not run.
+ */
+export function refuseLoop(room: Room, target: ResolvedTarget, traceId: string): void {
+  if (target.recursiveLoop === 'Allow' || !exceedsLimit(traceId, target.lineageId)) return;
+  room.logger.warn('a function that invokes itself in a loop was stopped', { function: target.invokedArn, traceId });
+  throw recursiveInvocation();
 }
 
 /** Source: X-Ray Developer Guide, "Tracing header". */

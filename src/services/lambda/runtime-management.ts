@@ -1,15 +1,13 @@
 import type {
-  GetFunctionRecursionConfigCommandInput,
   GetRuntimeManagementConfigCommandInput,
-  PutFunctionRecursionConfigCommandInput,
   PutRuntimeManagementConfigCommandInput,
 } from '@aws-sdk/client-lambda';
 import type { Operation } from '../service.ts';
 import { runtimeVersionArn } from './configuration.ts';
-import { invalidParameter, unsupported } from './errors.ts';
+import { invalidParameter } from './errors.ts';
 import { keys, LATEST, type VersionRecord } from './model.ts';
 import { functionArn, isVersion, parseFunctionName } from './names.ts';
-import { type Room, requireFunction, requireVersion } from './room.ts';
+import { type Room, requireVersion } from './room.ts';
 import { Constraints } from './validation.ts';
 
 /**
@@ -63,22 +61,6 @@ export function runtimeManagementOperations(room: Room): Readonly<Record<string,
         UpdateRuntimeOn: version.runtimeManagement?.updateOn ?? 'Auto',
         RuntimeVersionArn: version.runtimeManagement?.versionArn,
       };
-    },
-    GetFunctionRecursionConfig: async (input: GetFunctionRecursionConfigCommandInput, context) => {
-      await requireFunction(room.store, parseFunctionName(input.FunctionName, undefined, context));
-      return { RecursiveLoop: 'Allow' };
-    },
-    PutFunctionRecursionConfig: async (input: PutFunctionRecursionConfigCommandInput, context) => {
-      const target = parseFunctionName(input.FunctionName, undefined, context);
-      const constraints = new Constraints();
-      constraints.oneOf('recursiveLoop', input.RecursiveLoop, ['Allow', 'Terminate']);
-      constraints.check();
-      await requireFunction(room.store, target);
-      // Loops are not detected, so a promise to end them would be empty.
-      if (input.RecursiveLoop === 'Terminate') {
-        throw unsupported('RecursiveLoop Terminate', 'recursive loops are not detected; leave it at Allow');
-      }
-      return { RecursiveLoop: 'Allow' };
     },
   };
 }

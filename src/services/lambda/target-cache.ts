@@ -4,6 +4,7 @@ import { CompactedError, type Store, type Watch } from '../../store/index.ts';
 import type { CodePackages } from './code-package.ts';
 import { toSpec } from './configuration.ts';
 import { functionNotFound } from './errors.ts';
+import { lineageId } from './lineage.ts';
 import {
   type AliasRecord,
   type FunctionRecord,
@@ -25,6 +26,9 @@ export interface Target {
   readonly provisioned: { readonly spec: FunctionSpec; readonly count: number } | undefined;
   /** Reserved concurrency of the function. */
   readonly reserved: number | undefined;
+  /** Names the function in the lineage of a chain of requests. */
+  readonly lineageId: string;
+  readonly recursiveLoop: 'Allow' | 'Terminate';
   readonly state: VersionRecord['state'];
   readonly stateReason: string | undefined;
 }
@@ -161,6 +165,8 @@ export class TargetCache {
       spec,
       provisioned: await this.#provisioned(scope, record, spec),
       reserved: owner.value.reservedConcurrency,
+      lineageId: lineageId(name),
+      recursiveLoop: owner.value.recursiveLoop ?? 'Terminate',
       state: record.state,
       stateReason: record.stateReason,
     };

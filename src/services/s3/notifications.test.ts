@@ -79,6 +79,22 @@ describe('S3 event notifications', () => {
     assert.match(record?.s3.object.sequencer ?? '', /^[0-9A-F]{18}$/);
   });
 
+  it('go with the trace header of the request that caused them, if it is one', async () => {
+    await using fixture = await withRules([{ Events: ['s3:ObjectCreated:*'] }]);
+    const traceHeader = 'Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=a87bd80c:3';
+    const put = (Key: string, header?: string) =>
+      fixture.operations.PutObject(
+        { Bucket, Key, Body: 'hello' },
+        requestContext({ headers: { 'x-amzn-trace-id': header } }),
+      );
+    await put('1', traceHeader);
+    await put('2');
+    await put('3', `Root=${'x'.repeat(1024)}`);
+    const attributes = (await fixture.events()).map((event) => event.attributes);
+    const common = { sourceArn: `arn:aws:s3:::${Bucket}`, sourceAccount: '111122223333' };
+    assert.deepEqual(attributes, [{ ...common, traceHeader }, common, common]);
+  });
+
   it('come only for the keys and events that a rule names', async () => {
     await using fixture = await withRules([
       { Events: ['s3:ObjectCreated:Put'], prefix: 'in/', suffix: '.jpg' },

@@ -1,5 +1,6 @@
 import type { Transaction } from '../../store/index.ts';
 import type { RequestContext } from '../service.ts';
+import { traceHeaderOf } from '../trace-header.ts';
 import { bucketArn, canonicalUserId } from './bucket-access.ts';
 import { urlEncodeKey } from './key-encoding.ts';
 import type { BucketRecord, NotificationRule, VersionRecord } from './records.ts';
@@ -10,13 +11,18 @@ import { nullVersion } from './versions.ts';
 export const deliverySource = 's3';
 
 /** Who caused an event; lifecycle has none of a request's fields. */
-export type EventOrigin = Pick<RequestContext, 'requestId' | 'sourceIp'> & { readonly principalId: string };
+export type EventOrigin = Pick<RequestContext, 'requestId' | 'sourceIp'> & {
+  readonly principalId: string;
+  /** Trace header of the request: tells a function's own writes, so that it is not invoked by them for ever. */
+  readonly traceHeader?: string | undefined;
+};
 
 export function originOf(context: RequestContext): EventOrigin {
   return {
     requestId: context.requestId,
     sourceIp: context.sourceIp,
     principalId: `AWS:${context.principal.userId}`,
+    traceHeader: traceHeaderOf(context.headers),
   };
 }
 
@@ -47,7 +53,11 @@ export function notify(s3: S3State, transaction: Transaction, bucket: BucketReco
       payload: Buffer.from(JSON.stringify({ Records: [eventRecord(s3, bucket, rule, event)] })),
       account: bucket.account,
       region: bucket.region,
-      attributes: { sourceArn: bucketArn(bucket.name), sourceAccount: bucket.account },
+      attributes: {
+        sourceArn: bucketArn(bucket.name),
+        sourceAccount: bucket.account,
+        ...(event.origin.traceHeader === undefined ? {} : { traceHeader: event.origin.traceHeader }),
+      },
     });
   }
 }
