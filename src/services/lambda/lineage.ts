@@ -11,7 +11,7 @@ import { type FunctionName, functionArn } from './names.ts';
  */
 
 /** Invocations of one function in a chain; the next one is stopped. Source: the same page, "approximately 16 times". */
-export const RECURSION_LIMIT = 16;
+const RECURSION_LIMIT = 16;
 
 /** Functions that a header keeps count of. */
 const MAXIMUM_FUNCTIONS = 32;
