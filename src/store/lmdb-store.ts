@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { DEFAULT_HISTORY, type HistoryLimits } from './commit-queue.ts';
@@ -28,8 +28,9 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const format = await checkFormatFile(directory, formats);
   const path = join(directory, 'data.mdb');
-  const fresh = !checkDataFile(directory);
+  const fresh = !checkDataFile(directory, format !== undefined);
   if (fresh && format !== undefined) throw damaged(path, 'it is missing');
+  await checkRoom(directory);
   let tables: LmdbTables;
   try {
     tables = openTables(directory, durable);
@@ -44,6 +45,18 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     await tables.root.close();
     throw error;
   }
+}
+
+/** Bytes that opening takes at most: LMDB's table of readers and the first pages of a new file. */
+const ROOM_TO_OPEN = 512 * 1024;
+
+/** LMDB writes some pages through memory, where a full disk is not an error but the end of the process. */
+async function checkRoom(directory: string): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize >= ROOM_TO_OPEN) return;
+  throw new UserError(`the store in ${directory} cannot be opened: its disk is full`, {
+    hint: `make room for at least ${ROOM_TO_OPEN / 1024} KB, or name a data directory on another disk`,
+  });
 }
 
 /** From here down, LMDB's own error numbers say that the file is wrong; above, the system refused something. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -26,6 +26,7 @@ import type { Refused } from '../support/refusals.ts';
 import { filesOf } from '../support/traces.ts';
 import { zipOf } from '../support/zip.ts';
 
+const PROGRAM = join(import.meta.dirname, '../../src/cli/kobune.ts');
 const MIB = 1024 * 1024;
 const mountable = process.platform === 'linux' && process.getuid?.() === 0;
 const Bucket = 'kept';
@@ -186,5 +187,23 @@ describe('a full disk below the data directory', {
       (await lambda.send(new ListFunctionsCommand({}))).Functions?.map(({ FunctionName }) => FunctionName).sort(),
       ['after', 'before'],
     );
+  });
+
+  it('keeps one from starting, with the reason, and from leaving half a store behind', async () => {
+    await stop();
+    for (const [leaving, place] of [
+      [0, data],
+      [16 * 1024, join(disk, 'fresh')],
+    ] as const) {
+      makeRoom();
+      fill(leaving);
+      const up = spawnSync(process.execPath, [PROGRAM, 'up', '--port', '0', '--data', place], { encoding: 'utf8' });
+      assert.equal(up.status, 1, up.stderr);
+      assert.match(up.stderr, /^kobune: .*its disk is full\n {2}\S/);
+      makeRoom();
+      const again = spawnSync(process.execPath, [PROGRAM, 'up', '--detach', '--port', '0', '--data', place]);
+      assert.equal(again.status, 0, String(again.stderr));
+      spawnSync(process.execPath, [PROGRAM, 'down', '--data', place]);
+    }
   });
 });

@@ -37,8 +37,11 @@ const UNWRITTEN_TAIL = 64;
 /** Pages looked at from the roots down: some milliseconds' worth, all of a small store, the upper levels of a large one. */
 const MOST_PAGES = 2048;
 
-/** Refuses a data file that is not whole, with a UserError. False when there is no file yet. */
-export function checkDataFile(directory: string): boolean {
+/**
+ * Refuses a data file that is not whole, with a UserError. False when there is no file yet, or an empty one of a process
+ * that came no further than making it: `begun` says that the store had been in use.
+ */
+export function checkDataFile(directory: string, begun: boolean): boolean {
   const path = join(directory, 'data.mdb');
   let file: number;
   try {
@@ -49,6 +52,7 @@ export function checkDataFile(directory: string): boolean {
   }
   try {
     const { size } = fstatSync(file);
+    if (size === 0 && !begun) return false;
     const meta = readNewest(file, path);
     const missing = meta.lastPage + 1 - size / meta.pageSize;
     if (missing > UNWRITTEN_TAIL) throw damaged(path, `its last ${Math.ceil(missing)} pages are missing`);
