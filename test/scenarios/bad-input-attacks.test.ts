@@ -40,6 +40,7 @@ def handler(event, context):
 `;
 const SECRET = 'the-secret-of-the-neighbour';
 const NEIGHBOUR = `${`NOTE = "${SECRET}"`}\ndef handler(event, context):\n    open("/tmp/note", "w").write(NOTE)\n    return "fine"\n`;
+const ROLE = 'arn:aws:iam::000000000000:role/powerless';
 /** Said by services of this machine that a function must not reach. */
 const BANNER = 'a service of the host';
 
@@ -61,20 +62,20 @@ async function listen(host: string): Promise<number> {
   return (service.address() as { port: number }).port;
 }
 
-async function createFunction(FunctionName: string, code: string, secret: string): Promise<void> {
-  await lambda.send(
+async function createFunction(FunctionName: string, code: string, secret: string, client = lambda): Promise<void> {
+  await client.send(
     new CreateFunctionCommand({
       FunctionName,
       Runtime: 'python3.11',
       Handler: 'app.handler',
-      Role: 'arn:aws:iam::000000000000:role/powerless',
+      Role: ROLE,
       Code: { ZipFile: await zipOf({ 'app.py': code }) },
       Environment: { Variables: { SECRET: secret } },
       Timeout: 30,
       MemorySize: 512,
     }),
   );
-  await waitUntilFunctionActiveV2({ client: lambda, maxWaitTime: 30, minDelay: 0.05 }, { FunctionName });
+  await waitUntilFunctionActiveV2({ client, maxWaitTime: 30, minDelay: 0.05 }, { FunctionName });
 }
 
 before(async () => {
@@ -248,5 +249,29 @@ result = len(kept)`);
     await neighbourIsFine();
     const { Payload } = await lambda.send(new InvokeCommand({ FunctionName: 'neighbour' }));
     assert.equal(Payload?.transformToString(), '"fine"');
+  });
+});
+
+describe('the owner of a function, while no policies are enforced', () => {
+  it('gets no folder of the host by naming it as code to be reloaded', async () => {
+    await using open = await runKobune();
+    const client = new LambdaClient(open.settings());
+    try {
+      await createFunction('attacker', ATTACKER, 'mine', client);
+      const code = `
+lambdas = boto3.client("lambda")
+try:
+    lambdas.create_function(FunctionName="spy", Runtime="python3.11", Handler="x.y", Role=event["role"],
+        Code={"S3Bucket": "hot-reload", "S3Key": event["folder"]})
+    result = "accepted"
+except botocore.exceptions.ClientError as error:
+    result = error.response["Error"]["Code"]`;
+      // Readable for everyone, so that nothing else would be in the way.
+      const Payload = JSON.stringify({ code, folder: '/etc', role: ROLE });
+      const answer = await client.send(new InvokeCommand({ FunctionName: 'attacker', Payload }));
+      assert.equal(answer.Payload!.transformToString(), '"NotImplemented"');
+    } finally {
+      client.destroy();
+    }
   });
 });

@@ -30,6 +30,13 @@ export interface CodeSource {
   readonly S3ObjectVersion?: string | undefined;
 }
 
+/** Who hands a package in. */
+interface PackageCaller {
+  readonly account: string;
+  readonly region: string;
+  readonly sourceIp: string;
+}
+
 export interface CodePackagesOptions {
   readonly store: Store;
   readonly blobs: BlobStore;
@@ -80,12 +87,12 @@ export class CodePackages {
    * Takes a package in: checks it, stores and unpacks it. The result is held until `release`, by when it must have been
    * referenced in a transaction. Throws InvalidParameterValueException (not a zip, too large, not found in S3).
    */
-  async take(source: CodeSource, caller: { account: string; region: string }): Promise<CodeRecord & BlobLease> {
+  async take(source: CodeSource, caller: PackageCaller): Promise<CodeRecord & BlobLease> {
     const given = [source.ZipFile, source.S3Bucket ?? source.S3Key].filter((part) => part !== undefined);
     if (given.length !== 1 || (source.ZipFile === undefined && (!source.S3Bucket || !source.S3Key))) {
       throw invalidParameter('Please provide a source for function code.');
     }
-    if (source.S3Bucket === HOT_RELOAD_BUCKET) return this.#takeFolder(source.S3Key!);
+    if (source.S3Bucket === HOT_RELOAD_BUCKET) return this.#takeFolder(source.S3Key!, caller);
     const blob = await this.#write(source, caller).catch((error: unknown) => {
       throw asPackageError(error);
     });
@@ -164,9 +171,13 @@ export class CodePackages {
     else this.#pins.set(digest, pins);
   }
 
-  async #takeFolder(path: string): Promise<CodeRecord & BlobLease> {
+  async #takeFolder(path: string, { sourceIp }: PackageCaller): Promise<CodeRecord & BlobLease> {
     if (!this.#options.allowHotReload) {
       throw unsupported(`S3Bucket=${HOT_RELOAD_BUCKET}`, 'it is off when other machines or identities are let in');
+    }
+    // A function may call this API too, and must not get at the host's files by naming them as another's code.
+    if (!/^(?:(?:::ffff:)?127\.|::1$)/.test(sourceIp)) {
+      throw unsupported(`S3Bucket=${HOT_RELOAD_BUCKET}`, 'it is for programs of the machine that the folder is on');
     }
     const found = isAbsolute(path) ? await stat(path).catch(() => undefined) : undefined;
     if (!found?.isDirectory()) {
@@ -187,7 +198,7 @@ export class CodePackages {
     return { hotReload, size: 0, unpackedSize: 0, sha256, release: () => {} };
   }
 
-  async #write(source: CodeSource, caller: { account: string; region: string }) {
+  async #write(source: CodeSource, caller: PackageCaller) {
     const { blobs, objects } = this.#options;
     if (source.ZipFile !== undefined) {
       if (source.ZipFile.length === 0) throw invalidParameter('Uploaded file must be a non-empty zip');
