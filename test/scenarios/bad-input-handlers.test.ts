@@ -196,12 +196,12 @@ const CASES: readonly Case[] = [
     message: /^RequestId: \S+ Error: Runtime exited with error: signal: killed$/,
   },
   {
-    what: 'that forks without end',
+    what: 'that starts threads without end',
     language: 'python',
-    code: 'import os, time\ndef handler(event, context):\n    while True:\n        try:\n            if os.fork() == 0: time.sleep(600)\n        except OSError as error: raise RuntimeError(error.strerror)\n',
+    code: 'import threading, time\ndef handler(event, context):\n    threading.stack_size(65536)\n    while True: threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n',
     errorType: 'RuntimeError',
-    message: /Resource temporarily unavailable/,
-    changes: { MemorySize: 1024 },
+    message: /^can't start new thread$/,
+    changes: { Timeout: 60, MemorySize: 1024 },
   },
 ];
 
