@@ -1,4 +1,4 @@
-import { createHash, hash } from 'node:crypto';
+import { createHash, type Hash, hash } from 'node:crypto';
 import { type ChecksumKind, checksum, createChecksum } from '../../base/checksum/index.ts';
 import { ServiceError } from '../../base/errors.ts';
 import { type AnnouncedChecksum, checksumMismatch, invalidChecksumValue } from './checksums.ts';
@@ -33,24 +33,26 @@ export function identifyBytes(bytes: Uint8Array, checks: BodyChecks): BodyIdenti
 /** Identifies a body chunk by chunk, as it comes: what has just been received is still in the processor's cache. */
 export class BodyHashes {
   readonly #checks: BodyChecks;
-  readonly #md5 = createHash('md5');
+  readonly #md5: Hash | undefined;
   readonly #checksum: ReturnType<typeof createChecksum> | undefined;
 
-  constructor(checks: BodyChecks) {
+  /** `elsewhere`: the MD5 is computed by another, and given to `finish`. */
+  constructor(checks: BodyChecks, md5: 'here' | 'elsewhere') {
     this.#checks = checks;
+    this.#md5 = md5 === 'here' ? createHash('md5') : undefined;
     const isVerified = checks.announced !== undefined && checks.verified() !== undefined;
     // The blob store computes SHA-256 itself.
     this.#checksum = checks.kind === 'SHA256' || isVerified ? undefined : createChecksum(checks.kind);
   }
 
   update(chunk: Uint8Array): void {
-    this.#md5.update(chunk);
+    this.#md5?.update(chunk);
     this.#checksum?.update(chunk);
   }
 
   /** `blobDigest`: `sha256:…` of the same bytes. Throws `BadDigest`. */
-  finish(blobDigest: string): BodyIdentity {
-    const etag = this.#md5.digest('hex');
+  finish(blobDigest: string, md5?: string): BodyIdentity {
+    const etag = md5 ?? this.#md5!.digest('hex');
     checkMd5(this.#checks.md5, etag);
     const digest = this.#checksum?.digest() ?? Buffer.from(blobDigest.slice('sha256:'.length), 'hex');
     return { etag, checksum: verifiedChecksum(this.#checks) ?? computedChecksum(this.#checks, digest) };

@@ -8,6 +8,7 @@ import { authorizationRequests } from './authorization.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { preflight } from './cors.ts';
 import { LifecycleSchedule } from './lifecycle-schedule.ts';
+import { Md5Thread } from './md5-thread.ts';
 import { deliverySource } from './notifications.ts';
 import { bindOperations, type S3Operations } from './operations.ts';
 import { maxGathered } from './receive-body.ts';
@@ -60,6 +61,7 @@ export function createS3(options: S3Options): S3Service {
     instance: options.random.hex(8),
     inlineLimit: options.inlineLimit ?? 16 * 1024,
     buffers: new BufferPool(maxGathered, keptBuffers),
+    md5: new Md5Thread(),
     lifecycleChanged: () => schedule.changed(),
   };
   options.delivery.registerSource(deliverySource, {
@@ -87,6 +89,9 @@ export function createS3(options: S3Options): S3Service {
     preflight: (request) => preflight(s3, request),
     start: () => schedule.start(),
     idle: () => schedule.idle(),
-    close: () => schedule.close(),
+    close: async () => {
+      await schedule.close();
+      await s3.md5.close();
+    },
   };
 }

@@ -101,24 +101,30 @@ async function receiveGathered(
   declared: number,
   checks: BodyChecks,
 ): Promise<ReceivedBody> {
-  const hashes = new BodyHashes(checks);
+  const hashes = new BodyHashes(checks, 'elsewhere');
   const buffer = s3.buffers.take();
-  const bytes = await gather(stream, buffer.subarray(0, declared), (chunk) => hashes.update(chunk));
+  const bytes = buffer.subarray(0, declared) as Buffer<SharedArrayBuffer>;
+  await gather(stream, bytes, (chunk) => hashes.update(chunk));
+  const md5 = s3.md5.digest(bytes);
+  md5.catch(() => {}); // told below, unless the write fails first
   const blob = await s3.blobs.write(bytes);
-  // Only now does nobody read it any more; after an error that is not certain, so it is left to the collector.
-  s3.buffers.give(buffer);
-  return finishBlob(s3, blob, hashes);
+  return finishBlob(s3, blob, async () => {
+    const identity = hashes.finish(blob.digest, await md5);
+    // Only now does nobody read it any more; after an error that is not certain, so it is left to the collector.
+    s3.buffers.give(buffer);
+    return identity;
+  });
 }
 
 /** Releases the blob when it turns out not to be what the client announced. */
-function finishBlob(
+async function finishBlob(
   s3: S3State,
   blob: BlobLease & { readonly digest: string; readonly size: number },
-  hashes: BodyHashes,
-): ReceivedBody {
+  identify: () => BodyIdentity | Promise<BodyIdentity>,
+): Promise<ReceivedBody> {
   try {
     const body: PartBody = { kind: 'blob', id: newBodyId(s3), digest: blob.digest };
-    return { ...hashes.finish(blob.digest), body, size: blob.size, lease: blob };
+    return { ...(await identify()), body, size: blob.size, lease: blob };
   } catch (error) {
     blob.release();
     throw error;
@@ -143,7 +149,7 @@ async function receiveStream(
     head.push(value);
     buffered += value.length;
   }
-  const hashes = new BodyHashes(checks);
+  const hashes = new BodyHashes(checks, 'here');
   let size = 0;
   const take = (chunk: Uint8Array): Uint8Array => {
     size += chunk.length;
@@ -160,7 +166,8 @@ async function receiveStream(
     }
     checkLength(declared, size);
   }
-  return finishBlob(s3, await s3.blobs.write(flow()), hashes);
+  const blob = await s3.blobs.write(flow());
+  return finishBlob(s3, blob, () => hashes.finish(blob.digest));
 }
 
 function checkLength(declared: number | undefined, actual: number): void {

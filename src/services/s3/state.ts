@@ -4,6 +4,7 @@ import type { Random } from '../../base/random.ts';
 import type { Delivery } from '../../events/index.ts';
 import type { BlobStore, Store } from '../../store/index.ts';
 import type { BufferPool } from './buffer-pool.ts';
+import type { Md5Thread } from './md5-thread.ts';
 import type { Sequence } from './sequence.ts';
 
 /**
@@ -30,6 +31,7 @@ export interface S3State {
   readonly inlineLimit: number;
   /** For bodies on their way to a file. */
   readonly buffers: BufferPool;
+  readonly md5: Md5Thread;
   /** Called when a bucket got lifecycle rules. */
   readonly lifecycleChanged: () => void;
 }
