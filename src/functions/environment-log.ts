@@ -1,7 +1,7 @@
 import type { FunctionLogs, LogLine } from './engine.ts';
+import { LineSplitter } from './line-splitter.ts';
+import type { EnvironmentTelemetry } from './telemetry/environment-telemetry.ts';
 
-/** CloudWatch Logs takes no longer event. */
-const maxEventBytes = 256 * 1024;
 const tailBytes = 4 * 1024;
 /** Bytes gathered before the log service gets them without waiting for the timer. */
 const flushBytes = 256 * 1024;
@@ -49,13 +49,21 @@ export class EnvironmentLog {
   readonly #now: () => number;
   #lines: LogLine[] = [];
   #bytes = 0;
-  #partial: Buffer | undefined;
+  readonly #telemetry: EnvironmentTelemetry | undefined;
+  readonly #function = new LineSplitter((line) => this.#addLine('function', line));
+  #extension: LineSplitter | undefined;
   #tail: string[] | undefined;
   #tailLength = 0;
   /** Settles when the log service has taken what is over the bound; `undefined` when there is no need to wait. */
   backlog: Promise<void> | undefined;
 
-  constructor(batcher: LogBatcher, destination: LogDestination, now: () => number) {
+  constructor(
+    batcher: LogBatcher,
+    destination: LogDestination,
+    now: () => number,
+    telemetry?: EnvironmentTelemetry | undefined,
+  ) {
+    this.#telemetry = telemetry;
     this.#batcher = batcher;
     this.destination = destination;
     this.#now = now;
@@ -63,46 +71,30 @@ export class EnvironmentLog {
 
   /** One event as the platform or a runtime's logger wrote it. */
   event(message: string): void {
-    this.#flushPartial();
+    this.endLine();
     this.#add(message);
   }
 
   /** One event from a runtime of ours, as bytes. */
   functionEvent(message: Buffer): void {
-    this.#flushPartial();
-    this.#add(message.toString('utf8'));
+    this.endLine();
+    this.#addLine('function', message.toString('utf8'));
   }
 
   /** Bytes of standard output or error: every line is an event, as on Lambda. */
   output(bytes: Buffer): void {
-    let rest = bytes;
-    if (this.#partial) {
-      rest = Buffer.concat([this.#partial, bytes]);
-      this.#partial = undefined;
-    }
-    let start = 0;
-    for (let end = rest.indexOf(10, start); end >= 0; end = rest.indexOf(10, start)) {
-      this.#addBytes(rest.subarray(start, end + 1));
-      start = end + 1;
-    }
-    while (rest.length - start >= maxEventBytes) {
-      this.#addBytes(rest.subarray(start, start + maxEventBytes));
-      start += maxEventBytes;
-    }
-    if (start < rest.length) this.#partial = Buffer.from(rest.subarray(start));
+    this.#function.push(bytes);
   }
 
-  #flushPartial(): void {
-    if (!this.#partial) return;
-    const bytes = this.#partial;
-    this.#partial = undefined;
-    this.#add(`${bytes.toString('utf8')}\n`);
+  /** What external extensions print. */
+  extensionOutput(bytes: Buffer): void {
+    this.#extension ??= new LineSplitter((line) => this.#addLine('extension', line));
+    this.#extension.push(bytes);
   }
 
-  #addBytes(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length; at += maxEventBytes) {
-      this.#add(bytes.toString('utf8', at, Math.min(bytes.length, at + maxEventBytes)));
-    }
+  #addLine(kind: 'function' | 'extension', line: string): void {
+    this.#add(line);
+    this.#telemetry?.line(kind, line);
   }
 
   #add(message: string): void {
@@ -135,7 +127,7 @@ export class EnvironmentLog {
 
   /** Ends a line that was not ended, as at the end of an invocation. */
   endLine(): void {
-    this.#flushPartial();
+    this.#function.end();
   }
 
   flush(): void {

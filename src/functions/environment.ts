@@ -7,45 +7,15 @@ import type {
   ResponseSink,
 } from './engine.ts';
 import type { EnvironmentLog } from './environment-log.ts';
+import type { EnvironmentParts } from './environment-parts.ts';
 import { brokenRuntime, exited, type Outcome, timedOut } from './invocation-outcome.ts';
-import type { PlatformLines, TraceFields } from './platform-lines.ts';
+import { MemoryPeak } from './memory-peak.ts';
+import type { TraceFields } from './platform-lines.ts';
 import type { InitOutcome, RuntimeLink } from './runtime-link.ts';
 import type { SandboxExit } from './sandbox/index.ts';
 
 /** Lambda gives the init phase of an on-demand environment ten seconds. */
 export const initTimeoutMs = 10_000;
-/** Memory is read again when an invocation took this long, or this long after the last reading. */
-const memorySampleMs = 20;
-const memoryStaleMs = 1_000;
-const megabyte = 1024 * 1024;
-
-export interface EnvironmentHost {
-  /** Clock time, epoch ms. */
-  now(): number;
-  /** Hex digits for a trace segment. */
-  segmentId(): string;
-  /** The environment has become idle. */
-  onIdle(environment: Environment): void;
-  /** It has ended and is gone for good. */
-  onGone(environment: Environment): void;
-}
-
-export interface EnvironmentParts {
-  readonly id: string;
-  readonly spec: FunctionSpec;
-  readonly log: EnvironmentLog;
-  readonly lines: PlatformLines;
-  readonly host: EnvironmentHost;
-  /** Starts a runtime for this environment; called again when its initialisation has failed. */
-  connect(): Promise<Connection>;
-}
-
-/** A runtime that has booted. */
-export interface Connection {
-  readonly link: RuntimeLink;
-  /** `performance.now()` when its boot began, after it had to wait for others. */
-  readonly begunAt: number;
-}
 
 interface Running {
   readonly sequence: number;
@@ -72,11 +42,12 @@ export class Environment {
   #initDurationMs: number | undefined;
   #initReported = false;
   #running: Running | undefined;
+  /** Of the running invocation. */
+  #trace: TraceFields | undefined;
   #sequence = 0;
   #frozen = false;
   #boosted = true;
-  #peakBytes = 0;
-  #sampledAt = Number.NEGATIVE_INFINITY;
+  readonly #memory: MemoryPeak;
   #exit: SandboxExit | undefined;
   #retired = false;
   /** Clock time at which it became idle; `performance.now()` time for freezing. */
@@ -91,6 +62,7 @@ export class Environment {
     this.spec = parts.spec;
     this.log = parts.log;
     this.#parts = parts;
+    this.#memory = new MemoryPeak(parts.spec.memoryMb);
     this.startedAt = parts.host.now();
   }
 
@@ -108,19 +80,21 @@ export class Environment {
 
   /** Memory in use at the last reading, bytes. */
   get memoryBytes(): number {
-    return this.#peakBytes;
+    return this.#memory.bytes;
   }
 
   /** Runs the init phase. Its failure is not an error here: the first invocation reports it. */
   async start(): Promise<void> {
     const line = this.#parts.lines.initStart();
     if (line) this.log.event(line);
+    this.#parts.telemetry?.initStart('init');
     const begun = await this.#connect();
     const link = this.#link!;
     this.#init = await this.#initialise(link, initTimeoutMs, begun);
     const duration = performance.now() - begun;
     if (this.#init.kind === 'done') {
       this.#initDurationMs = duration;
+      this.#parts.telemetry?.initReport(duration, 'success');
       return;
     }
     this.#reportInit('init', duration, this.#init);
@@ -153,6 +127,7 @@ export class Environment {
     const status = outcome.kind === 'timeout' ? 'timeout' : 'error';
     const errorType =
       outcome.kind === 'error' ? outcome.errorType : outcome.kind === 'exit' ? exited('', outcome.exit).errorType! : '';
+    this.#parts.telemetry?.initReport(durationMs, status, errorType);
     const line = this.#parts.lines.initReport(phase, durationMs, status, errorType);
     if (line) this.log.event(line);
   }
@@ -186,17 +161,21 @@ export class Environment {
       return undefined;
     }
     if (invocation.tailLog) this.log.startTail();
+    this.#trace = this.#traceOf(invocation);
     const startedAt = performance.now();
     if (this.#init?.kind !== 'done') {
       const failed = await this.#initialiseAgain(invocation, startedAt);
       if (failed) {
         const line = this.#parts.lines.start(invocation.requestId);
         if (line) this.log.event(line);
+        this.#parts.telemetry?.start(invocation, this.#trace);
         return this.#conclude(invocation, startedAt, failed);
       }
     }
     const line = this.#parts.lines.start(invocation.requestId);
     if (line) this.log.event(line);
+    const telemetry = this.#parts.telemetry;
+    telemetry?.start(invocation, this.#trace);
     if (died) return this.#conclude(invocation, startedAt, exited(invocation.requestId, died));
     const link = this.#link!;
     const answer = new Promise<InvocationResult>((resolve) => {
@@ -204,7 +183,8 @@ export class Environment {
       const remainingMs = Math.max(1, this.spec.timeoutMs - (performance.now() - startedAt));
       const timer = setTimeout(() => this.#onTimeout(sequence), remainingMs);
       this.#running = { sequence, invocation, startedAt, timer, resolve };
-      link.invoke(sequence, invocation, remainingMs, sink, (outcome) => this.#complete(sequence, outcome));
+      const watched = sink && telemetry ? telemetry.measure(sink) : sink;
+      link.invoke(sequence, invocation, remainingMs, watched, (outcome) => this.#complete(sequence, outcome));
     });
     if (this.#boosted) await this.#endBoost(link);
     return answer;
@@ -229,11 +209,13 @@ export class Environment {
     await this.#link?.ended;
     if (this.#state === 'stopping') return brokenRuntime(invocation.requestId, 'Environment stopped');
     this.#exit = undefined;
+    this.#parts.telemetry?.initStart('invoke');
     const bootBegan = await this.#connect();
     const outcome = await this.#initialise(this.#link!, this.spec.timeoutMs, Math.max(begun, bootBegan));
     this.#init = outcome;
     if (outcome.kind === 'done') {
       this.#initReported = true;
+      this.#parts.telemetry?.initReport(performance.now() - bootBegan, 'success');
       return undefined;
     }
     this.#reportInit('invoke', performance.now() - begun, outcome);
@@ -251,7 +233,7 @@ export class Environment {
   #onExit(link: RuntimeLink, exit: SandboxExit): void {
     if (link !== this.#link) return;
     this.#exit = exit;
-    if (exit.outOfMemory) this.#peakBytes = this.spec.memoryMb * megabyte;
+    if (exit.outOfMemory) this.#memory.reachedLimit();
     if (this.#running) {
       this.#complete(this.#running.sequence, link.lastWords() ?? exited(this.#running.invocation.requestId, exit));
     } else if (this.initialised) {
@@ -264,6 +246,7 @@ export class Environment {
     if (running?.sequence !== sequence) return;
     this.#running = undefined;
     clearTimeout(running.timer);
+    this.#parts.telemetry?.runtimeDone(running.invocation, performance.now() - running.startedAt, outcome);
     const settled = outcome.broken ? undefined : this.#link?.settled();
     this.#link?.endInvocation();
     if (settled) {
@@ -301,7 +284,7 @@ export class Environment {
   #conclude(invocation: Invocation, startedAt: number, outcome: Outcome): InvocationResult {
     const { lines } = this.#parts;
     const elapsed = performance.now() - startedAt;
-    if (outcome.broken) this.#sampleMemory();
+    if (outcome.broken) this.#readMemory();
     const report = this.#report(outcome, elapsed);
     this.log.endLine();
     if (outcome.status === 'timeout') {
@@ -309,9 +292,10 @@ export class Environment {
       if (line) this.log.event(line);
     }
     if (outcome.logLine) this.log.event(outcome.logLine);
-    for (const line of lines.finish(invocation.requestId, report, this.#trace(invocation), outcome.errorType)) {
+    for (const line of lines.finish(invocation.requestId, report, this.#trace, outcome.errorType)) {
       this.log.event(line);
     }
+    this.#parts.telemetry?.report(invocation, report, outcome);
     const result: InvocationResult = {
       payload: outcome.payload,
       functionError: outcome.status === 'success' ? undefined : 'Unhandled',
@@ -325,7 +309,7 @@ export class Environment {
 
   #report(outcome: Outcome, elapsed: number): InvocationReport {
     const durationMs = outcome.status === 'timeout' ? this.spec.timeoutMs : elapsed;
-    if (elapsed > memorySampleMs || performance.now() - this.#sampledAt > memoryStaleMs) this.#sampleMemory();
+    if (this.#memory.due(elapsed)) this.#readMemory();
     const onDemand = this.spec.initializationType === 'on-demand';
     const initDurationMs = this.#initReported || !onDemand ? undefined : this.#initDurationMs;
     this.#initReported = true;
@@ -334,31 +318,21 @@ export class Environment {
       // Initialisation is billed too. Source: AWS Compute Blog, "AWS Lambda standardizes billing for INIT Phase".
       billedDurationMs: Math.ceil(durationMs + (initDurationMs ?? 0)),
       memorySizeMb: this.spec.memoryMb,
-      maxMemoryUsedMb: this.#peakMb(),
+      maxMemoryUsedMb: this.#memory.megabytes,
       initDurationMs,
       status: outcome.status,
     };
   }
 
-  #trace(invocation: Invocation): TraceFields | undefined {
+  #traceOf(invocation: Invocation): TraceFields | undefined {
     if (this.spec.tracing !== 'Active' || !invocation.traceId.includes('Sampled=1')) return undefined;
     const root = /Root=([^;]+)/.exec(invocation.traceId)?.[1];
     return root ? { traceId: root, segmentId: this.#parts.host.segmentId() } : undefined;
   }
 
-  #sampleMemory(): void {
+  #readMemory(): void {
     const sandbox = this.#link?.sandbox;
-    if (!sandbox || this.#exit) return;
-    this.#sampledAt = performance.now();
-    try {
-      this.#peakBytes = Math.max(this.#peakBytes, sandbox.peakMemory());
-    } catch {
-      // It has just ended.
-    }
-  }
-
-  #peakMb(): number {
-    return Math.min(this.spec.memoryMb, Math.max(1, Math.ceil(this.#peakBytes / megabyte)));
+    if (sandbox && !this.#exit) this.#memory.read(sandbox);
   }
 
   #becomeIdle(): void {
@@ -408,7 +382,7 @@ export class Environment {
       id: this.id,
       functionArn: this.spec.arn,
       state: this.#state,
-      memoryUsedMb: this.#peakMb(),
+      memoryUsedMb: this.#memory.megabytes,
       startedAt: this.startedAt,
     };
   }

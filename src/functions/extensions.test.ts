@@ -108,20 +108,20 @@ answer, body = request("GET", "/event/next", Lambda_Extension_Identifier="nobody
 print("refused", answer.status, json.loads(body)["errorType"])
 answer, body = request("POST", "/register", "{}", Lambda_Extension_Name=name)
 print("refused", answer.status, json.loads(body)["errorType"])
-connection.request("PUT", "/2022-07-01/telemetry", json.dumps({"schemaVersion": "2022-12-13"}), {"Lambda-Extension-Identifier": me})
+connection.request("PUT", "/2020-08-15/logs", "{}", {"Lambda-Extension-Identifier": me})
 answer = connection.getresponse(); body = answer.read()
 print("refused", answer.status, json.loads(body)["errorType"])
 ${loop}`),
       ),
     ];
     const { tail } = await fixture.call(await fixture.spec(node, { layers }));
-    await until(() => fixture.logs.messages().some((line) => line.includes('Telemetry.NotSupported')));
+    await until(() => fixture.logs.messages().some((line) => line.includes('Logs.NotSupported')));
     const text = fixture.logs.messages().join('') + tail;
     assert.match(text, /refused 400 Extension\.InvalidEventType\n/);
     assert.match(text, /refused 400 InvalidRequestFormat\n/);
     assert.match(text, /refused 403 Extension\.UnknownExtensionIdentifier\n/);
     assert.match(text, /refused 400 Extension\.AlreadyRegistered\n/);
-    assert.match(text, /refused 202 Telemetry\.NotSupported\n/);
+    assert.match(text, /refused 202 Logs\.NotSupported\n/);
   });
 
   it('run beside Python, with a wrapper script', async () => {

@@ -1,4 +1,11 @@
 import type { InvocationReport, LoggingConfig } from './engine.ts';
+import {
+  initReportRecord,
+  initStartRecord,
+  reportRecord,
+  runtimeDoneRecord,
+  startRecord,
+} from './telemetry/records.ts';
 
 /**
  * The lines that the platform itself writes into a function's log. Sources: Lambda Developer Guide, "Sending Lambda
@@ -13,6 +20,10 @@ export interface PlatformLines {
     status: 'error' | 'timeout',
     errorType: string,
   ): string | undefined;
+  /** An extension has become ready, or has failed. */
+  extension(name: string, state: string, events: readonly string[], errorType?: string): string | undefined;
+  /** An extension has subscribed to telemetry. */
+  subscription(name: string, state: string, types: readonly string[]): string | undefined;
   start(requestId: string): string | undefined;
   /** The line before END when time ran out. */
   timedOut(requestId: string, timeoutMs: number): string | undefined;
@@ -57,6 +68,11 @@ function textLines(context: LineContext): PlatformLines {
     initReport: (phase, durationMs, status, errorType) =>
       `INIT_REPORT Init Duration: ${durationMs.toFixed(2)} ms\tPhase: ${phase}\tStatus: ${status}` +
       `${status === 'error' ? `\tError Type: ${errorType}` : ''}\n`,
+    extension: (name, state, events, errorType) =>
+      `EXTENSION\tName: ${name}\tState: ${state}\tEvents: [${events.join(', ')}]` +
+      `${errorType ? `\tError Type: ${errorType}` : ''}\n`,
+    subscription: (name, state, types) =>
+      `TELEMETRY\tName: ${name}\tState: ${state}\tTypes: [${types.map(capitalised).join(', ')}]\n`,
     start: (requestId) => `START RequestId: ${requestId} Version: ${context.functionVersion}\n`,
     timedOut: (requestId, timeoutMs) =>
       `${new Date(context.now()).toISOString()} ${requestId} ${timeoutMessage(timeoutMs)}\n\n`,
@@ -65,6 +81,10 @@ function textLines(context: LineContext): PlatformLines {
       textReport(requestId, report, trace, errorType),
     ],
   };
+}
+
+function capitalised(word: string): string {
+  return word.slice(0, 1).toUpperCase() + word.slice(1);
 }
 
 function textReport(
@@ -93,51 +113,21 @@ function jsonLines(logging: LoggingConfig, context: LineContext): PlatformLines 
     (systemLevels[level] ?? 1) < threshold
       ? undefined
       : `${JSON.stringify({ time: new Date(context.now()).toISOString(), type, record })}\n`;
-  const metrics = (report: InvocationReport) => ({
-    durationMs: Number(report.durationMs.toFixed(3)),
-    billedDurationMs: report.billedDurationMs,
-    memorySizeMB: report.memorySizeMb,
-    maxMemoryUsedMB: report.maxMemoryUsedMb,
-    ...(report.initDurationMs === undefined ? {} : { initDurationMs: Number(report.initDurationMs.toFixed(3)) }),
-  });
   return {
-    initStart: () =>
-      line('INFO', 'platform.initStart', {
-        initializationType: context.initializationType,
-        phase: 'init',
-        runtimeVersion: context.runtimeVersion,
-        runtimeVersionArn: context.runtimeVersionArn,
-        functionName: context.functionName,
-        functionVersion: context.functionVersion,
-      }),
+    initStart: () => line('INFO', 'platform.initStart', initStartRecord(context, 'init')),
     initReport: (phase, durationMs, status, errorType) =>
-      line('INFO', 'platform.initReport', {
-        initializationType: context.initializationType,
-        phase,
-        status,
-        errorType,
-        metrics: { durationMs: Number(durationMs.toFixed(3)) },
-      }),
-    start: (requestId) => line('INFO', 'platform.start', { requestId, version: context.functionVersion }),
+      line('INFO', 'platform.initReport', initReportRecord(context, phase, durationMs, status, errorType)),
+    extension: (name, state, events, errorType) =>
+      line('INFO', 'platform.extension', { name, state, events, ...(errorType ? { errorType } : {}) }),
+    subscription: (name, state, types) => line('INFO', 'platform.telemetrySubscription', { name, state, types }),
+    start: (requestId) => line('INFO', 'platform.start', startRecord(context, requestId, undefined)),
     timedOut: () => undefined,
     finish: (requestId, report, trace, errorType) => {
-      const failed = report.status !== 'success';
-      const status = report.status === 'error' && !errorType?.startsWith('Runtime.') ? 'failure' : report.status;
-      const tracing = trace && { spanId: trace.segmentId, type: 'X-Amzn-Trace-Id', value: trace.traceId };
-      const done = line('DEBUG', 'platform.runtimeDone', {
-        requestId,
-        status,
-        ...(failed && errorType ? { errorType } : {}),
-        ...(tracing ? { tracing } : {}),
-        metrics: { durationMs: Number(report.durationMs.toFixed(3)), producedBytes: 0 },
-      });
-      const reported = line('INFO', 'platform.report', {
-        requestId,
-        metrics: metrics(report),
-        status: failed ? status : 'success',
-        ...(failed && errorType ? { errorType } : {}),
-        ...(tracing ? { tracing } : {}),
-      });
+      const tracing = trace && ({ spanId: trace.segmentId, type: 'X-Amzn-Trace-Id', value: trace.traceId } as const);
+      const response = { durationMs: report.durationMs, producedBytes: 0, spans: [] };
+      const ended = { status: report.status, errorType };
+      const done = line('DEBUG', 'platform.runtimeDone', runtimeDoneRecord(requestId, ended, tracing, response));
+      const reported = line('INFO', 'platform.report', reportRecord(requestId, report, errorType, tracing));
       return [done, reported].filter((one) => one !== undefined);
     },
   };

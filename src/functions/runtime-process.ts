@@ -1,9 +1,16 @@
+import type { Readable } from 'node:stream';
 import { RuntimeChannel, type RuntimeListener } from './runtime-channel.ts';
 import type { Interpreter } from './runtimes/installed.ts';
 import type { Sandbox, SandboxExit } from './sandbox/index.ts';
 
 /** How long output still in the pipes is waited for after a process has ended. */
 const drainMs = 200;
+
+export interface FurtherOutput {
+  readonly stream: Readable;
+  /** Nothing more is to come; it ends once what is there was read. */
+  release(): void;
+}
 
 /** A process in a sandbox, running one of our runtimes and speaking frames. */
 export class RuntimeProcess {
@@ -16,11 +23,14 @@ export class RuntimeProcess {
   onRawOutput: ((bytes: Buffer) => void) | undefined;
   /** The end of an extension's process: `name status`. */
   onProcessExit: ((description: string) => void) | undefined;
+  readonly #further: FurtherOutput | undefined;
   #early: Buffer[] = [];
   #earlyBytes = 0;
 
-  constructor(sandbox: Sandbox, interpreter: Interpreter | undefined) {
+  /** `further`: output of its own besides descriptors 1 and 2, which is read to its end too. */
+  constructor(sandbox: Sandbox, interpreter: Interpreter | undefined, further?: FurtherOutput) {
     this.sandbox = sandbox;
+    this.#further = further;
     this.interpreter = interpreter;
     this.channel = new RuntimeChannel(sandbox.stdin, sandbox.stdout);
     this.channel.onProcessExit = (description) => this.onProcessExit?.(description);
@@ -67,11 +77,13 @@ export class RuntimeProcess {
   pause(): void {
     this.channel.pause();
     this.sandbox.stderr.pause();
+    this.#further?.stream.pause();
   }
 
   resume(): void {
     this.channel.resume();
     this.sandbox.stderr.resume();
+    this.#further?.stream.resume();
   }
 
   kill(): void {
@@ -88,10 +100,13 @@ export class RuntimeProcess {
   }
 
   async #watch(): Promise<SandboxExit> {
-    const closed = [this.sandbox.stdout, this.sandbox.stderr].map(
+    const streams = [this.sandbox.stdout, this.sandbox.stderr];
+    if (this.#further) streams.push(this.#further.stream);
+    const closed = streams.map(
       (stream) => new Promise<void>((resolve) => (stream.closed ? resolve() : stream.once('close', resolve))),
     );
     const exit = await this.sandbox.exited;
+    this.#further?.release();
     this.resume();
     const drained = Promise.all(closed);
     let timer: NodeJS.Timeout | undefined;
@@ -100,6 +115,7 @@ export class RuntimeProcess {
     });
     await Promise.race([drained, late]);
     clearTimeout(timer);
+    this.#further?.stream.destroy();
     // Children that outlived the process, where no namespace ends with it.
     this.sandbox.kill();
     return exit;

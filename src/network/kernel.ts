@@ -71,6 +71,8 @@ const SIGNATURES = {
   socket: { return: 'int32', arguments: ['int32', 'int32', 'int32'] },
   bind: { return: 'int32', arguments: ['int32', 'buffer', 'uint32'] },
   listen: { return: 'int32', arguments: ['int32', 'int32'] },
+  connect: { return: 'int32', arguments: ['int32', 'buffer', 'uint32'] },
+  mkfifo: { return: 'int32', arguments: ['string', 'uint32'] },
   setsockopt: { return: 'int32', arguments: ['int32', 'int32', 'int32', 'buffer', 'uint32'] },
   send: { return: 'int64', arguments: ['int32', 'buffer', 'uint64', 'int32'] },
   recv: { return: 'int64', arguments: ['int32', 'buffer', 'uint64', 'int32'] },

@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Random } from '../../base/random.ts';
 import type { FunctionSpec } from '../engine.ts';
 import { maxResponseBytes } from '../frames.ts';
+import { SubscriptionClosed } from '../telemetry/environment-telemetry.ts';
+import { InvalidSubscription } from '../telemetry/subscription.ts';
 import { ExtensionError, type Extensions } from './extensions.ts';
 
 /** What the runtime itself asks for. Absent where a runtime of ours speaks frames and only extensions use the API. */
@@ -69,6 +71,8 @@ export interface ApiServerOptions {
   readonly random: Random;
   readonly extensions: Extensions;
   readonly runtime: RuntimeApiHandler | undefined;
+  /** Subscribes an extension to telemetry. Throws SubscriptionClosed, InvalidSubscription. */
+  readonly subscribe: (extension: string, body: Buffer) => void;
 }
 
 function header(request: IncomingMessage, name: string): string | undefined {
@@ -103,14 +107,31 @@ async function route(options: ApiServerOptions, request: IncomingMessage, respon
   const operation = `${request.method} ${area}/${rest.join('/')}`;
   if (version === '2018-06-01' && area === 'runtime') return routeRuntime(options, operation, rest, request, response);
   if (version === '2020-01-01' && area === 'extension') return routeExtension(options, operation, request, response);
-  if (operation === 'PUT telemetry/' || operation === 'PUT logs/') {
+  if (version === '2022-07-01' && (operation === 'PUT telemetry/' || operation === 'PUT telemetry')) {
+    return subscribe(options, request, response);
+  }
+  if (operation === 'PUT logs/') {
     // What Lambda's own Runtime Interface Emulator answers; extensions know it and go on without.
-    const name = area === 'logs' ? 'Logs' : 'Telemetry';
     request.resume();
-    send(response, refusal(202, `${name}.NotSupported`, `${name} API is not supported`));
+    send(response, refusal(202, 'Logs.NotSupported', 'Logs API is not supported; subscribe to the Telemetry API'));
     return;
   }
   send(response, notFound(operation));
+}
+
+/** Source: Lambda Developer Guide, "Lambda Telemetry API reference"; the closed one's names as Lambda's emulator has them. */
+async function subscribe(options: ApiServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const name = options.extensions.nameOf(header(request, 'lambda-extension-identifier'));
+  const body = await readBody(request, maxErrorBytes);
+  try {
+    options.subscribe(name, body);
+    send(response, { status: 200, body: 'OK' });
+  } catch (error) {
+    if (error instanceof InvalidSubscription) send(response, refusal(400, 'ValidationError', error.message));
+    else if (error instanceof SubscriptionClosed) {
+      send(response, refusal(403, 'Telemetry.SubscriptionClosed', 'Telemetry API subscription is closed already'));
+    } else throw error;
+  }
 }
 
 function notFound(operation: string): ApiAnswer {
@@ -185,7 +206,12 @@ async function routeExtension(
     case 'POST extension/exit/error': {
       const body = await readBody(request, maxErrorBytes);
       const errorType = header(request, 'lambda-extension-function-error-type') ?? 'Extension.Unknown';
-      extensions.fail(id, errorType, body.toString('utf8'));
+      extensions.fail(
+        id,
+        operation === 'POST extension/init/error' ? 'InitError' : 'ExitError',
+        errorType,
+        body.toString('utf8'),
+      );
       send(response, accepted);
       return;
     }

@@ -16,6 +16,8 @@ export type ExtensionEvent =
     };
 
 export type ExtensionEventType = ExtensionEvent['eventType'];
+/** As the platform's log lines name them. */
+export type ExtensionState = 'Ready' | 'InitError' | 'ExitError' | 'Exited';
 
 interface Extension {
   readonly id: string;
@@ -25,6 +27,8 @@ interface Extension {
   /** Waits for an event: the answer to its pending `next`. */
   waiting: ((event: ExtensionEvent) => void) | undefined;
   queued: ExtensionEvent[];
+  /** Has asked for an event at all. */
+  known: boolean;
   /** Has asked for its next event since it was last told of an invocation. */
   ready: boolean;
   exited: boolean;
@@ -48,8 +52,13 @@ export class Extensions {
   readonly #random: Random;
   /** External ones that were started but have not registered yet, by file name. */
   readonly #expected: Set<string>;
+  #ending = false;
   readonly #byId = new Map<string, Extension>();
   readonly #watchers = new Set<() => void>();
+  /** Told when one has become ready or has failed. */
+  onState:
+    | ((name: string, state: ExtensionState, events: readonly ExtensionEventType[], errorType?: string) => void)
+    | undefined;
   /** What an extension said when it failed. */
   failure: { readonly errorType: string; readonly errorMessage: string } | undefined;
 
@@ -96,6 +105,7 @@ export class Extensions {
       events: new Set(events as ExtensionEventType[]),
       waiting: undefined,
       queued: [],
+      known: false,
       ready: false,
       exited: false,
     };
@@ -123,6 +133,10 @@ export class Extensions {
   next(id: string | undefined, deliver: (event: ExtensionEvent) => void): () => void {
     const extension = this.#find(id);
     extension.ready = true;
+    if (!extension.known) {
+      extension.known = true;
+      this.#state(extension, 'Ready');
+    }
     const queued = extension.queued.shift();
     if (queued) {
       extension.ready = false;
@@ -136,9 +150,10 @@ export class Extensions {
     };
   }
 
-  fail(id: string | undefined, errorType: string, body: string): void {
+  fail(id: string | undefined, state: ExtensionState, errorType: string, body: string): void {
     const extension = this.#find(id);
     extension.exited = true;
+    this.#state(extension, state, errorType);
     this.failure = { errorType, errorMessage: `Extension ${extension.name}: ${body}`.slice(0, 4_096) };
     this.#changed();
   }
@@ -147,9 +162,16 @@ export class Extensions {
   onExit(name: string, status: string): void {
     this.#expected.delete(name);
     const extension = [...this.#byId.values()].find((one) => one.name === name);
-    if (extension) extension.exited = true;
+    if (extension && !extension.exited) {
+      extension.exited = true;
+      if (!this.#ending) this.#state(extension, 'Exited', 'Extension.Crash');
+    }
     this.failure ??= { errorType: 'Extension.Crash', errorMessage: `Error: exit status ${status}` };
     this.#changed();
+  }
+
+  #state(extension: Extension, state: ExtensionState, errorType?: string): void {
+    this.onState?.(extension.name, state, [...extension.events], errorType);
   }
 
   #tell(extension: Extension, event: ExtensionEvent): void {
@@ -190,6 +212,7 @@ export class Extensions {
 
   /** Tells those that want to know; resolves when the external ones have ended. */
   shutdown(event: ExtensionEvent): Promise<void> {
+    this.#ending = true;
     for (const extension of this.#byId.values()) {
       if (extension.events.has('SHUTDOWN') && !extension.exited) this.#tell(extension, event);
     }

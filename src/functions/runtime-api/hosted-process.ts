@@ -1,21 +1,29 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync, statSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { ServiceError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { type Kernel, openKernel } from '../../network/index.ts';
 import type { FunctionSpec, Invocation } from '../engine.ts';
+import type { EnvironmentLog } from '../environment-log.ts';
+import type { PlatformLines } from '../platform-lines.ts';
 import type { InitOutcome } from '../runtime-link.ts';
 import { RuntimeProcess } from '../runtime-process.ts';
 import type { Interpreter } from '../runtimes/installed.ts';
 import type { SandboxOptions, SandboxProvider } from '../sandbox/index.ts';
+import type { EnvironmentTelemetry } from '../telemetry/environment-telemetry.ts';
+import { sandboxNames } from '../telemetry/subscription.ts';
 import { createApiServer, type RuntimeApiHandler } from './api-server.ts';
+import { extensionLogInside, openExtensionLog } from './extension-log.ts';
 import { Extensions } from './extensions.ts';
-import { listenInside, listenOnHost } from './listener.ts';
+import { connectInside, listenInside, listenOnHost, openNetwork } from './listener.ts';
 
 /** "2,000 ms" for extensions, of which an internal one's process gets 500 (Lambda Developer Guide, "Extensions API"). */
 const shutdownMs = 2_000;
 const internalShutdownMs = 500;
+/** How long subscribers are waited for before they are told of the end. */
+const lastTelemetryMs = 500;
 
 /**
  * First process of an environment with extensions or a custom runtime. It waits for a line (the API listens), starts
@@ -26,11 +34,12 @@ const script = `read -r _
 exec 3>&1 4<&0 1>&2 0</dev/null
 for e in "$KOBUNE_EXTENSIONS"/*; do
   if [ -f "$e" ] && [ -x "$e" ]; then
-    ( ( unset KOBUNE_EXTENSIONS; exec "$e" 3>&- 4<&- ); t="\${e##*/} $?"
+    ( ( [ -z "$KOBUNE_EXTENSION_LOG" ] || exec >>"$KOBUNE_EXTENSION_LOG" 2>&1
+        unset KOBUNE_EXTENSIONS KOBUNE_EXTENSION_LOG; exec "$e" 3>&- 4<&- ); t="\${e##*/} $?"
       printf "\\\\$(printf %03o $((\${#t} + 1)))\\\\000\\\\000\\\\000\\\\033%s" "$t" >&3 ) 4<&- &
   fi
 done
-unset KOBUNE_EXTENSIONS
+unset KOBUNE_EXTENSIONS KOBUNE_EXTENSION_LOG
 read -r _ <&4
 exec "$@"`;
 
@@ -44,6 +53,9 @@ export interface HostedOptions {
   readonly sandbox: Omit<SandboxOptions, 'command' | 'memoryMb' | 'tmpMb'>;
   readonly interpreter: Interpreter | undefined;
   readonly runtime: RuntimeApiHandler | undefined;
+  readonly log: EnvironmentLog;
+  readonly lines: PlatformLines;
+  readonly telemetry: EnvironmentTelemetry;
 }
 
 /** File names of the external extensions. */
@@ -60,10 +72,18 @@ function externalExtensions(opt: string | undefined): string[] {
 export class HostedProcess {
   readonly process: RuntimeProcess;
   readonly #extensions: Extensions;
+  readonly #telemetry: EnvironmentTelemetry;
   #ending = false;
 
-  private constructor(process: RuntimeProcess, extensions: Extensions, server: Server) {
+  private constructor(
+    process: RuntimeProcess,
+    extensions: Extensions,
+    server: Server,
+    telemetry: EnvironmentTelemetry,
+    network: number | undefined,
+  ) {
     this.process = process;
+    this.#telemetry = telemetry;
     this.#extensions = extensions;
     process.onProcessExit = (description) => {
       const space = description.lastIndexOf(' ');
@@ -72,19 +92,38 @@ export class HostedProcess {
     void process.ended.then(() => {
       server.close();
       server.closeAllConnections();
+      telemetry.close();
+      if (network !== undefined) closeSync(network);
     });
   }
 
   /** Starts the sandbox and its extensions; the runtime waits for {@link start}. */
   static async create(options: HostedOptions): Promise<HostedProcess> {
-    const { sandboxes, spec, random } = options;
+    const { sandboxes, spec, random, log, lines, telemetry } = options;
     const extensions = new Extensions(random, externalExtensions(options.opt));
-    const server = createApiServer({ spec, random, extensions, runtime: options.runtime });
+    extensions.onState = (name, state, events, errorType) => {
+      telemetry.extension(name, state, events, errorType);
+      const line = lines.extension(name, state, events, errorType);
+      if (line) log.event(line);
+    };
+    let network: number | undefined;
+    const server = createApiServer({
+      spec,
+      random,
+      extensions,
+      runtime: options.runtime,
+      subscribe: (name, body) => {
+        const { state, types } = telemetry.subscribe(name, body, (port) => open(kernel, network, port));
+        const line = lines.subscription(name, state, types);
+        if (line) log.event(line);
+      },
+    });
     const inside = sandboxes.capabilities.kind === 'bwrap';
     const kernel = inside ? kernelOrRefusal() : undefined;
     const environment: Record<string, string> = { ...options.sandbox.environment };
     if (!inside) environment.AWS_LAMBDA_RUNTIME_API = await listenOnHost(server);
     environment.KOBUNE_EXTENSIONS = join(inside ? '/opt' : (options.opt ?? '/nonexistent'), 'extensions');
+    if (inside) environment.KOBUNE_EXTENSION_LOG = extensionLogInside;
     const limits = { memoryMb: spec.memoryMb, tmpMb: spec.ephemeralStorageMb };
     const sandbox = await sandboxes.create({
       ...options.sandbox,
@@ -92,16 +131,23 @@ export class HostedProcess {
       command: ['/bin/sh', '-c', script, 'sh', ...options.command],
       tmpMb: limits.tmpMb,
       memoryMb: undefined,
+      hosts: Object.fromEntries(sandboxNames.map((name) => [name, '127.0.0.1'])),
     });
-    const process = new RuntimeProcess(sandbox, options.interpreter);
+    const printed = kernel && openExtensionLog(kernel, sandbox);
+    const process = new RuntimeProcess(sandbox, options.interpreter, printed);
+    printed?.stream.on('data', (bytes: Buffer) => log.extensionOutput(bytes));
     try {
       await sandbox.limit({ ...limits, cpuMb: 'all' });
-      if (kernel) await listenInside(kernel, sandbox, server);
+      if (kernel) {
+        network = openNetwork(sandbox);
+        await listenInside(kernel, network, server);
+      }
     } catch (error) {
       process.kill();
+      if (network !== undefined) closeSync(network);
       throw error;
     }
-    const hosted = new HostedProcess(process, extensions, server);
+    const hosted = new HostedProcess(process, extensions, server, telemetry, network);
     sandbox.stdin.write('\n');
     return hosted;
   }
@@ -116,6 +162,7 @@ export class HostedProcess {
 
   /** The init phase is over when every extension has asked for its next event. */
   async extensionsReady(): Promise<InitOutcome | undefined> {
+    this.#telemetry.initRuntimeDone('success');
     await this.#extensions.ready();
     return this.#failed();
   }
@@ -147,6 +194,7 @@ export class HostedProcess {
     this.#ending = true;
     if (this.#extensions.count > 0) {
       await this.process.sandbox.thaw();
+      await withTimeout(this.#telemetry.flush(), lastTelemetryMs);
       const deadlineMs = Date.now() + shutdownMs;
       const event = { eventType: 'SHUTDOWN', shutdownReason: 'spindown', deadlineMs } as const;
       const external = this.#extensions.hasExternal;
@@ -159,6 +207,13 @@ export class HostedProcess {
     }
     this.process.kill();
   }
+}
+
+/** A connection to a port inside; where sandboxes have no network of their own, to one of the machine's loopback. */
+function open(kernel: Kernel | undefined, network: number | undefined, port: number): Socket {
+  if (!kernel) return connect(port, '127.0.0.1');
+  if (network === undefined) throw new Error('the sandbox has no network yet');
+  return connectInside(kernel, network, port);
 }
 
 async function withTimeout(work: Promise<void>, ms: number): Promise<void> {
