@@ -84,6 +84,8 @@ export interface InvocationReport {
 
 /** Receives a streamed answer (`awslambda.streamifyResponse`, or a custom runtime in streaming mode). */
 export interface ResponseSink {
+  /** Gets the prelude of an HTTP answer as the runtime wrote it, before the body, instead of taken off and read. */
+  readonly rawPrelude?: boolean;
   /** Called once, before the first byte. `contentType` is the runtime's. */
   start(metadata: { readonly contentType: string; readonly prelude?: StreamPrelude }): void;
   /** Resolves when more may be written. */

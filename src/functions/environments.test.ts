@@ -216,6 +216,11 @@ describe('streamed responses', () => {
       },
     ]);
     assert.equal(seen.body, 'one two');
+    const raw = collect();
+    await fixture.engine.invokeStreaming(spec, invocation, { ...raw.sink, rawPrelude: true });
+    assert.deepEqual(raw.seen.started, [{ contentType: 'application/vnd.awslambda.http-integration-response' }]);
+    const prelude = '{"statusCode":201,"headers":{"x-a":"b"},"cookies":["c=1"]}';
+    assert.equal(raw.seen.body, `${prelude}${'\0'.repeat(8)}one two`);
   });
 
   it('wait for a slow reader', async () => {

@@ -8,8 +8,8 @@ const separator = Buffer.alloc(8);
 const maxPreludeBytes = 128 * 1024;
 
 /**
- * One streamed response on its way from a runtime to whoever called: takes the prelude off, or, for a caller that wants
- * the whole answer at once, gathers it.
+ * One streamed response on its way from a runtime to whoever called: takes the prelude off where it is wanted so, or, for
+ * a caller that wants the whole answer at once, gathers it.
  */
 export class StreamResponse {
   readonly #sink: ResponseSink | undefined;
@@ -32,7 +32,7 @@ export class StreamResponse {
   start(contentType: string): void {
     this.#contentType = contentType;
     if (!this.#sink) return;
-    if (contentType === httpIntegrationType) this.#head = Buffer.alloc(0);
+    if (contentType === httpIntegrationType && !this.#sink.rawPrelude) this.#head = Buffer.alloc(0);
     else this.#begin(undefined);
   }
 

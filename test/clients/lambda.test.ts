@@ -186,6 +186,40 @@ describe('Lambda through the AWS SDK', () => {
     assert.equal(completed?.ErrorCode, undefined);
   });
 
+  it('streams an HTTP answer: its metadata before the body to a client, as status and headers on a function URL', async () => {
+    await create('streaming-http', {
+      Code: {
+        ZipFile: await zipOf({
+          'index.js': `exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+            const out = awslambda.HttpResponseStream.from(stream, { statusCode: 418, headers: { 'x-a': 'b' } });
+            out.end('tea');
+          });`,
+        }),
+      },
+    });
+    const answer = await client.send(new lambda.InvokeWithResponseStreamCommand({ FunctionName: 'streaming-http' }));
+    const chunks: Uint8Array[] = [];
+    for await (const event of answer.EventStream!) if (event.PayloadChunk) chunks.push(event.PayloadChunk.Payload!);
+    const streamed = Buffer.concat(chunks).toString();
+    assert.equal(streamed, `{"statusCode":418,"headers":{"x-a":"b"}}${'\0'.repeat(8)}tea`);
+    const url = await client.send(
+      new lambda.CreateFunctionUrlConfigCommand({
+        FunctionName: 'streaming-http',
+        AuthType: 'NONE',
+        InvokeMode: 'RESPONSE_STREAM',
+      }),
+    );
+    const { host } = new URL(url.FunctionUrl!);
+    const seen = await new Promise<unknown>((resolve, reject) => {
+      request({ host: '127.0.0.1', port: server.port, headers: { host }, agent: false }, async (response) =>
+        resolve([response.statusCode, response.headers['x-a'], await text(response)]),
+      )
+        .on('error', reject)
+        .end();
+    });
+    assert.deepEqual(seen, [418, 'b', 'tea']);
+  });
+
   it('answers on a function URL', async () => {
     await create('web', {
       Code: {

@@ -152,6 +152,7 @@ export class EnvironmentTelemetry {
     const measured = this.#measured;
     if (!measured) return sink;
     return {
+      ...(sink.rawPrelude ? { rawPrelude: true } : {}),
       start: (metadata) => {
         measured.firstByteAt ??= performance.now();
         sink.start(metadata);

@@ -83,7 +83,8 @@ async function invokeWithResponseStream(
   if (input.InvocationType === 'DryRun') return { StatusCode: 204 };
   const traceId = countedTrace(room, target, context);
   const slot = await room.concurrency.acquire(target);
-  const channel = new ResponseChannel();
+  // A function URL reads the prelude; a client of this operation gets it with the body, as on AWS.
+  const channel = new ResponseChannel({ rawPrelude: true });
   room.engine
     .invokeStreaming(
       slot.spec,

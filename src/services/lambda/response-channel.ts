@@ -5,6 +5,7 @@ import type { InvocationResult, ResponseSink, StreamPrelude } from '../../functi
  * A reader that stops early lets the writer run on, its bytes dropped: the invocation goes to its end, as on AWS.
  */
 export class ResponseChannel implements ResponseSink, AsyncIterable<Uint8Array> {
+  readonly rawPrelude: boolean;
   /** Set once the invocation has ended. */
   result: InvocationResult | undefined;
   readonly #started = Promise.withResolvers<{ contentType: string; prelude: StreamPrelude | undefined } | undefined>();
@@ -13,6 +14,10 @@ export class ResponseChannel implements ResponseSink, AsyncIterable<Uint8Array> 
   #ended = false;
   #abandoned = false;
   #error: unknown;
+
+  constructor(options: { readonly rawPrelude: boolean }) {
+    this.rawPrelude = options.rawPrelude;
+  }
 
   /** Resolves when the answer begins, or with `undefined` when it ended without one. Rejects when it could not be run. */
   get started(): Promise<{ contentType: string; prelude: StreamPrelude | undefined } | undefined> {

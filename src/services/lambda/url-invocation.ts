@@ -73,7 +73,7 @@ export class FunctionUrls {
         return urlAnswer(result.payload, result.functionError);
       }
       const slot = await room.concurrency.acquire(target);
-      const channel = new ResponseChannel();
+      const channel = new ResponseChannel({ rawPrelude: false });
       room.engine
         .invokeStreaming(slot.spec, invocation, channel)
         .then(
