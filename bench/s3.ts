@@ -25,7 +25,10 @@ const KILOBYTE = 1024;
 const MEGABYTE = 1024 * 1024;
 const BUCKET = 'bench';
 
-type Target = Pick<BenchServer, 'endpoint' | 'region' | 'credentials'>;
+interface Target extends Pick<BenchServer, 'endpoint' | 'region' | 'credentials'> {
+  /** Share of requests that may fail. */
+  readonly tolerated: number;
+}
 
 interface Results {
   readonly put: WrkResult;
@@ -49,14 +52,14 @@ async function measure(target: Target, upload: Upload, size: number, keys: numbe
   const { headers, ...bodies } = upload(size);
   const puts: Load = { requests: await sign('PUT', headers), ...bodies };
   const gets: Load = { requests: await sign('GET', {}), body: 'nil' };
-  await run(puts, WARM_UP_SECONDS);
-  const put = await run(puts, SECONDS);
-  await run(gets, WARM_UP_SECONDS);
-  return { put, get: await run(gets, SECONDS) };
+  await run(puts, WARM_UP_SECONDS, target.tolerated);
+  const put = await run(puts, SECONDS, target.tolerated);
+  await run(gets, WARM_UP_SECONDS, target.tolerated);
+  return { put, get: await run(gets, SECONDS, target.tolerated) };
 }
 
 function request(target: Target, what: Parameters<typeof signed>[2]): Promise<WrkRequest> {
-  return signed(target as BenchServer, 's3', what);
+  return signed(target, 's3', what);
 }
 
 /** How a client sends bodies of one size: the headers to sign, and the bodies. */
@@ -96,8 +99,8 @@ const plain: Upload = (size) => ({
   body: 'string.format("%08d", n % 10000) .. rest',
 });
 
-/** Cycles through the requests with wrk. Throws when any answer is not 2xx or a connection fails. */
-async function run(load: Load, seconds: number): Promise<WrkResult> {
+/** Cycles through the requests with wrk. Throws when more than the tolerated share is not answered with 2xx. */
+async function run(load: Load, seconds: number, tolerated: number): Promise<WrkResult> {
   const scratch = await mkdtemp(join(tmpdir(), 'wrk-s3-'));
   try {
     const script = join(scratch, 'requests.lua');
@@ -106,7 +109,9 @@ async function run(load: Load, seconds: number): Promise<WrkResult> {
     const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '20s', '-s', script, url];
     const { stdout } = await promisify(execFile)('wrk', args);
     const result = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{')));
-    if (result.errors > 0) throw new Error(`${result.errors} of ${result.requests} requests failed`);
+    if (result.errors > result.requests * tolerated) {
+      throw new Error(`${result.errors} of ${result.requests} requests failed`);
+    }
     return { perSecond: result.requests / result.seconds, p50: result.p50, p99: result.p99 };
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -137,8 +142,9 @@ end`;
 
 async function measureKobune(): Promise<{ small: Results; large: Results }> {
   await using server = await startServer({ iam: process.argv.includes('--unverified') ? 'off' : 'enforce' });
-  await createBucket(server);
-  return { small: await measure(server, chunked, KILOBYTE, 1000), large: await measure(server, chunked, MEGABYTE, 64) };
+  const target: Target = { ...server, tolerated: 0 };
+  await createBucket(target);
+  return { small: await measure(target, chunked, KILOBYTE, 1000), large: await measure(target, chunked, MEGABYTE, 64) };
 }
 
 async function measurePeer(): Promise<{ small: Results; large: Results }> {
@@ -153,6 +159,8 @@ async function measurePeer(): Promise<{ small: Results; large: Results }> {
       endpoint: `http://127.0.0.1:${port}`,
       region: 'us-east-1',
       credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' },
+      // Now and then it fails a request while another writes the same object.
+      tolerated: 0.01,
     };
     await listening(child, target.endpoint);
     await createBucket(target);

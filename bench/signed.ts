@@ -19,7 +19,7 @@ class Sha256 {
 
 /** Signs one request with SigV4; good for fifteen minutes, so a load generator can repeat it. */
 export async function signed(
-  server: BenchServer,
+  server: Pick<BenchServer, 'endpoint' | 'region' | 'credentials'>,
   service: string,
   request: {
     readonly method: string;
