@@ -92,6 +92,10 @@ export class EnvironmentLog {
     this.#extension.push(bytes);
   }
 
+  endExtensionOutput(): void {
+    this.#extension?.end();
+  }
+
   #addLine(kind: 'function' | 'extension', line: string): void {
     this.#add(line);
     this.#telemetry?.line(kind, line);

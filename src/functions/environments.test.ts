@@ -175,6 +175,24 @@ describe('execution environments', () => {
     );
   });
 
+  it('ask for their credentials anew: a role may have been made again', async () => {
+    let asked = 0;
+    await using fixture = await startEngine({
+      credentials: {
+        credentialsFor: async () => ({
+          accessKeyId: `ASIA${++asked}`,
+          secretAccessKey: 'secret',
+          sessionToken: 'token',
+          expiration: Date.now() + 6 * 3_600_000,
+        }),
+      },
+    });
+    const spec = await fixture.spec({ 'index.js': 'exports.handler = async () => process.env.AWS_ACCESS_KEY_ID;' });
+    const first = (await fixture.call(spec)).value;
+    const second = (await fixture.call({ ...spec, revision: '2' })).value;
+    assert.notEqual(second, first);
+  });
+
   it('stop with the engine, in flight or not', async () => {
     const fixture = await startEngine();
     const spec = await fixture.spec(counter);

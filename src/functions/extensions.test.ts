@@ -83,6 +83,26 @@ while True:
     assert.deepEqual(value, { errorType: 'Extension.Crash', errorMessage: 'Error: exit status 7' });
   });
 
+  it('lose no line when they flood the log', async () => {
+    const layers = [
+      await layer(
+        'flood',
+        extension(`
+next_event()
+for i in range(20000): print("f" * 200)
+print("flooded", end="")
+sys.stdout.flush()
+${loop}`),
+      ),
+    ];
+    const spec = await fixture.spec(node, { layers });
+    assert.equal((await fixture.call(spec, 1)).value, 1);
+    const flood = `${'f'.repeat(200)}\n`;
+    await until(() => fixture.logs.messages().filter((line) => line === flood).length === 20_000);
+    fixture.engine.retire(spec.arn);
+    await until(() => fixture.logs.messages().some((line) => line.startsWith('floodedflood SHUTDOWN')));
+  });
+
   it('report their own initialisation error', async () => {
     const layers = [
       await layer(

@@ -12,8 +12,9 @@ export const extensionLogInside = `/run/kobune/${name}`;
 /** The output of a sandbox's external extensions, apart from the runtime's: a named pipe in its exchange directory. */
 export function openExtensionLog(kernel: Kernel, sandbox: Sandbox): FurtherOutput {
   const path = join(sandbox.exchangeDirectory, name);
-  kernel.call('mkfifo', path, 0o666);
-  chmodSync(path, 0o666);
+  kernel.call('mkfifo', path, 0o600);
+  // Whoever is inside is nobody on the host, and is to write only.
+  chmodSync(path, 0o622);
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   // Without a writer of ours it would end before the first extension has opened it, and between two.
   const writer = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);

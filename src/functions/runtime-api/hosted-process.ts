@@ -2,6 +2,7 @@ import { closeSync, existsSync, readdirSync, statSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { ServiceError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { type Kernel, openKernel } from '../../network/index.ts';
@@ -135,7 +136,7 @@ export class HostedProcess {
     });
     const printed = kernel && openExtensionLog(kernel, sandbox);
     const process = new RuntimeProcess(sandbox, options.interpreter, printed);
-    printed?.stream.on('data', (bytes: Buffer) => log.extensionOutput(bytes));
+    if (printed) readExtensions(printed.stream, log);
     try {
       await sandbox.limit({ ...limits, cpuMb: 'all' });
       if (kernel) {
@@ -214,6 +215,17 @@ function open(kernel: Kernel | undefined, network: number | undefined, port: num
   if (!kernel) return connect(port, '127.0.0.1');
   if (network === undefined) throw new Error('the sandbox has no network yet');
   return connectInside(kernel, network, port);
+}
+
+function readExtensions(stream: Readable, log: EnvironmentLog): void {
+  stream.on('data', (bytes: Buffer) => {
+    log.extensionOutput(bytes);
+    const { backlog } = log;
+    if (!backlog) return;
+    stream.pause();
+    void backlog.then(() => stream.resume());
+  });
+  stream.on('end', () => log.endExtensionOutput());
 }
 
 async function withTimeout(work: Promise<void>, ms: number): Promise<void> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type AddressInfo, createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import type { FunctionSpec } from '../engine.ts';
 import { type EngineFixture, startEngine, until } from '../test-support/engine-fixture.ts';
@@ -209,6 +210,37 @@ threading.Thread(target=later, daemon=True).start()`;
     const types = received(spec).map((event) => event.type);
     assert.equal(types[0], 'platform.initStart');
     assert.equal(new Set(types).size, types.length, 'nothing comes twice');
+  });
+
+  it('neither waits for a listener that never answers nor is held up by its backlog', async () => {
+    const deaf = 'server = socket.create_server(("0.0.0.0", 8080)); print("BUFFERS", server.getsockname()[1])';
+    const spec = await deploy(
+      extension('subscribe(types=["function"])', deaf),
+      {},
+      {
+        'index.js':
+          'exports.handler = async () => { const line = "y".repeat(1000); for (let i = 0; i < 2000; i++) console.log(line); return 1; }',
+      },
+    );
+    for (let round = 0; round < 3; round++) assert.equal((await fixture.call(spec)).value, 1);
+  });
+
+  it('reaches no listener outside its own environment', async () => {
+    let reached = 0;
+    const outside = createServer((socket) => {
+      reached++;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve));
+    const { port } = outside.address() as AddressInfo;
+    const setup = `
+print("ANSWER", *subscribe(destination={"protocol": "HTTP", "URI": "http://sandbox.localdomain:${port}"}))
+time.sleep(0.3)`;
+    const spec = await deploy(extension(setup));
+    await fixture.call(spec);
+    assert.ok(lines(spec).includes('ANSWER 200 "OK"\n'));
+    assert.equal(reached, 0);
+    outside.close();
   });
 
   it('refuses bad requests, telling everything that is wrong, and late ones', async () => {
