@@ -6,21 +6,27 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CrashCounts, runCrashRounds } from '../src/store/crash-rounds.ts';
+import { report } from './report.ts';
 
-const rounds = Number(process.argv[2] ?? 200);
-const seed = Number(process.argv[3] ?? Date.now() % 1_000_000);
+const numbers = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const rounds = Number(numbers[0] ?? 200);
+const seed = Number(numbers[1] ?? Date.now() % 1_000_000);
 const directory = await mkdtemp(join(tmpdir(), 'kobune-crash-'));
-console.log(`${rounds} rounds, seed ${seed}`);
+console.error(`${rounds} rounds, seed ${seed}`);
 try {
-  const report = (counts: CrashCounts) => {
-    if (counts.rounds % 20 === 0) console.log(`${counts.rounds} rounds: ${counts.acknowledged} acknowledged`);
+  const progress = (counts: CrashCounts) => {
+    if (counts.rounds % 20 === 0) console.error(`${counts.rounds} rounds: ${counts.acknowledged} acknowledged`);
   };
-  const counts = await runCrashRounds(directory, rounds, seed, report);
-  console.log(
-    `${counts.rounds} kills (${counts.killedEarly} before the store was open): ${counts.acknowledged} acknowledged ` +
-      `writes, all there; ${counts.orphansCollected} orphan blobs collected; ` +
-      `${counts.temporaryFilesFound} temporary files removed`,
-  );
+  const counts = await runCrashRounds(directory, rounds, seed, progress);
+  report([
+    {
+      what: `store: ${counts.rounds} times kill -9 while it writes`,
+      throughput: { value: counts.acknowledged, unit: 'acknowledged writes' },
+      floor: '200 rounds, none lost',
+      reached: counts.rounds >= 200,
+      note: `every one there; ${counts.killedEarly} kills before the store was open, ${counts.orphansCollected} orphan blobs collected`,
+    },
+  ]);
 } finally {
   await rm(directory, { recursive: true, force: true });
 }

@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createSystemRandom } from '../src/base/system-random.ts';
-import { type BlobStore, openBlobStore, openLmdbStore, openMemoryStore, type Store } from '../src/store/index.ts';
+import { type BlobStore, openBlobStore, openLmdbStore, type Store } from '../src/store/index.ts';
+import { report } from './report.ts';
 
-interface Row {
+interface Measured {
   readonly what: string;
   readonly perSecond: number;
   readonly unit: string;
@@ -19,7 +20,7 @@ interface Row {
   readonly cores: number;
 }
 
-const SECONDS = Number(process.argv[2] ?? 2);
+const SECONDS = Number(process.argv.slice(2).find((word) => !word.startsWith('--')) ?? 2);
 const BODY = randomBytes(1024);
 const record = (n: number) => ({
   name: `object-${n}`,
@@ -34,7 +35,7 @@ async function measure(
   inFlight: number,
   unit: string,
   each: (n: number) => Promise<number>,
-): Promise<Row> {
+): Promise<Measured> {
   const latencies: number[] = [];
   let total = 0;
   let n = 0;
@@ -64,8 +65,8 @@ async function measure(
   };
 }
 
-async function measureStore(name: string, store: Store): Promise<Row[]> {
-  const rows: Row[] = [];
+async function measureStore(name: string, store: Store): Promise<Measured[]> {
+  const rows: Measured[] = [];
   // A stride that visits keys in no order, as clients do.
   const key = (n: number) => ['s3', '000000000000', 'bucket', `photos/${(n * 7919) % 50_021}.png`];
   for (const inFlight of [1, 64, 256]) {
@@ -101,16 +102,16 @@ async function measureStore(name: string, store: Store): Promise<Row[]> {
     }),
   );
   rows.push(
-    await measure(`${name}: scan in pages of 1,000`, 1, ' entries/s', async (n) => {
+    await measure(`${name}: scan in pages of 1,000`, 1, 'entries/s', async (n) => {
       return (await store.range({ prefix: ['s3'], from: key(n), limit: 1000 })).length;
     }),
   );
   return rows;
 }
 
-async function measureBlobs(blobs: BlobStore): Promise<Row[]> {
+async function measureBlobs(blobs: BlobStore): Promise<Measured[]> {
   const MB = 1024 * 1024;
-  const rows: Row[] = [];
+  const rows: Measured[] = [];
   // The same memory again and again, as a server's socket buffers are; only the first bytes differ.
   const pool = Array.from({ length: 17 }, () => Buffer.alloc(MB, 7));
   const large = Buffer.alloc(64 * MB, 7);
@@ -130,7 +131,7 @@ async function measureBlobs(blobs: BlobStore): Promise<Row[]> {
   let largest: string | undefined;
   for (const inFlight of [1, 4, 16]) {
     rows.push(
-      await measure('blob: write of 1 MB, with MD5', inFlight, ' MB/s', async () => {
+      await measure('blob: write of 1 MB, with MD5', inFlight, 'MB/s', async () => {
         const bytes = pool.pop()!;
         const md5 = createHash('md5');
         const blob = await blobs.write(chunked(fresh(bytes), md5));
@@ -142,14 +143,14 @@ async function measureBlobs(blobs: BlobStore): Promise<Row[]> {
     );
   }
   rows.push(
-    await measure('blob: write of 64 MB, with MD5', 1, ' MB/s', async () => {
+    await measure('blob: write of 64 MB, with MD5', 1, 'MB/s', async () => {
       const blob = await blobs.write(chunked(fresh(large), createHash('md5')));
       largest = blob.digest;
       return 64;
     }),
   );
   rows.push(
-    await measure('blob: stream of 64 MB', 1, ' MB/s', async () => {
+    await measure('blob: stream of 64 MB', 1, 'MB/s', async () => {
       let bytes = 0;
       for await (const chunk of await blobs.open(largest!)) bytes += (chunk as Buffer).length;
       return bytes / MB;
@@ -159,12 +160,12 @@ async function measureBlobs(blobs: BlobStore): Promise<Row[]> {
     await measure(
       'blob: read of 1 MB',
       4,
-      ' MB/s',
+      'MB/s',
       async (n) => (await blobs.read(digests[n % digests.length]!)).length / MB,
     ),
   );
   rows.push(
-    await measure('blob: stream of 1 MB', 4, ' MB/s', async (n) => {
+    await measure('blob: stream of 1 MB', 4, 'MB/s', async (n) => {
       let bytes = 0;
       for await (const chunk of await blobs.open(digests[n % digests.length]!)) bytes += (chunk as Buffer).length;
       return bytes / MB;
@@ -175,22 +176,22 @@ async function measureBlobs(blobs: BlobStore): Promise<Row[]> {
 
 const directory = await mkdtemp(join(tmpdir(), 'kobune-bench-'));
 try {
-  const rows: Row[] = [];
-  const memory = openMemoryStore();
-  rows.push(...(await measureStore('memory', memory)));
-  await memory.close();
+  const rows: Measured[] = [];
   const store = await openLmdbStore({ directory: join(directory, 'store') });
   rows.push(...(await measureStore('lmdb', store)));
   const blobs = await openBlobStore({ directory: join(directory, 'blobs'), store, random: createSystemRandom() });
   rows.push(...(await measureBlobs(blobs)));
   await blobs.close();
   await store.close();
-  for (const { what, perSecond, unit, p50, p99, cores } of rows) {
-    const rate = `${Math.round(perSecond).toLocaleString('en')}${unit}`;
-    console.log(
-      `${what.padEnd(48)} ${rate.padStart(20)}   p50 ${p50.toFixed(3)} ms   p99 ${p99.toFixed(3)} ms   ${cores.toFixed(2)} cores`,
-    );
-  }
+  report(
+    rows.map(({ what, perSecond, unit, p50, p99, cores }) => ({
+      what: `store, ${what}`,
+      p50,
+      p99,
+      throughput: { value: perSecond, unit },
+      note: `${cores.toFixed(1)} cores busy`,
+    })),
+  );
 } finally {
   await rm(directory, { recursive: true, force: true });
 }
