@@ -11,7 +11,7 @@ import type { EnvironmentParts } from './environment-parts.ts';
 import { brokenRuntime, exited, type Outcome, timedOut } from './invocation-outcome.ts';
 import { MemoryPeak } from './memory-peak.ts';
 import type { TraceFields } from './platform-lines.ts';
-import type { InitOutcome, RuntimeLink } from './runtime-link.ts';
+import type { InitOutcome, RuntimeLink, ShutdownReason } from './runtime-link.ts';
 import type { SandboxExit } from './sandbox/index.ts';
 
 /** Lambda gives the init phase of an on-demand environment ten seconds. */
@@ -302,7 +302,8 @@ export class Environment {
       logTail: invocation.tailLog ? this.log.takeTail() : undefined,
       report,
     };
-    if (outcome.broken || this.#exit || this.#retired) this.stop();
+    if (outcome.broken) this.stop(outcome.status === 'timeout' ? 'timeout' : 'failure');
+    else if (this.#exit || this.#retired) this.stop();
     else this.#becomeIdle();
     return result;
   }
@@ -357,12 +358,12 @@ export class Environment {
   }
 
   /** Ends it at once. */
-  stop(): void {
+  stop(reason: ShutdownReason = 'spindown'): void {
     if (this.#state === 'stopping') return;
     this.#state = 'stopping';
     const running = this.#running;
     if (running) this.#complete(running.sequence, brokenRuntime(running.invocation.requestId, 'Environment stopped'));
-    this.#link?.shutdown();
+    this.#link?.shutdown(reason);
     this.#parts.host.onGone(this);
   }
 

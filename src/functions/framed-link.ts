@@ -10,7 +10,7 @@ import {
   tooLarge,
 } from './invocation-outcome.ts';
 import type { HostedProcess } from './runtime-api/hosted-process.ts';
-import type { InitOutcome, RuntimeLink } from './runtime-link.ts';
+import type { InitOutcome, RuntimeLink, ShutdownReason } from './runtime-link.ts';
 import { type RuntimeProcess, silent } from './runtime-process.ts';
 import type { Sandbox, SandboxExit } from './sandbox/index.ts';
 import { StreamResponse } from './stream-response.ts';
@@ -133,8 +133,8 @@ export class FramedLink implements RuntimeLink {
     this.#current = undefined;
   }
 
-  shutdown(): void {
-    if (this.#hosted) void this.#hosted.shutdown();
+  shutdown(reason: ShutdownReason): void {
+    if (this.#hosted) void this.#hosted.shutdown(reason);
     else this.#process.kill();
   }
 

@@ -9,6 +9,9 @@ export type InitOutcome =
   | { readonly kind: 'exit'; readonly exit: SandboxExit }
   | { readonly kind: 'timeout' };
 
+/** Why an environment ends. Source: Lambda Developer Guide, "Extensions API", "Shutdown phase". */
+export type ShutdownReason = 'spindown' | 'timeout' | 'failure';
+
 /** The engine's connection to one runtime: ours over frames, or any over the Runtime API. */
 export interface RuntimeLink {
   readonly sandbox: Sandbox;
@@ -33,7 +36,7 @@ export interface RuntimeLink {
   /** Resolves when extensions are done with the invocation too; `undefined` when nothing is to be waited for. */
   settled(): Promise<void> | undefined;
   /** Ends it, politely where extensions want to be told. */
-  shutdown(): void;
+  shutdown(reason: ShutdownReason): void;
   /** Ends it at once. */
   kill(): void;
 }

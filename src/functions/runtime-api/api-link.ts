@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Invocation, ResponseSink } from '../engine.ts';
 import { maxResponseBytes } from '../frames.ts';
 import { emptyPayload, errorTypeOf, type Outcome, tooLarge } from '../invocation-outcome.ts';
-import type { InitOutcome, RuntimeLink } from '../runtime-link.ts';
+import type { InitOutcome, RuntimeLink, ShutdownReason } from '../runtime-link.ts';
 import type { Sandbox, SandboxExit } from '../sandbox/index.ts';
 import { StreamResponse } from '../stream-response.ts';
 import {
@@ -34,7 +34,7 @@ export interface HostedRuntime {
   extensionsReady(): Promise<InitOutcome | undefined>;
   tellExtensions(invocation: Invocation, deadlineMs: number): void;
   settled(): Promise<void> | undefined;
-  shutdown(): void;
+  shutdown(reason: ShutdownReason): void;
   kill(): void;
 }
 
@@ -101,8 +101,8 @@ export class ApiLink implements RuntimeLink, RuntimeApiHandler {
     return this.#host!.settled();
   }
 
-  shutdown(): void {
-    this.#host!.shutdown();
+  shutdown(reason: ShutdownReason): void {
+    this.#host!.shutdown(reason);
   }
 
   kill(): void {

@@ -1,4 +1,5 @@
 import type { Random } from '../../base/random.ts';
+import type { ShutdownReason } from '../runtime-link.ts';
 
 /** What an extension is told by `GET /extension/event/next`. Source: Lambda Developer Guide, "Extensions API". */
 export type ExtensionEvent =
@@ -11,7 +12,7 @@ export type ExtensionEvent =
     }
   | {
       readonly eventType: 'SHUTDOWN';
-      readonly shutdownReason: 'spindown' | 'timeout' | 'failure';
+      readonly shutdownReason: ShutdownReason;
       readonly deadlineMs: number;
     };
 

@@ -9,7 +9,7 @@ import { type Kernel, openKernel } from '../../network/index.ts';
 import type { FunctionSpec, Invocation } from '../engine.ts';
 import type { EnvironmentLog } from '../environment-log.ts';
 import type { PlatformLines } from '../platform-lines.ts';
-import type { InitOutcome } from '../runtime-link.ts';
+import type { InitOutcome, ShutdownReason } from '../runtime-link.ts';
 import { RuntimeProcess } from '../runtime-process.ts';
 import type { Interpreter } from '../runtimes/installed.ts';
 import type { SandboxOptions, SandboxProvider } from '../sandbox/index.ts';
@@ -190,14 +190,14 @@ export class HostedProcess {
   }
 
   /** Tells the extensions, gives them their time, then ends everything. */
-  async shutdown(): Promise<void> {
+  async shutdown(shutdownReason: ShutdownReason): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
     if (this.#extensions.count > 0) {
       await this.process.sandbox.thaw();
       await withTimeout(this.#telemetry.flush(), lastTelemetryMs);
       const deadlineMs = Date.now() + shutdownMs;
-      const event = { eventType: 'SHUTDOWN', shutdownReason: 'spindown', deadlineMs } as const;
+      const event = { eventType: 'SHUTDOWN', shutdownReason, deadlineMs } as const;
       const external = this.#extensions.hasExternal;
       if (!external) this.process.sandbox.terminate();
       const done = external ? this.#extensions.shutdown(event) : this.process.ended.then(() => {});

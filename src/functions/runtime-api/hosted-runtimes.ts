@@ -94,7 +94,7 @@ export async function connectCustom(
     extensionsReady: () => hosted.extensionsReady(),
     tellExtensions: (invocation, deadlineMs) => hosted.tell(invocation, deadlineMs),
     settled: () => hosted.settled(),
-    shutdown: () => void hosted.shutdown(),
+    shutdown: (reason) => void hosted.shutdown(reason),
     kill: () => hosted.process.kill(),
   });
   return link;

@@ -186,8 +186,6 @@ export class EnvironmentTelemetry {
     if (!measured) return;
     this.runtimeDone(invocation, report.durationMs, outcome);
     this.#measured = undefined;
-    // Not in the reference's table; Lambda's own emulator sends it when a runtime dies.
-    if (outcome.logLine) this.#emit('platform', 'platform.fault', outcome.logLine.trimEnd());
     this.#emit(
       'platform',
       'platform.report',

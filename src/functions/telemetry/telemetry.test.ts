@@ -27,8 +27,9 @@ def got(events):
 ${listener}
 ${setup}
 while True:
-    if json.loads(call("GET", "/2020-01-01/extension/event/next", None, me)[1])["eventType"] == "SHUTDOWN":
-        print("LAST WORDS"); time.sleep(0.2); sys.exit(0)
+    event = json.loads(call("GET", "/2020-01-01/extension/event/next", None, me)[1])
+    if event["eventType"] == "SHUTDOWN":
+        print("LAST WORDS", event["shutdownReason"]); time.sleep(0.2); sys.exit(0)
 `;
 
 const httpListener = `
@@ -179,12 +180,32 @@ describe('Lambda Telemetry API', () => {
     for (const { record } of ends) assert.partialDeepStrictEqual(record, { status: 'failure', errorType: 'TypeError' });
   });
 
+  it('tells of a time-out before the environment ends for it', async () => {
+    const spec = await deploy(
+      extension('subscribe(types=["platform"])'),
+      { timeoutMs: 1_000 },
+      {
+        'index.js': 'exports.handler = () => new Promise(() => setInterval(() => {}, 1000));',
+      },
+    );
+    await fixture.call(spec);
+    await until(() => lines(spec).includes('LAST WORDS timeout\n'));
+    const ends = received(spec).filter((event) => /runtimeDone|platform\.report/.test(event.type));
+    assert.deepEqual(
+      ends.map(({ type, record }) => [type, record.status]),
+      [
+        ['platform.runtimeDone', 'timeout'],
+        ['platform.report', 'timeout'],
+      ],
+    );
+  });
+
   it('gives subscribers the last events before the end', async () => {
     const spec = await deploy(extension('subscribe(types=["platform"], buffering={"timeoutMs": 30000})'));
     await fixture.call(spec);
     assert.equal(reports(spec), 0);
     fixture.engine.retire(spec.arn);
-    await until(() => lines(spec).includes('LAST WORDS\n'));
+    await until(() => lines(spec).includes('LAST WORDS spindown\n'));
     assert.equal(reports(spec), 1);
   });
 
