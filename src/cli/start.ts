@@ -8,7 +8,8 @@ import { UserError } from '../base/errors.ts';
 import { CommandError } from './command-error.ts';
 import { EXIT } from './exit-codes.ts';
 import { runServer } from './server.ts';
-import { readSettings } from './settings.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { accessKey } from './variables.ts';
 
 const { values: flags } = parseArgs({ options: { once: { type: 'boolean', default: false } } });
 const end = new AbortController();
@@ -16,16 +17,28 @@ let worked = false;
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
-async function demonstrate(endpoint: string): Promise<void> {
+async function demonstrate(settings: Settings, endpoint: string): Promise<void> {
   print(`Kobune serves at ${endpoint}`);
   try {
     const { runDemo } = await import('../../examples/thumbnails/deploy.ts');
-    worked = await runDemo({ endpoint, print });
+    worked = await runDemo({ endpoint, credentials: await accessKey(settings.iam, settings.data), print });
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   }
   if (flags.once) end.abort();
-  else print(worked ? 'Serving until Ctrl-C.' : 'The example failed; serving all the same until Ctrl-C.');
+  else print(worked ? nextSteps(settings, endpoint) : 'The example failed; serving all the same until Ctrl-C.');
+}
+
+function nextSteps({ data }: Settings, endpoint: string): string {
+  return `
+What to try next, in another terminal, in this directory:
+  npm run build                                                  # makes the command
+  eval "$(npx kobune env --data ${data})"
+  aws --endpoint-url ${endpoint} s3 cp YOUR.jpg s3://pictures/node/
+  aws --endpoint-url ${endpoint} s3 ls --recursive s3://thumbnails
+  npx kobune logs -f thumbnail-node --data ${data}
+  npx kobune doctor                                              # what this machine can do
+README.md has a tour. Serving until Ctrl-C.`;
 }
 
 try {
@@ -34,7 +47,7 @@ try {
   const settings = await readSettings({ flags: defaults, environment: process.env, workingDirectory: here });
   await runServer(
     { ...settings, logLevel: 'warn' },
-    { logTo: process.stderr, ready: ({ endpoint }) => void demonstrate(endpoint), signal: end.signal },
+    { logTo: process.stderr, ready: ({ endpoint }) => void demonstrate(settings, endpoint), signal: end.signal },
   );
   if (flags.once && !worked) process.exitCode = EXIT.failure;
 } catch (error) {
