@@ -66,10 +66,10 @@ async function coldRows(): Promise<Row[]> {
   };
   {
     await using fixture = await startEngine({ poolSizes: { nodejs: 2, python: 2 } });
-    const node = await fixture.spec({ 'index.js': small });
+    const node = await fixture.spec({ 'index.js': small }, { runtime: 'nodejs24.x' });
     cold('cold start: small Node handler, pool hit', await coldStarts(fixture, node), 5, 2.5);
     const source = await bundle();
-    const sdk = await fixture.spec({ 'index.js': source });
+    const sdk = await fixture.spec({ 'index.js': source }, { runtime: 'nodejs24.x' });
     const size = `${(source.length / 1e6).toFixed(2)} MB`;
     cold(`cold start: AWS SDK bundled (${size}), pool hit`, await coldStarts(fixture, sdk), 40, 20);
     const python = await fixture.spec({ 'app.py': boto3 }, { runtime: 'python3.11', handler: 'app.handler' });

@@ -18,7 +18,8 @@ import type { WrkRequest, WrkResult } from './wrk.ts';
  * framing and checksum, which it does not know; it does not wait for the disk either.
  */
 
-const CONNECTIONS = 32;
+/** Small objects wait for the disk together, so more at a time go faster; large ones only queue. */
+const CONNECTIONS = { small: 64, large: 16 } as const;
 const SECONDS = 4;
 const WARM_UP_SECONDS = 2;
 const KILOBYTE = 1024;
@@ -45,17 +46,23 @@ interface Load {
 }
 
 /** Writes and then reads the same `keys` objects of `size` bytes. Every body that is written is another one. */
-async function measure(target: Target, upload: Upload, size: number, keys: number): Promise<Results> {
+async function measure(
+  target: Target,
+  upload: Upload,
+  size: number,
+  keys: number,
+  connections: number,
+): Promise<Results> {
   const paths = Array.from({ length: keys }, (_, i) => `/${BUCKET}/${size}/${String(i).padStart(5, '0')}`);
   const sign = (method: string, headers: Record<string, string>) =>
     Promise.all(paths.map((path) => request(target, { method, path, body: '', headers })));
   const { headers, ...bodies } = upload(size);
   const puts: Load = { requests: await sign('PUT', headers), ...bodies };
   const gets: Load = { requests: await sign('GET', {}), body: 'nil' };
-  await run(puts, WARM_UP_SECONDS, target.tolerated);
-  const put = await run(puts, SECONDS, target.tolerated);
-  await run(gets, WARM_UP_SECONDS, target.tolerated);
-  return { put, get: await run(gets, SECONDS, target.tolerated) };
+  await run(puts, WARM_UP_SECONDS, connections, target.tolerated);
+  const put = await run(puts, SECONDS, connections, target.tolerated);
+  await run(gets, WARM_UP_SECONDS, connections, target.tolerated);
+  return { put, get: await run(gets, SECONDS, connections, target.tolerated) };
 }
 
 function request(target: Target, what: Parameters<typeof signed>[2]): Promise<WrkRequest> {
@@ -100,13 +107,13 @@ const plain: Upload = (size) => ({
 });
 
 /** Cycles through the requests with wrk. Throws when more than the tolerated share is not answered with 2xx. */
-async function run(load: Load, seconds: number, tolerated: number): Promise<WrkResult> {
+async function run(load: Load, seconds: number, connections: number, tolerated: number): Promise<WrkResult> {
   const scratch = await mkdtemp(join(tmpdir(), 'wrk-s3-'));
   try {
     const script = join(scratch, 'requests.lua');
     await writeFile(script, luaScript(load));
     const url = load.requests[0]!.url;
-    const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '20s', '-s', script, url];
+    const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '20s', '-s', script, url];
     const { stdout } = await promisify(execFile)('wrk', args);
     const result = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{')));
     if (result.errors > result.requests * tolerated) {
@@ -144,7 +151,10 @@ async function measureKobune(): Promise<{ small: Results; large: Results }> {
   await using server = await startServer({ iam: process.argv.includes('--unverified') ? 'off' : 'enforce' });
   const target: Target = { ...server, tolerated: 0 };
   await createBucket(target);
-  return { small: await measure(target, chunked, KILOBYTE, 1000), large: await measure(target, chunked, MEGABYTE, 64) };
+  return {
+    small: await measure(target, chunked, KILOBYTE, 1000, CONNECTIONS.small),
+    large: await measure(target, chunked, MEGABYTE, 64, CONNECTIONS.large),
+  };
 }
 
 async function measurePeer(): Promise<{ small: Results; large: Results }> {
@@ -164,7 +174,10 @@ async function measurePeer(): Promise<{ small: Results; large: Results }> {
     };
     await listening(child, target.endpoint);
     await createBucket(target);
-    return { small: await measure(target, plain, KILOBYTE, 1000), large: await measure(target, plain, MEGABYTE, 64) };
+    return {
+      small: await measure(target, plain, KILOBYTE, 1000, CONNECTIONS.small),
+      large: await measure(target, plain, MEGABYTE, 64, CONNECTIONS.large),
+    };
   } finally {
     child.kill('SIGKILL');
     await ended;
@@ -198,6 +211,7 @@ async function freePort(): Promise<number> {
 }
 
 interface Goal {
+  readonly connections: number;
   readonly floor: number;
   readonly aim: number;
 }
@@ -207,7 +221,7 @@ function rowsFor(what: string, unit: string, scale: number, kobune: WrkResult, p
   const figure = (amount: number): string => `${amount.toLocaleString('en-US')}${unit === '/s' ? '' : ' '}${unit}`;
   return [
     {
-      what: `S3 ${what}, SigV4, ${CONNECTIONS} connections`,
+      what: `S3 ${what}, SigV4, ${goal.connections} connections`,
       p50: kobune.p50,
       p99: kobune.p99,
       throughput: { value, unit },
@@ -224,8 +238,24 @@ const kobune = await measureKobune();
 const peer = await measurePeer();
 const megabytes = MEGABYTE / 1e6;
 report([
-  ...rowsFor('1 KB put, durable', '/s', 1, kobune.small.put, peer.small.put, { floor: 6000, aim: 10_000 }),
-  ...rowsFor('1 KB get', '/s', 1, kobune.small.get, peer.small.get, { floor: 8000, aim: 15_000 }),
-  ...rowsFor('1 MB put, durable', 'MB/s', megabytes, kobune.large.put, peer.large.put, { floor: 250, aim: 350 }),
-  ...rowsFor('1 MB get', 'MB/s', megabytes, kobune.large.get, peer.large.get, { floor: 800, aim: 1100 }),
+  ...rowsFor('1 KB put, durable', '/s', 1, kobune.small.put, peer.small.put, {
+    connections: CONNECTIONS.small,
+    floor: 6000,
+    aim: 10_000,
+  }),
+  ...rowsFor('1 KB get', '/s', 1, kobune.small.get, peer.small.get, {
+    connections: CONNECTIONS.small,
+    floor: 8000,
+    aim: 15_000,
+  }),
+  ...rowsFor('1 MB put, durable', 'MB/s', megabytes, kobune.large.put, peer.large.put, {
+    connections: CONNECTIONS.large,
+    floor: 250,
+    aim: 350,
+  }),
+  ...rowsFor('1 MB get', 'MB/s', megabytes, kobune.large.get, peer.large.get, {
+    connections: CONNECTIONS.large,
+    floor: 800,
+    aim: 1100,
+  }),
 ]);

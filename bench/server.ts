@@ -15,7 +15,10 @@ export interface BenchServer extends AsyncDisposable {
   readonly pid: number;
   readonly region: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
-  /** Resident memory of the server's process, bytes. */
+  /**
+   * Memory of the server's process, bytes: what it has allocated. Pages of the mapped database are not counted: the
+   * kernel holds as many of them as it has room for, and takes them back when it wants to.
+   */
   memory(): number;
 }
 
@@ -42,7 +45,7 @@ export async function startServer(options: { readonly iam: 'off' | 'enforce' }):
     pid: Number(pid),
     region: variables.AWS_REGION!,
     credentials: { accessKeyId: variables.AWS_ACCESS_KEY_ID!, secretAccessKey: variables.AWS_SECRET_ACCESS_KEY! },
-    memory: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024,
+    memory: () => Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024,
     async [Symbol.asyncDispose]() {
       await run(process.execPath, [...program(), 'down', '--data', data]);
       await rm(data, { recursive: true, force: true });

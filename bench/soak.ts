@@ -70,7 +70,7 @@ const early = median(memory.slice(fifth, 2 * fifth));
 const late = median(memory.slice(-fifth));
 report([
   {
-    what: `soak, ${SECONDS} s of mixed load: memory of the server at the end`,
+    what: `soak, ${SECONDS} s of mixed load: memory allocated by the server at the end`,
     throughput: { value: requests / ((performance.now() - started) / 1000), unit: 'requests/s' },
     memory: late,
     floor: 'flat',
