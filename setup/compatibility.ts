@@ -10,8 +10,8 @@ import { silentLogger } from '../src/base/json-logger.ts';
 import { createManualClock } from '../src/base/system-clock.ts';
 import { createSeededRandom } from '../src/base/system-random.ts';
 import { LocalAuthority } from '../src/gateway/index.ts';
-import { openState } from '../src/state.ts';
-import { createWorld } from '../src/world.ts';
+import { openState } from '../src/world/state.ts';
+import { createWorld } from '../src/world/world.ts';
 
 const documents = join(dirname(fileURLToPath(import.meta.url)), '../docs/compatibility');
 const BEGIN = '<!-- operations: written by npm run docs -->';

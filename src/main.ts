@@ -10,10 +10,10 @@ import type { Random } from './base/random.ts';
 import { createSystemClock } from './base/system-clock.ts';
 import { createSystemRandom } from './base/system-random.ts';
 import { type Control, createAdmin, Gateway, LocalAuthority, Metrics, processGauges } from './gateway/index.ts';
-import { Stage } from './stage.ts';
-import { openState } from './state.ts';
-import { type Stop, stopEach } from './stop-each.ts';
-import { createWorld, SERVICE_KEYS } from './world.ts';
+import { Stage } from './world/stage.ts';
+import { openState } from './world/state.ts';
+import { type Stop, stopEach } from './world/stop-each.ts';
+import { createWorld, SERVICE_KEYS } from './world/world.ts';
 
 export const version: string = manifest.version;
 

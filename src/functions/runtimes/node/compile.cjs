@@ -27,12 +27,13 @@ async function compileModules() {
   const directory = '/tmp/code-cache';
   Module.enableCompileCache(directory);
   fs.writeFileSync('/tmp/nothing.mjs', '');
+  const graph = '/tmp/graph.mjs';
   fs.writeFileSync(
-    '/tmp/graph.mjs',
+    graph,
     `import ${JSON.stringify(pathToFileURL(file).href)};\nimport { never } from './nothing.mjs';\n`,
   );
   v8.setFlagsFromString('--no-lazy');
-  await import('/tmp/graph.mjs').catch(() => {});
+  await import(graph).catch(() => {});
   v8.setFlagsFromString('--lazy');
   Module.flushCompileCache();
   const place = Module.getCompileCacheDir();

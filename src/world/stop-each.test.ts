@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { silentLogger } from './base/json-logger.ts';
+import { silentLogger } from '../base/json-logger.ts';
 import { stopEach } from './stop-each.ts';
 
 describe('stopping', () => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { createCodeDownloadFrontEnd, createFunctionUrlFrontEnd } from './aws/function-urls/index.ts';
+import { createCodeDownloadFrontEnd, createFunctionUrlFrontEnd } from '../aws/function-urls/index.ts';
 import {
   type AwsFrontEnd,
   createAwsFrontEnd,
@@ -10,21 +10,21 @@ import {
   type ServiceEntry,
   s3Model,
   stsModel,
-} from './aws/index.ts';
-import type { Clock } from './base/clock.ts';
-import type { Logger } from './base/logger.ts';
-import type { Random } from './base/random.ts';
+} from '../aws/index.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import { createDelivery, type Delivery } from '../events/index.ts';
+import type { EngineStatus } from '../functions/index.ts';
+import type { FrontEnd, Gateway, LocalAuthority, LogEntry, LogQuery, ObserveRequest } from '../gateway/index.ts';
+import type { Iam } from '../services/iam/index.ts';
+import type { Authorizer, AwsService, CredentialLookup } from '../services/index.ts';
+import type { Lambda, ObjectAccess } from '../services/lambda/index.ts';
+import type { Logs } from '../services/logs/index.ts';
+import type { S3Service } from '../services/s3/index.ts';
+import type { Sts } from '../services/sts/index.ts';
 import { type Compute, createCompute } from './compute.ts';
-import { createDelivery, type Delivery } from './events/index.ts';
 import { functionRoles } from './function-roles.ts';
-import type { EngineStatus } from './functions/index.ts';
-import type { FrontEnd, Gateway, LocalAuthority, LogEntry, LogQuery, ObserveRequest } from './gateway/index.ts';
-import type { Iam } from './services/iam/index.ts';
-import type { Authorizer, AwsService, CredentialLookup } from './services/index.ts';
-import type { Lambda, ObjectAccess } from './services/lambda/index.ts';
-import type { Logs } from './services/logs/index.ts';
-import type { S3Service } from './services/s3/index.ts';
-import type { Sts } from './services/sts/index.ts';
 import type { State } from './state.ts';
 import { stopEach } from './stop-each.ts';
 
@@ -78,11 +78,11 @@ export function createWorld(options: WorldOptions): World {
   const delivery = createDelivery(base);
 
   const iam = once(async (): Promise<Iam> => {
-    const { createIam } = await import('./services/iam/index.ts');
+    const { createIam } = await import('../services/iam/index.ts');
     return createIam(base);
   });
   const sts = once(async (): Promise<Sts> => {
-    const [{ createSts }, { identities, accessKeys }] = await Promise.all([import('./services/sts/index.ts'), iam()]);
+    const [{ createSts }, { identities, accessKeys }] = await Promise.all([import('../services/sts/index.ts'), iam()]);
     return createSts({ ...base, identities, longTermKeys: accessKeys, enforce });
   });
   const credentials: CredentialLookup = { find: async (accessKeyId) => (await sts()).credentials.find(accessKeyId) };
@@ -90,11 +90,11 @@ export function createWorld(options: WorldOptions): World {
     authorize: async (principal, requests, context) => (await iam()).authorizer.authorize(principal, requests, context),
   };
   const logs = once(async (): Promise<Logs> => {
-    const { createLogs } = await import('./services/logs/index.ts');
+    const { createLogs } = await import('../services/logs/index.ts');
     return createLogs(base);
   });
   const s3 = once(async (): Promise<S3Service> => {
-    const { createS3 } = await import('./services/s3/index.ts');
+    const { createS3 } = await import('../services/s3/index.ts');
     const canInvoke = async (functionArn: string, sourceArn: string, sourceAccount: string) =>
       (await lambda()).permits(functionArn, { service: 's3.amazonaws.com', sourceArn, sourceAccount });
     const made = createS3({ ...base, blobs, delivery, canInvoke, enforcing: enforce });
@@ -108,7 +108,7 @@ export function createWorld(options: WorldOptions): World {
     credentials: async () => (await sts()).roleCredentials,
   });
   const lambda = once(async (): Promise<Lambda> => {
-    const { createLambda } = await import('./services/lambda/index.ts');
+    const { createLambda } = await import('../services/lambda/index.ts');
     const made = createLambda({
       ...base,
       blobs,
@@ -152,7 +152,7 @@ export function createWorld(options: WorldOptions): World {
     services: Object.values(entries),
     start: async () => {
       if (enforce) {
-        const { rootCredentials } = await import('./services/iam/index.ts');
+        const { rootCredentials } = await import('../services/iam/index.ts');
         await options.rootKey(await rootCredentials(store, random));
       }
       const left = await Promise.all(

@@ -1,4 +1,4 @@
-import type { Logger } from './base/logger.ts';
+import type { Logger } from '../base/logger.ts';
 
 /** A part that was started, and how it is stopped. */
 export interface Stop {

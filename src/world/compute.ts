@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { Clock } from './base/clock.ts';
-import type { Logger } from './base/logger.ts';
-import type { Random } from './base/random.ts';
-import type { EngineStatus, FunctionEngine, FunctionLogs, RoleCredentials } from './functions/index.ts';
-import type { Gateway, LocalAuthority, OpenPort } from './gateway/index.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import type { EngineStatus, FunctionEngine, FunctionLogs, RoleCredentials } from '../functions/index.ts';
+import type { Gateway, LocalAuthority, OpenPort } from '../gateway/index.ts';
 import { stopEach } from './stop-each.ts';
 
 export interface ComputeOptions {
@@ -73,8 +73,8 @@ export function createCompute(options: ComputeOptions): Compute {
 async function startCompute(options: ComputeOptions): Promise<Started> {
   const [{ createSandboxNetwork }, { createFunctionEngine, createSandboxProvider }, files, logs, credentials] =
     await Promise.all([
-      import('./network/index.ts'),
-      import('./functions/index.ts'),
+      import('../network/index.ts'),
+      import('../functions/index.ts'),
       options.authority.files(),
       options.logs(),
       options.credentials(),

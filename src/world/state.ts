@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { AdjustableClock } from './base/clock.ts';
-import type { Random } from './base/random.ts';
-import { type BlobStore, openBlobStore, openLmdbStore, openMemoryStore, type Store } from './store/index.ts';
+import type { AdjustableClock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import { type BlobStore, openBlobStore, openLmdbStore, openMemoryStore, type Store } from '../store/index.ts';
 
 /** Everything that outlives a restart. */
 export interface State {

@@ -1,7 +1,7 @@
-import { ServiceError } from './base/errors.ts';
-import type { Iam } from './services/iam/index.ts';
-import type { Principal, RequestContext } from './services/index.ts';
-import type { RoleCheck } from './services/lambda/index.ts';
+import { ServiceError } from '../base/errors.ts';
+import type { Iam } from '../services/iam/index.ts';
+import type { Principal, RequestContext } from '../services/index.ts';
+import type { RoleCheck } from '../services/lambda/index.ts';
 
 /** What Lambda asks IAM about the roles of functions. */
 export function functionRoles(iam: () => Promise<Iam>): RoleCheck {

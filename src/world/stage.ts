@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FrontEnd } from './gateway/index.ts';
+import type { FrontEnd } from '../gateway/index.ts';
 import type { World } from './world.ts';
 
 /** Holds the world behind the front door, so that a reset can exchange it while requests wait. */
