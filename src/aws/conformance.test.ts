@@ -13,10 +13,10 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { STSClient } from '@aws-sdk/client-sts';
 import { AwsQueryProtocol, AwsSmithyRpcV2CborProtocol } from '@aws-sdk/core/protocols';
 import { ServiceError } from '../base/errors.ts';
-import { apiGatewayModel, cloudWatchModel, dynamoDbModel, ec2Model, snsModel } from './conformance/dev-models.ts';
+import { apiGatewayModel, cloudWatchModel, dynamoDbModel, ec2Model } from './conformance/dev-models.ts';
 import { type Filling, SampleValues } from './conformance/sample-values.ts';
 import { comparable, type SdkClient, WirePair } from './conformance/wire-pair.ts';
-import { iamModel, lambdaModel, logsModel, s3Model, sqsModel, stsModel } from './index.ts';
+import { iamModel, lambdaModel, logsModel, s3Model, snsModel, sqsModel, stsModel } from './index.ts';
 import {
   eventStreamMember,
   LoadedModel,

@@ -1,9 +1,15 @@
 export { type AwsFrontEnd, type AwsFrontEndOptions, createAwsFrontEnd } from './front-end.ts';
+export { eventsModel } from './models/events.ts';
 export { iamModel } from './models/iam.ts';
+export { kmsModel } from './models/kms.ts';
 export { lambdaModel } from './models/lambda.ts';
 export { logsModel } from './models/logs.ts';
 export { s3Model } from './models/s3.ts';
+export { schedulerModel } from './models/scheduler.ts';
+export { secretsManagerModel } from './models/secretsmanager.ts';
+export { snsModel } from './models/sns.ts';
 export { sqsModel } from './models/sqs.ts';
+export { ssmModel } from './models/ssm.ts';
 export { stsModel } from './models/sts.ts';
 export type { ServiceModel } from './schema/model.ts';
 export type { ServiceEntry } from './service-registry.ts';

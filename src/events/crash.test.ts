@@ -23,17 +23,17 @@ import { createSystemRandom } from ${JSON.stringify(new URL('../base/system-rand
 const logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => logger };
 const store = await openLmdbStore({ directory: process.argv[1] });
 const delivery = createDelivery({ store, clock: createSystemClock({ keepAlive: true }), random: createSystemRandom(), logger });
-delivery.registerTarget('lambda', {
+delivery.registerTarget('lambda', async () => ({
   deliver: async ({ id }) => {
     if (Math.random() < 0.5) return new Promise(() => {});
     process.stdout.write('delivered ' + id + '\\n');
     return { type: 'delivered' };
   },
-});
-delivery.registerSource('test', {
+}));
+delivery.registerSource('test', async () => ({
   policy: async () => ({ maximumRetries: 0, maximumAgeSeconds: 3600, backoffMs: () => 1 }),
   finished: async () => {},
-});
+}));
 await delivery.start();
 for (;;) {
   const id = await store.transact(async (transaction) =>
@@ -65,18 +65,18 @@ describe('Delivery when the process is killed', () => {
         logger: createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) }),
       });
       const all = Promise.withResolvers<void>();
-      delivery.registerTarget('lambda', {
+      delivery.registerTarget('lambda', async () => ({
         deliver: async ({ id }) => {
           delivered.add(id);
           return { type: 'delivered' };
         },
-      });
-      delivery.registerSource('test', {
+      }));
+      delivery.registerSource('test', async () => ({
         policy: async () => ({ maximumRetries: 0, maximumAgeSeconds: 3600, backoffMs: () => 1 }),
         finished: async () => {
           if ([...enqueued].every((id) => delivered.has(id))) all.resolve();
         },
-      });
+      }));
       await delivery.start();
       await all.promise;
       await delivery.close();

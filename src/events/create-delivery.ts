@@ -1,10 +1,12 @@
-import { parseArn } from '../base/arn.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { CompactedError, type Store, type Transaction, type Watch } from '../store/index.ts';
+import { DEAD_LETTER_SOURCE, deadLetterRequest, deadLetterSource } from './dead-letter.ts';
 import type {
+  Acceptance,
   Delivery,
+  DeliveryCaller,
   DeliveryOutcome,
   DeliveryPolicy,
   DeliveryRequest,
@@ -13,7 +15,10 @@ import type {
   FinalOutcome,
   PendingDelivery,
 } from './delivery.ts';
+import { DeliveryIds } from './delivery-ids.ts';
+import { OrderedLanes } from './ordered-lanes.ts';
 import { ReadyQueue, type ReadyQueueLimits } from './ready-queue.ts';
+import { targetKind } from './target-kind.ts';
 
 export interface DeliveryOptions {
   readonly store: Store;
@@ -36,8 +41,8 @@ interface DeliveryRecord extends PendingDelivery {
 
 const PREFIX = 'delivery';
 const PAGE = 1000;
-/** Tries to tell a source that its delivery has ended, before that is given up and logged. */
-const FINISH_TRIES = 6;
+/** Tries to record what came of an attempt, before the delivery is left for the next start. */
+const RECORD_TRIES = 6;
 const MAX_THROTTLE_BACKOFF_MS = 300_000;
 /** Bytes. */
 const MAX_KEPT_RESPONSE = 256 * 1024;
@@ -52,9 +57,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
 class StoredDelivery implements Delivery {
   readonly #options: DeliveryOptions;
-  readonly #targets = new Map<string, DeliveryTarget>();
-  readonly #sources = new Map<string, DeliverySource>();
+  readonly #targets = new Map<string, () => Promise<DeliveryTarget>>();
+  readonly #sources = new Map<string, () => Promise<DeliverySource>>();
+  readonly #ids: DeliveryIds;
   readonly #queue: ReadyQueue<string>;
+  readonly #ordered = new OrderedLanes<PendingDelivery>((delivery) =>
+    this.#schedule(delivery, delivery.notBefore ?? 0),
+  );
   /** Ids that wait, run or sleep in this process. */
   readonly #known = new Set<string>();
   readonly #timers = new Map<string, Timer>();
@@ -68,31 +77,34 @@ class StoredDelivery implements Delivery {
   constructor(options: DeliveryOptions) {
     this.#options = options;
     const limits = { perLane: 100, total: 1000, ...options.limits };
+    this.#ids = new DeliveryIds(options.clock, options.random);
     this.#queue = new ReadyQueue(limits, (id) => this.#try(id));
+    this.registerSource(DEAD_LETTER_SOURCE, async () => deadLetterSource(options.logger));
   }
 
-  registerTarget(service: string, target: DeliveryTarget): void {
-    this.#targets.set(service, target);
+  registerTarget(kind: string, load: () => Promise<DeliveryTarget>): void {
+    this.#targets.set(kind, load);
   }
 
-  registerSource(name: string, source: DeliverySource): void {
-    this.#sources.set(name, source);
+  registerSource(name: string, load: () => Promise<DeliverySource>): void {
+    this.#sources.set(name, load);
     const waiting = this.#unclaimed.get(name) ?? [];
     this.#unclaimed.delete(name);
     for (const delivery of waiting) this.#queue.push(laneOf(delivery), delivery.id);
   }
 
-  supports(targetArn: string): boolean {
-    const service = parseArn(targetArn)?.service;
-    return service !== undefined && this.#targets.has(service);
+  supports(target: string): boolean {
+    return this.#targets.has(targetKind(target) ?? '');
+  }
+
+  async permits(target: string, caller: DeliveryCaller): Promise<boolean> {
+    const found = await this.#targetOf(target);
+    return found !== undefined && (found.permits === undefined || found.permits(target, caller));
   }
 
   enqueue(transaction: Transaction, request: DeliveryRequest): string {
-    const { clock, random } = this.#options;
-    const enqueuedAt = clock.now();
-    // Ids sort by time, so that a restart resumes the oldest first.
-    const id = `${enqueuedAt.toString(16).padStart(12, '0')}-${random.hex(20)}`;
-    const record: DeliveryRecord = { ...request, id, enqueuedAt, attempts: 0 };
+    const { id, time } = this.#ids.next();
+    const record: DeliveryRecord = { ...request, id, enqueuedAt: time, attempts: 0 };
     transaction.put([PREFIX, id], record);
     return id;
   }
@@ -102,8 +114,9 @@ class StoredDelivery implements Delivery {
     // The watch opens before the backlog is read, so a commit between the two is seen; `#known` drops the doubles.
     const watch = store.watch<DeliveryRecord>({ prefix: [PREFIX], fromRevision: store.revision });
     this.#watch = watch;
-    this.#watching = this.#follow(watch);
+    // The older ones first: what is ordered must not begin with a newer one.
     await this.#admitStored();
+    this.#watching = this.#follow(watch);
   }
 
   async #admitStored(): Promise<void> {
@@ -162,17 +175,25 @@ class StoredDelivery implements Delivery {
   #admit(delivery: DeliveryRecord): void {
     if (this.#closed || this.#known.has(delivery.id)) return;
     this.#known.add(delivery.id);
-    this.#schedule(delivery, delivery.notBefore ?? 0);
+    this.#ids.seen(delivery.id);
+    if (delivery.orderingKey === undefined) this.#schedule(delivery, delivery.notBefore ?? 0);
+    else this.#ordered.add(laneOf(delivery), delivery);
+  }
+
+  /** The delivery is over: the next one of its order may begin. */
+  #forget(delivery: PendingDelivery): void {
+    this.#known.delete(delivery.id);
+    if (delivery.orderingKey !== undefined) this.#ordered.remove(laneOf(delivery), delivery.id);
   }
 
   #schedule(delivery: PendingDelivery, time: number): void {
     if (this.#closed) return;
     const { id } = delivery;
+    const lane = laneOf(delivery);
     if (time <= this.#options.clock.now()) {
-      this.#queue.push(laneOf(delivery), id);
+      this.#queue.push(lane, id);
       return;
     }
-    const lane = laneOf(delivery);
     this.#timers.set(
       id,
       this.#options.clock.at(time, () => {
@@ -198,8 +219,7 @@ class StoredDelivery implements Delivery {
   }
 
   async #attempt(delivery: DeliveryRecord): Promise<void> {
-    const { clock } = this.#options;
-    const source = this.#sources.get(delivery.source);
+    const source = await this.#sources.get(delivery.source)?.();
     if (!source) {
       this.#options.logger.warn('a delivery waits for its source', { source: delivery.source, id: delivery.id });
       const waiting = this.#unclaimed.get(delivery.source) ?? [];
@@ -207,84 +227,136 @@ class StoredDelivery implements Delivery {
       return;
     }
     const policy = await source.policy(delivery);
-    const expires = delivery.enqueuedAt + policy.maximumAgeSeconds * 1000;
-    if (clock.now() >= expires) {
+    const attempt: Attempt = { delivery, source, policy };
+    if (this.#options.clock.now() >= expiryOf(attempt)) {
       const last = delivery.lastOutcome ?? { type: 'failed', reason: 'The event was not delivered in time.' };
-      await this.#finish(delivery, source, { ...last, condition: 'EventAgeExceeded' });
+      await this.#record(attempt, (transaction) =>
+        this.#end(transaction, attempt, { ...last, condition: 'EventAgeExceeded' }),
+      );
       return;
     }
-    const outcome = await this.#deliver(delivery);
+    const target = await this.#targetOf(delivery.targetArn);
+    if (target?.accept && (await this.#handOver(attempt, target))) return;
+    const outcome = await this.#deliver(delivery, target);
     // The process is going down: whatever came back may be the abort's own doing, so the next start tries again.
     if (this.#abort.signal.aborted && outcome.type !== 'delivered') return;
-    if (outcome.type === 'delivered') {
-      await this.#finish({ ...delivery, attempts: delivery.attempts + 1 }, source, {
-        ...outcome,
-        condition: 'Success',
-      });
-    } else if (outcome.type === 'rejected') {
-      await this.#finish({ ...delivery, attempts: delivery.attempts + 1 }, source, {
-        ...outcome,
-        condition: 'Rejected',
-      });
-    } else {
-      await this.#failed(delivery, source, policy, outcome, expires);
-    }
+    await this.#record(attempt, (transaction) => this.#conclude(transaction, attempt, outcome));
   }
 
-  async #failed(
-    delivery: DeliveryRecord,
-    source: DeliverySource,
-    policy: DeliveryPolicy,
-    outcome: DeliveryOutcome & { readonly type: 'failed' },
-    expires: number,
-  ): Promise<void> {
-    const attempts = delivery.attempts + (outcome.throttled ? 0 : 1);
-    const throttles = outcome.throttled ? (delivery.throttles ?? 0) + 1 : 0;
-    const next: DeliveryRecord = { ...delivery, attempts, throttles, lastOutcome: shortened(outcome) };
-    if (attempts > policy.maximumRetries) {
-      await this.#finish(next, source, { ...outcome, condition: 'RetriesExhausted' });
-      return;
-    }
-    const delay = outcome.throttled ? throttleBackoff(policy, throttles) : policy.backoffMs(attempts);
-    // An event that would be too old by its next try ends when it reaches that age, not later.
-    const notBefore = Math.min(this.#options.clock.now() + delay, expires);
-    await this.#options.store.put([PREFIX, delivery.id], { ...next, notBefore });
-    this.#schedule(next, notBefore);
+  /** Lets the target take it over in the store; false when it has to be delivered instead. */
+  async #handOver(attempt: Attempt, target: DeliveryTarget): Promise<boolean> {
+    let acceptance: Acceptance | undefined;
+    await this.#record(attempt, async (transaction) => {
+      try {
+        acceptance = await target.accept!(attempt.delivery, transaction);
+      } catch (error) {
+        acceptance = this.#failure(attempt.delivery, error);
+      }
+      return acceptance && this.#conclude(transaction, attempt, acceptance);
+    });
+    acceptance?.committed?.();
+    return acceptance !== undefined;
   }
 
-  async #deliver(delivery: PendingDelivery): Promise<DeliveryOutcome> {
-    const service = parseArn(delivery.targetArn)?.service;
-    const target = service === undefined ? undefined : this.#targets.get(service);
-    if (!target) return { type: 'rejected', reason: `no target of this kind is served: ${delivery.targetArn}` };
+  async #targetOf(target: string): Promise<DeliveryTarget | undefined> {
+    return this.#targets.get(targetKind(target) ?? '')?.();
+  }
+
+  async #deliver(delivery: PendingDelivery, target: DeliveryTarget | undefined): Promise<DeliveryOutcome> {
+    if (!target?.deliver) {
+      return { type: 'rejected', reason: `no target of this kind is served: ${delivery.targetArn}` };
+    }
     try {
       return await target.deliver(delivery, this.#abort.signal);
     } catch (error) {
-      if (!this.#closed) {
-        this.#options.logger.warn('a delivery failed', { id: delivery.id, target: delivery.targetArn, error });
-      }
-      return { type: 'failed', reason: error instanceof Error ? error.message : String(error) };
+      return this.#failure(delivery, error);
     }
   }
 
-  async #finish(delivery: PendingDelivery, source: DeliverySource, outcome: FinalOutcome): Promise<void> {
+  #failure(delivery: PendingDelivery, error: unknown): DeliveryOutcome {
+    if (!this.#closed) {
+      this.#options.logger.warn('a delivery failed', { id: delivery.id, target: delivery.targetArn, error });
+    }
+    return { type: 'failed', reason: error instanceof Error ? error.message : String(error) };
+  }
+
+  /**
+   * Writes down what came of an attempt, in one transaction, then does what follows. A store that cannot write (a full
+   * disk) is asked again; in the end the delivery is left for the next start.
+   */
+  async #record(attempt: Attempt, decide: (transaction: Transaction) => Promise<Next | undefined>): Promise<void> {
     const { clock, logger, store } = this.#options;
+    const { delivery } = attempt;
     for (let tries = 1; ; tries += 1) {
       try {
-        await source.finished(delivery, outcome);
-        break;
+        const next = await store.transact(decide);
+        if (next?.type === 'ended') this.#forget(delivery);
+        else if (next) this.#schedule(delivery, next.notBefore);
+        return;
       } catch (error) {
         if (this.#closed) return;
-        if (tries === FINISH_TRIES) {
-          logger.error('a source could not be told of the end of its delivery', { id: delivery.id, error });
-          break;
+        if (tries === RECORD_TRIES) {
+          logger.error('what came of a delivery could not be recorded; it stays for the next start', {
+            id: delivery.id,
+            error,
+          });
+          return;
         }
         await clock.sleep(1000 * 2 ** (tries - 1), this.#abort.signal);
       }
     }
-    await store.delete([PREFIX, delivery.id]);
-    this.#known.delete(delivery.id);
+  }
+
+  async #conclude(transaction: Transaction, attempt: Attempt, given: Acceptance): Promise<Next> {
+    const { delivery, policy } = attempt;
+    const { committed: _, ...outcome } = given;
+    if (outcome.type !== 'failed') {
+      const condition = outcome.type === 'delivered' ? 'Success' : 'Rejected';
+      const last = { ...delivery, attempts: delivery.attempts + 1 };
+      return this.#end(transaction, { ...attempt, delivery: last }, { ...outcome, condition });
+    }
+    const attempts = delivery.attempts + (outcome.throttled ? 0 : 1);
+    const throttles = outcome.throttled ? (delivery.throttles ?? 0) + 1 : 0;
+    const next: DeliveryRecord = { ...delivery, attempts, throttles, lastOutcome: shortened(outcome) };
+    if (attempts > policy.maximumRetries) {
+      return this.#end(transaction, { ...attempt, delivery: next }, { ...outcome, condition: 'RetriesExhausted' });
+    }
+    const wait = outcome.throttled ? throttleBackoff(policy, throttles) : policy.backoffMs(attempts);
+    const delay = Math.max(this.#jittered(wait, policy), outcome.retryAfterMs ?? 0);
+    // An event that would be too old by its next try ends when it reaches that age, not later.
+    const notBefore = Math.min(this.#options.clock.now() + delay, expiryOf(attempt));
+    transaction.put([PREFIX, delivery.id], { ...next, notBefore });
+    return { type: 'again', notBefore };
+  }
+
+  /** The delivery is removed, its source told and its dead letter sent, all together. */
+  async #end(transaction: Transaction, attempt: Attempt, outcome: FinalOutcome): Promise<Next> {
+    const { delivery, policy, source } = attempt;
+    await source.finished?.(delivery, outcome, transaction);
+    if (outcome.type !== 'delivered' && policy.deadLetter) {
+      this.enqueue(transaction, deadLetterRequest(policy.deadLetter, delivery, outcome));
+    }
+    transaction.delete([PREFIX, delivery.id]);
+    return { type: 'ended' };
+  }
+
+  #jittered(delay: number, { jitter = 0 }: DeliveryPolicy): number {
+    return jitter === 0 ? delay : Math.round(delay * (1 - jitter * this.#options.random.fraction()));
   }
 }
+
+/** One try of a delivery. */
+interface Attempt {
+  readonly delivery: DeliveryRecord;
+  readonly source: DeliverySource;
+  readonly policy: DeliveryPolicy;
+}
+
+/** What follows from an attempt. */
+type Next = { readonly type: 'ended' } | { readonly type: 'again'; readonly notBefore: number };
+
+/** Epoch ms at which the event is too old. */
+const expiryOf = ({ delivery, policy }: Attempt): number => delivery.enqueuedAt + policy.maximumAgeSeconds * 1000;
 
 /** What is worth keeping of a failed try: a long answer would be written again at each of them. */
 function shortened(outcome: DeliveryOutcome): DeliveryOutcome {
@@ -297,7 +369,10 @@ function throttleBackoff(policy: DeliveryPolicy, throttle: number): number {
   return policy.throttleBackoffMs?.(throttle) ?? Math.min(1000 * 2 ** (throttle - 1), MAX_THROTTLE_BACKOFF_MS);
 }
 
-/** A source's deliveries to one target share a lane: two sources of the same target do not hold each other up. */
-function laneOf(delivery: DeliveryRequest): string {
-  return `${delivery.source} ${delivery.targetArn}`;
+/**
+ * A source's deliveries to one target share a lane: two sources of the same target do not hold each other up. Those that are
+ * ordered have one for each order.
+ */
+function laneOf({ source, targetArn, orderingKey }: DeliveryRequest): string {
+  return orderingKey === undefined ? `${source} ${targetArn}` : `${source} ${targetArn} ${orderingKey}`;
 }

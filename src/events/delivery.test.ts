@@ -67,19 +67,19 @@ class World {
       closeGraceMs: 20,
       ...options,
     });
-    delivery.registerTarget('lambda', {
+    delivery.registerTarget('lambda', async () => ({
       deliver: async (pending) => {
         this.attempts.push({ delivery: pending, at: this.clock.now() - START });
         return this.answer(pending);
       },
-    });
-    delivery.registerSource('test', {
+    }));
+    delivery.registerSource('test', async () => ({
       policy: async () => this.policy,
       finished: async (pending, outcome) => {
         this.finished();
         this.ended.push({ delivery: pending, outcome });
       },
-    });
+    }));
     return delivery;
   }
 
@@ -263,12 +263,12 @@ describe('Delivery', () => {
     await settle(world);
     assert.equal(world.attempts.length, 0);
     let ended = 0;
-    world.delivery.registerSource('later', {
+    world.delivery.registerSource('later', async () => ({
       policy: async () => world.policy,
       finished: async () => {
         ended += 1;
       },
-    });
+    }));
     await until(() => ended === 1);
     assert.equal(world.attempts.length, 1);
   });

@@ -1,6 +1,10 @@
 export { createDelivery, type DeliveryOptions } from './create-delivery.ts';
 export type {
+  Acceptance,
+  DeadLetterMessage,
+  DeadLetterPolicy,
   Delivery,
+  DeliveryCaller,
   DeliveryOutcome,
   DeliveryPolicy,
   DeliveryRequest,
@@ -10,3 +14,14 @@ export type {
   FinalOutcome,
   PendingDelivery,
 } from './delivery.ts';
+export { isLoopback } from './http/endpoint-guard.ts';
+export { httpTarget } from './http/http-target.ts';
+export {
+  emitServiceEvent,
+  SERVICE_EVENT_SOURCE,
+  type ServiceEvent,
+  type ServiceEventParts,
+  serviceEventSource,
+} from './service-event.ts';
+export { targetKind } from './target-kind.ts';
+export { type MessageAttribute, stringAttributes, type TargetParameters } from './target-parameters.ts';

@@ -1,4 +1,4 @@
-import { BlockList, isIPv4 } from 'node:net';
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
 /** Where every sandbox finds the gateway and the DNS. Link-local: no network of the user's can have it too. */
@@ -30,4 +30,18 @@ export function isOutside(address: string): boolean {
     for (const own of addresses ?? []) if (own.address === address) return false;
   }
   return true;
+}
+
+const NEVER_V6 = new BlockList();
+NEVER_V6.addSubnet('::', 127, 'ipv6');
+NEVER_V6.addSubnet('fe80::', 10, 'ipv6');
+NEVER_V6.addSubnet('ff00::', 8, 'ipv6');
+
+/** The same for connections of the program itself, which may use IPv6 too: whether the address is another machine's. */
+export function isOffMachine(address: string): boolean {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined || isIPv4(address)) return isOutside(mapped ?? address);
+  if (!isIPv6(address) || NEVER_V6.check(address, 'ipv6')) return false;
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return !own.some((known) => known.address === address);
 }

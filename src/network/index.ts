@@ -1,3 +1,4 @@
+export { isOffMachine } from './addresses.ts';
 export { CLONE_NEWNET, CLONE_NEWNS, type Kernel, KernelError, openKernel } from './kernel.ts';
 export {
   type Attachment,

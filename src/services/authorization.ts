@@ -25,3 +25,34 @@ export interface Authorizer {
    */
   authorize(principal: Principal, requests: readonly AuthorizationRequest[], context: RequestContext): Promise<void>;
 }
+
+/** May a service act on a resource, in whoever's name it does? */
+export interface ServiceQuestion {
+  /** `sqs:SendMessage` */
+  readonly action: string;
+  /** ARN. */
+  readonly resource: string;
+  readonly resourceAccount: string;
+  readonly region: string;
+  /** The resource's own policy document (JSON), if it has one. */
+  readonly resourcePolicy: string | undefined;
+  readonly caller: ServiceCaller;
+}
+
+/** A service that acts on behalf of one of its resources; with a role, as that role. */
+export interface ServiceCaller {
+  /** `events.amazonaws.com` */
+  readonly service: string;
+  readonly sourceArn?: string | undefined;
+  readonly sourceAccount?: string | undefined;
+  readonly roleArn?: string | undefined;
+}
+
+/** Decides what services may do to each other's resources. The identity services implement it. */
+export interface ServiceAccess {
+  /**
+   * With a role: it must trust the service, and its policies (across accounts the resource's too) decide. Without: the
+   * resource's policy must name the service. Always true while policies are not enforced.
+   */
+  allows(question: ServiceQuestion): Promise<boolean>;
+}

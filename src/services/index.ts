@@ -1,4 +1,13 @@
-export type { Authorizer, Credential, CredentialLookup } from './authorization.ts';
+export type {
+  Authorizer,
+  Credential,
+  CredentialLookup,
+  ServiceAccess,
+  ServiceCaller,
+  ServiceQuestion,
+} from './authorization.ts';
+export type { EncryptedValue, Encryption, KeyUser } from './encryption.ts';
+export type { FunctionInvoker, InvokedFunction } from './function-invoker.ts';
 export type {
   AuthorizationRequest,
   AwsService,

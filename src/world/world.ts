@@ -1,30 +1,32 @@
-import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { createCodeDownloadFrontEnd, createFunctionUrlFrontEnd } from '../aws/function-urls/index.ts';
 import {
-  type AwsFrontEnd,
   createAwsFrontEnd,
+  eventsModel,
   iamModel,
+  kmsModel,
   lambdaModel,
   logsModel,
   type ServiceEntry,
   s3Model,
+  schedulerModel,
+  secretsManagerModel,
+  snsModel,
+  sqsModel,
+  ssmModel,
   stsModel,
 } from '../aws/index.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
-import { createDelivery, type Delivery } from '../events/index.ts';
+import { createDelivery } from '../events/index.ts';
 import type { EngineStatus } from '../functions/index.ts';
 import type { FrontEnd, Gateway, LocalAuthority, LogEntry, LogQuery, ObserveRequest } from '../gateway/index.ts';
-import type { Iam } from '../services/iam/index.ts';
 import type { Authorizer, AwsService, CredentialLookup } from '../services/index.ts';
-import type { Lambda, ObjectAccess } from '../services/lambda/index.ts';
 import type { Logs } from '../services/logs/index.ts';
-import type { S3Service } from '../services/s3/index.ts';
-import type { Sts } from '../services/sts/index.ts';
-import { type Compute, createCompute } from './compute.ts';
-import { functionRoles } from './function-roles.ts';
+import { createCompute } from './compute.ts';
+import { connectDelivery } from './delivery-routes.ts';
+import type { Once } from './once.ts';
+import { createServices, type Services, stopsOf } from './services.ts';
 import type { State } from './state.ts';
 import { stopEach } from './stop-each.ts';
 
@@ -62,91 +64,49 @@ export interface World {
 
 /** The first parts of the keys that a service keeps its state under. */
 export const SERVICE_KEYS: Readonly<Record<string, readonly string[]>> = {
+  events: ['events'],
   iam: ['iam', 'iam-key', 'iam-last-used', 'iam-root'],
+  kms: ['kms'],
   lambda: ['lambda', 'lambda-url', 'lambda-code', 'lambda-download-secret'],
   logs: ['logs'],
   s3: ['s3'],
+  scheduler: ['scheduler'],
+  secretsmanager: ['secretsmanager'],
+  sns: ['sns'],
+  sqs: ['sqs'],
+  ssm: ['ssm'],
   sts: ['sts'],
 };
 
-/** Connects the services with each other and with what is below them. Each is made when it is first asked for. */
+/** Services that do things by themselves: when they have state, they begin at the start, not with their first request. */
+const SELF_STARTING = ['events', 'kms', 'lambda', 's3', 'scheduler', 'secretsmanager', 'ssm'] as const;
+
+/** Makes everything, connected. */
 export function createWorld(options: WorldOptions): World {
   const { state, clock, random, logger } = options;
-  const { store, blobs } = state;
+  const { store } = state;
   const enforce = options.iam === 'enforce';
-  const base = { store, clock, random, logger };
-  const delivery = createDelivery(base);
-
-  const iam = once(async (): Promise<Iam> => {
-    const { createIam } = await import('../services/iam/index.ts');
-    return createIam(base);
-  });
-  const sts = once(async (): Promise<Sts> => {
-    const [{ createSts }, { identities, accessKeys }] = await Promise.all([import('../services/sts/index.ts'), iam()]);
-    return createSts({ ...base, identities, longTermKeys: accessKeys, enforce });
-  });
-  const credentials: CredentialLookup = { find: async (accessKeyId) => (await sts()).credentials.find(accessKeyId) };
-  const authorizer: Authorizer = {
-    authorize: async (principal, requests, context) => (await iam()).authorizer.authorize(principal, requests, context),
-  };
-  const logs = once(async (): Promise<Logs> => {
-    const { createLogs } = await import('../services/logs/index.ts');
-    return createLogs(base);
-  });
-  const s3 = once(async (): Promise<S3Service> => {
-    const { createS3 } = await import('../services/s3/index.ts');
-    const canInvoke = async (functionArn: string, sourceArn: string, sourceAccount: string) =>
-      (await lambda()).permits(functionArn, { service: 's3.amazonaws.com', sourceArn, sourceAccount });
-    const made = createS3({ ...base, blobs, delivery, canInvoke, enforcing: enforce });
-    await made.start();
-    return made;
-  });
+  const delivery = createDelivery({ store, clock, random, logger });
+  const services = createServices({ ...options, delivery, compute: () => compute });
+  connectDelivery(delivery, services);
   const compute = createCompute({
     ...options,
     names: options.hosts,
-    logs: async () => (await logs()).functionLogs,
-    credentials: async () => (await sts()).roleCredentials,
+    logs: async () => (await services.logs()).functionLogs,
+    credentials: async () => (await services.sts()).roleCredentials,
   });
-  const lambda = once(async (): Promise<Lambda> => {
-    const { createLambda } = await import('../services/lambda/index.ts');
-    const made = createLambda({
-      ...base,
-      blobs,
-      delivery,
-      engine: compute.engine,
-      objects: objectAccess(s3),
-      ...(enforce ? { roles: functionRoles(iam) } : {}),
-      directory: join(options.directory, 'code'),
-      urlDomain: `localhost:${new URL(options.endpoint()).port}`,
-      enforce,
-      allowHotReload: !enforce,
-    });
-    await made.start();
-    return made;
-  });
-
-  const entries: Record<string, ServiceEntry> = {
-    iam: { model: iamModel, load: async () => unclosed((await iam()).service) },
-    lambda: { model: lambdaModel, load: async () => unclosed(await lambda()) },
-    logs: { model: logsModel, load: async () => unclosed((await logs()).service) },
-    s3: {
-      model: s3Model,
-      load: async () => {
-        // Notifications name functions, so Lambda must be registered as a target.
-        await lambda();
-        return unclosed(await s3());
-      },
-    },
-    sts: { model: stsModel, load: async () => unclosed((await sts()).service) },
+  const credentials: CredentialLookup = {
+    find: async (accessKeyId) => (await services.sts()).credentials.find(accessKeyId),
   };
+  const authorizer: Authorizer = {
+    authorize: async (principal, requests, context) =>
+      (await services.iam()).authorizer.authorize(principal, requests, context),
+  };
+  const entries = serviceEntries(services);
   const door = { clock, random, logger, mode: enforce ? 'enforce' : 'open', credentials, authorizer } as const;
-  const functionUrls = createFunctionUrlFrontEnd({ ...door, urls: async () => (await lambda()).urls });
-  const aws = createAwsFrontEnd({
-    ...door,
-    services: Object.values(entries),
-    onRequest: options.observe,
-  });
-  const downloads = createCodeDownloadFrontEnd(async () => (await lambda()).downloads);
+  const functionUrls = createFunctionUrlFrontEnd({ ...door, urls: async () => (await services.lambda()).urls });
+  const aws = createAwsFrontEnd({ ...door, services: Object.values(entries), onRequest: options.observe });
+  const downloads = createCodeDownloadFrontEnd(async () => (await services.lambda()).downloads);
   return {
     frontEnds: [downloads, functionUrls, aws],
     services: Object.values(entries),
@@ -155,65 +115,53 @@ export function createWorld(options: WorldOptions): World {
         const { rootCredentials } = await import('../services/iam/index.ts');
         await options.rootKey(await rootCredentials(store, random));
       }
-      const left = await Promise.all(
-        ['lambda', 'delivery', 's3'].map((part) => store.range({ prefix: [part], limit: 1 })),
+      await Promise.all(
+        SELF_STARTING.map(async (name) => {
+          const kept = await Promise.all(SERVICE_KEYS[name]!.map((part) => store.range({ prefix: [part], limit: 1 })));
+          if (kept.some((found) => found.length > 0)) await entries[name].load();
+        }),
       );
-      if (left.some((entries) => entries.length > 0)) await Promise.all([lambda(), s3()]);
       await delivery.start();
     },
     compute: () => compute.engine.status(),
     missing: () => compute.missing(),
-    logs: (query, signal) => follow(logs, query, signal),
-    close: () => closeInOrder({ aws, delivery, compute, lambda, s3, sts, iam, logs }, logger),
+    logs: (query, signal) => follow(services.logs, query, signal),
+    close: () =>
+      stopEach(
+        [
+          { what: 'the wire', stop: () => aws.close() },
+          { what: 'deliveries', stop: () => delivery.close() },
+          ...stopsOf(services, { what: 'functions', stop: () => compute.close() }),
+        ],
+        logger,
+      ),
   };
 }
 
-/** Makes a thing when it is first asked for; `made` tells whether it has been. */
-interface Once<T> {
-  (): Promise<T>;
-  made(): Promise<T> | undefined;
-}
-
-function once<T>(make: () => Promise<T>): Once<T> {
-  let made: Promise<T> | undefined;
-  const get = () => {
-    made ??= make();
-    return made;
-  };
-  return Object.assign(get, { made: () => made });
+/** What the wire serves, by the name that requests are signed for. */
+function serviceEntries(services: Services) {
+  return {
+    events: { model: eventsModel, load: async () => unclosed((await services.eventbridge()).service) },
+    iam: { model: iamModel, load: async () => unclosed((await services.iam()).service) },
+    kms: { model: kmsModel, load: async () => unclosed((await services.kms()).service) },
+    lambda: { model: lambdaModel, load: async () => unclosed(await services.lambda()) },
+    logs: { model: logsModel, load: async () => unclosed((await services.logs()).service) },
+    s3: { model: s3Model, load: async () => unclosed(await services.s3()) },
+    scheduler: { model: schedulerModel, load: async () => unclosed((await services.scheduler()).service) },
+    secretsmanager: {
+      model: secretsManagerModel,
+      load: async () => unclosed((await services.secretsmanager()).service),
+    },
+    sns: { model: snsModel, load: async () => unclosed((await services.sns()).service) },
+    sqs: { model: sqsModel, load: async () => unclosed((await services.sqs()).service) },
+    ssm: { model: ssmModel, load: async () => unclosed((await services.ssm()).service) },
+    sts: { model: stsModel, load: async () => unclosed((await services.sts()).service) },
+  } satisfies Record<string, ServiceEntry>;
 }
 
 /** The wire closes the services that it has loaded; here they are closed in the order of their needs instead. */
 function unclosed(service: AwsService): AwsService {
   return { ...service, close: async () => {} };
-}
-
-interface Parts {
-  readonly aws: AwsFrontEnd;
-  readonly delivery: Delivery;
-  readonly compute: Compute;
-  readonly lambda: Once<Lambda>;
-  readonly s3: Once<S3Service>;
-  readonly sts: Once<Sts>;
-  readonly iam: Once<Iam>;
-  readonly logs: Once<Logs>;
-}
-
-/** What uses others ends before them: deliveries and functions first, then the services, the logs last. */
-function closeInOrder({ aws, delivery, compute, lambda, s3, sts, iam, logs }: Parts, logger: Logger): Promise<void> {
-  return stopEach(
-    [
-      { what: 'the wire', stop: () => aws.close() },
-      { what: 'deliveries', stop: () => delivery.close() },
-      { what: 'Lambda', stop: async () => (await lambda.made())?.close() },
-      { what: 'functions', stop: () => compute.close() },
-      { what: 'S3', stop: async () => (await s3.made())?.close() },
-      { what: 'STS', stop: async () => (await sts.made())?.service.close?.() },
-      { what: 'IAM', stop: async () => (await iam.made())?.service.close?.() },
-      { what: 'CloudWatch Logs', stop: async () => (await logs.made())?.service.close?.() },
-    ],
-    logger,
-  );
 }
 
 async function* follow(logs: Once<Logs>, query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry> {
@@ -227,17 +175,4 @@ async function* follow(logs: Once<Logs>, query: LogQuery, signal: AbortSignal): 
       ...(filter ? { filterPattern: filter } : {}),
     },
   );
-}
-
-/** Lambda's way to S3, with the rights of the account that asks. */
-function objectAccess(s3: Once<S3Service>): ObjectAccess {
-  return {
-    read: async ({ account, bucket, key, versionId }) => {
-      const { body, size } = await (await s3()).objects.read(account, bucket, key, versionId);
-      return { body: body instanceof Readable ? body : Readable.from([body]), size };
-    },
-    write: async ({ account, bucket, key }, body, { contentType }) => {
-      await (await s3()).objects.write(account, bucket, key, body, { contentType });
-    },
-  };
 }

@@ -29,14 +29,6 @@ export const dynamoDbModel: ServiceModel = {
   schemas: () => import('@aws-sdk/client-dynamodb/dist-es/schemas/schemas_0.js'),
 };
 
-export const snsModel: ServiceModel = {
-  name: 'sns',
-  protocols: ['query'],
-  version: '2010-03-31',
-  xmlNamespace: 'http://sns.amazonaws.com/doc/2010-03-31/',
-  schemas: () => import('@aws-sdk/client-sns/dist-es/schemas/schemas_0.js'),
-};
-
 export const apiGatewayModel: ServiceModel = {
   name: 'apigateway',
   protocols: ['restJson1'],

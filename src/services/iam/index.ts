@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { Store } from '../../store/index.ts';
-import type { Authorizer, CredentialLookup } from '../authorization.ts';
+import type { Authorizer, CredentialLookup, ServiceAccess } from '../authorization.ts';
 import type { AwsService, Operation, RequestContext } from '../service.ts';
 import { iamAuthorization } from './authorization.ts';
 import { PolicyAuthorizer } from './authorizer.ts';
@@ -22,6 +22,7 @@ import { tagOperations } from './operations/tags.ts';
 import * as users from './operations/users.ts';
 import { PrincipalPolicyCache } from './principal-policies.ts';
 import { REFUSED } from './refused.ts';
+import { PolicyServiceAccess } from './service-access.ts';
 import { findEntity, type IamState } from './state.ts';
 
 export { rootCredentials } from './credentials.ts';
@@ -37,6 +38,8 @@ export interface Iam {
   readonly service: AwsService;
   /** Decides requests in enforce mode. */
   readonly authorizer: Authorizer;
+  /** Decides what services may do to each other's resources in enforce mode. */
+  readonly serviceAccess: ServiceAccess;
   /** Long-term access keys; STS adds the temporary ones. */
   readonly accessKeys: CredentialLookup;
   /** What STS needs to know. */
@@ -55,11 +58,16 @@ export function createIam(options: IamOptions): Iam {
     authorization: (operation, input, context) => iamAuthorization(options.store, operation, input, context),
     close: async () => cache.close(),
   };
+  const authorizer = new PolicyAuthorizer(cache, options.clock, (principal, context) =>
+    usage.record(principal, context),
+  );
+  const identities = new IamIdentities(options.store, cache);
   return {
     service,
-    authorizer: new PolicyAuthorizer(cache, options.clock, (principal, context) => usage.record(principal, context)),
+    authorizer,
+    serviceAccess: new PolicyServiceAccess(identities, authorizer),
     accessKeys: new AccessKeys(options.store),
-    identities: new IamIdentities(options.store, cache),
+    identities,
   };
 }
 

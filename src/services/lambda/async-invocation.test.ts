@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ServiceError } from '../../base/errors.ts';
+import { silentLogger } from '../../base/json-logger.ts';
+import { createSeededRandom } from '../../base/system-random.ts';
+import { openMemoryStore } from '../../store/index.ts';
+import { createIam } from '../iam/index.ts';
 import { arnOf, fail, LambdaFixture, rejects, succeed } from './fixture.ts';
 
 let world: LambdaFixture;
@@ -9,6 +13,17 @@ beforeEach(async () => {
   await world.create('f');
 });
 afterEach(() => world.close());
+
+/** Policies decide, as IAM evaluates them. */
+const policiesDecide = () => {
+  const iam = createIam({
+    store: openMemoryStore(),
+    clock: world.clock,
+    random: createSeededRandom(),
+    logger: silentLogger,
+  });
+  return { enforce: true, access: iam.serviceAccess };
+};
 
 const send = (payload = '{"n":1}') =>
   world.call('Invoke', { FunctionName: 'f', InvocationType: 'Event', Payload: Buffer.from(payload) });
@@ -310,18 +325,18 @@ describe('an event of another service', () => {
         payload: Buffer.from('{"Records":[]}'),
         account: '000000000000',
         region: 'us-east-1',
-        attributes: { sourceArn: 'arn:aws:s3:::photos', sourceAccount: '000000000000' },
+        caller: { service: 's3.amazonaws.com', sourceArn: 'arn:aws:s3:::photos', sourceAccount: '000000000000' },
       }),
     );
   let ended: string[];
   const register = () => {
     ended = [];
-    world.delivery.registerSource('s3', {
+    world.delivery.registerSource('s3', async () => ({
       policy: async () => ({ maximumRetries: 0, maximumAgeSeconds: 60, backoffMs: () => 1 }),
       finished: async (_delivery, outcome) => {
         ended.push(outcome.condition);
       },
-    });
+    }));
   };
   beforeEach(register);
 
@@ -349,7 +364,7 @@ describe('an event of another service', () => {
 
   it('needs a permission in enforce mode', async () => {
     await world.close();
-    world = await LambdaFixture.start({ enforce: true });
+    world = await LambdaFixture.start(policiesDecide());
     register();
     await world.create('f');
     await notify(arnOf('f'));

@@ -3,17 +3,16 @@ import type {
   DeliveryOutcome,
   DeliveryPolicy,
   DeliverySource,
-  DeliveryTarget,
   FinalOutcome,
   PendingDelivery,
 } from '../../events/index.ts';
+import type { Transaction } from '../../store/index.ts';
 import { RECURSION, sendRecords } from './destinations.ts';
-import { ASYNC_SOURCE, type AsyncAttributes, enqueueInvocation } from './event-queue.ts';
+import type { AsyncAttributes } from './event-queue.ts';
 import { type EventInvokeRecord, keys, LATEST } from './model.ts';
 import { type FunctionName, parseFunctionArn } from './names.ts';
-import { permitsService } from './permissions.ts';
 import type { Room } from './room.ts';
-import { newTraceId, refuseLoop, resolveActive, runOnce } from './run.ts';
+import { refuseLoop, resolveActive, runOnce } from './run.ts';
 
 /** Source: Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation". */
 const DEFAULT_RETRIES = 2;
@@ -26,15 +25,7 @@ const PATIENCE_MS = 30_000;
 export function asyncSource(room: Room): DeliverySource {
   return {
     policy: (delivery) => policyOf(room, delivery),
-    finished: (delivery, outcome) => finished(room, delivery, outcome),
-  };
-}
-
-/** Functions as targets: an event of another service is queued; a queued one is run. */
-export function lambdaTarget(room: Room): DeliveryTarget {
-  return {
-    deliver: (delivery, signal) =>
-      delivery.source === ASYNC_SOURCE ? run(room, delivery, signal) : accept(room, delivery),
+    finished: (delivery, outcome, transaction) => finished(room, delivery, outcome, transaction),
   };
 }
 
@@ -59,7 +50,7 @@ async function eventInvokeConfig(room: Room, arn: string): Promise<EventInvokeRe
  * Runs a queued event. One that meets a limit while others run waits a while for the first of them to end: sent back to
  * the queue, a burst would take hours to drain through a function with little concurrency.
  */
-async function run(room: Room, delivery: PendingDelivery, closing: AbortSignal): Promise<DeliveryOutcome> {
+export async function runQueued(room: Room, delivery: PendingDelivery, closing: AbortSignal): Promise<DeliveryOutcome> {
   const name = parseFunctionArn(delivery.targetArn);
   if (!name) return { type: 'rejected', reason: `not a function: ${delivery.targetArn}` };
   const first = await runNow(room, name, delivery);
@@ -107,38 +98,12 @@ async function runNow(room: Room, name: FunctionName, delivery: PendingDelivery)
   }
 }
 
-/** An event from another service (S3 …): into the queue if the function is there and lets that service in. */
-async function accept(room: Room, delivery: PendingDelivery): Promise<DeliveryOutcome> {
-  const name = parseFunctionArn(delivery.targetArn);
-  if (!name) return { type: 'rejected', reason: `not a function: ${delivery.targetArn}` };
-  try {
-    await room.targets.resolve(name);
-  } catch (error) {
-    if (!(error instanceof ServiceError)) throw error;
-    return { type: 'rejected', reason: error.message };
-  }
-  const attributes = (delivery.attributes ?? {}) as Record<string, unknown>;
-  if (room.enforce) {
-    const { servicePrincipal, sourceArn, sourceAccount } = attributes;
-    const permitted = await permitsService(room, name, name.name, name.qualifier, {
-      service: typeof servicePrincipal === 'string' ? servicePrincipal : `${delivery.source}.amazonaws.com`,
-      sourceArn: typeof sourceArn === 'string' ? sourceArn : undefined,
-      sourceAccount: typeof sourceAccount === 'string' ? sourceAccount : delivery.account,
-    });
-    if (!permitted)
-      return { type: 'rejected', reason: `the policy of ${delivery.targetArn} does not let it be invoked` };
-  }
-  // The service hands on the trace header of the request that caused the event: the chain goes on.
-  const { traceHeader } = attributes;
-  const traceId = typeof traceHeader === 'string' ? traceHeader : newTraceId(room);
-  const requestId = room.random.uuid();
-  await room.store.transact(async (transaction) => {
-    enqueueInvocation(room, transaction, name, delivery.payload, { requestId, traceId });
-  });
-  return { type: 'delivered' };
-}
-
-async function finished(room: Room, delivery: PendingDelivery, outcome: FinalOutcome): Promise<void> {
+async function finished(
+  room: Room,
+  delivery: PendingDelivery,
+  outcome: FinalOutcome,
+  transaction: Transaction,
+): Promise<void> {
   const config = await eventInvokeConfig(room, delivery.targetArn);
-  await sendRecords(room, delivery, outcome, config);
+  await sendRecords(room, delivery, outcome, config, transaction);
 }

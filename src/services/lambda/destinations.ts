@@ -1,6 +1,5 @@
-import { parseArn } from '../../base/arn.ts';
-import { ServiceError } from '../../base/errors.ts';
-import type { DeliverySource, DeliveryTarget, FinalOutcome, PendingDelivery } from '../../events/index.ts';
+import type { DeliverySource, FinalOutcome, MessageAttribute, PendingDelivery } from '../../events/index.ts';
+import type { Transaction } from '../../store/index.ts';
 import type { AuthorizationRequest } from '../service.ts';
 import { enqueueInvocation } from './event-queue.ts';
 import { exceedsLimit, lineageId, withInvocation } from './lineage.ts';
@@ -15,7 +14,6 @@ import {
 } from './model.ts';
 import { type FunctionName, functionArn, parseFunctionArn } from './names.ts';
 import { policyDocument } from './permissions.ts';
-import type { ObjectAccess } from './ports.ts';
 import type { Room } from './room.ts';
 
 /** Name of the delivery source for invocation records and dead letters. */
@@ -36,6 +34,7 @@ export async function sendRecords(
   delivery: PendingDelivery,
   outcome: FinalOutcome,
   config: EventInvokeRecord | undefined,
+  transaction: Transaction,
 ): Promise<void> {
   const succeeded = outcome.type === 'delivered';
   const wanted = succeeded ? config?.onSuccess : config?.onFailure;
@@ -70,26 +69,24 @@ export async function sendRecords(
   }
   const uuid = room.random.uuid();
   const requestId = room.random.uuid();
-  await room.store.transact(async (transaction) => {
-    const common = { source: DESTINATION_SOURCE, account: delivery.account, region: delivery.region };
-    if (lambda) enqueueInvocation(room, transaction, lambda, record, { requestId, traceId });
-    else if (destination !== undefined) {
-      room.delivery.enqueue(transaction, {
-        ...common,
-        targetArn: destination,
-        payload: record,
-        attributes: { key: objectKey(delivery, now, uuid) },
-      });
-    }
-    if (deadLetter !== undefined) {
-      room.delivery.enqueue(transaction, {
-        ...common,
-        targetArn: deadLetter,
-        payload: delivery.payload,
-        attributes: { messageAttributes: deadLetterAttributes(delivery, outcome) },
-      });
-    }
-  });
+  const common = { source: DESTINATION_SOURCE, account: delivery.account, region: delivery.region };
+  if (lambda) enqueueInvocation(room, transaction, lambda, record, { requestId, traceId });
+  else if (destination !== undefined) {
+    room.delivery.enqueue(transaction, {
+      ...common,
+      targetArn: destination,
+      payload: record,
+      parameters: { object: { key: objectKey(delivery, now, uuid), contentType: 'application/json' } },
+    });
+  }
+  if (deadLetter !== undefined) {
+    room.delivery.enqueue(transaction, {
+      ...common,
+      targetArn: deadLetter,
+      payload: delivery.payload,
+      parameters: { messageAttributes: deadLetterAttributes(delivery, outcome) },
+    });
+  }
 }
 
 /**
@@ -136,11 +133,12 @@ async function deadLetterOf(room: Room, delivery: PendingDelivery): Promise<stri
   return version?.value.deadLetterArn;
 }
 
-function deadLetterAttributes(delivery: PendingDelivery, outcome: FinalOutcome): Record<string, string> {
+/** Source: Lambda Developer Guide, "Adding a dead-letter queue": the attributes of the message. */
+function deadLetterAttributes(delivery: PendingDelivery, outcome: FinalOutcome): Record<string, MessageAttribute> {
   return {
-    RequestID: String(delivery.attributes?.requestId ?? delivery.id),
-    ErrorCode: '200',
-    ErrorMessage: 'reason' in outcome ? outcome.reason.slice(0, 1024) : '',
+    RequestID: { dataType: 'String', stringValue: String(delivery.attributes?.requestId ?? delivery.id) },
+    ErrorCode: { dataType: 'Number', stringValue: '200' },
+    ErrorMessage: { dataType: 'String', stringValue: 'reason' in outcome ? outcome.reason.slice(0, 1024) : '' },
   };
 }
 
@@ -213,28 +211,6 @@ export function destinationSource(room: Pick<Room, 'logger'>): DeliverySource {
         destination: delivery.targetArn,
         reason: outcome.reason,
       });
-    },
-  };
-}
-
-/** Buckets as targets of invocation records. */
-export function bucketTarget(objects: ObjectAccess): DeliveryTarget {
-  return {
-    deliver: async (delivery) => {
-      const bucket = parseArn(delivery.targetArn)?.resource;
-      const key = delivery.attributes?.key;
-      if (delivery.source !== DESTINATION_SOURCE || bucket === undefined || typeof key !== 'string') {
-        return { type: 'rejected', reason: 'a bucket takes only invocation records' };
-      }
-      try {
-        await objects.write({ account: delivery.account, region: delivery.region, bucket, key }, delivery.payload, {
-          contentType: 'application/json',
-        });
-        return { type: 'delivered' };
-      } catch (error) {
-        if (!(error instanceof ServiceError)) throw error;
-        return { type: error.code === 'NoSuchBucket' ? 'rejected' : 'failed', reason: error.message };
-      }
     },
   };
 }

@@ -10,7 +10,7 @@ import { ServiceError } from '../../base/errors.ts';
 import { createLogger } from '../../base/json-logger.ts';
 import { createSystemClock } from '../../base/system-clock.ts';
 import { createSeededRandom } from '../../base/system-random.ts';
-import { createDelivery, type Delivery } from '../../events/index.ts';
+import { createDelivery, type Delivery, type DeliveryOutcome, type PendingDelivery } from '../../events/index.ts';
 import type {
   FunctionEngine,
   FunctionSpec,
@@ -20,7 +20,7 @@ import type {
 } from '../../functions/index.ts';
 import { type BlobStore, openBlobStore, openMemoryStore, type Store } from '../../store/index.ts';
 import type { RequestContext } from '../service.ts';
-import { createLambda, type Lambda, type LambdaOptions } from './lambda.ts';
+import { createLambda, LAMBDA_SOURCES, type Lambda, type LambdaOptions } from './lambda.ts';
 import type { ObjectAccess, ObjectLocation } from './ports.ts';
 
 /** What unit tests of the service share: the real store, blobs and delivery, a frozen clock, and an engine that records. */
@@ -110,9 +110,11 @@ class MemoryObjects implements ObjectAccess {
     return { body: Readable.from([bytes]), size: bytes.length };
   }
 
-  async write({ bucket, key }: ObjectLocation, body: Uint8Array): Promise<void> {
-    if (this.failWrites) throw this.failWrites;
-    this.objects.set(`${bucket}/${key}`, body);
+  /** Buckets as targets, as S3 has them. */
+  async deliver({ parameters, payload, targetArn }: PendingDelivery): Promise<DeliveryOutcome> {
+    if (this.failWrites) return { type: 'failed', reason: this.failWrites.message };
+    this.objects.set(`${targetArn.split(':').pop()}/${parameters?.object?.key}`, payload);
+    return { type: 'delivered' };
   }
 }
 
@@ -175,9 +177,14 @@ export class LambdaFixture {
       objects: this.objects,
       directory: join(this.directory, 'code'),
       urlDomain: 'localhost:4566',
+      access: { allows: async () => true },
       architecture: 'x86_64',
       ...this.#options,
     });
+    const { delivery, lambda, objects } = this;
+    delivery.registerTarget('lambda', async () => lambda.deliveryTarget);
+    delivery.registerTarget('s3', async () => objects);
+    for (const name of LAMBDA_SOURCES) delivery.registerSource(name, async () => lambda.deliverySources[name]);
   }
 
   static async start(options: Partial<LambdaOptions> = {}): Promise<LambdaFixture> {

@@ -1,36 +1,38 @@
 import type { Clock } from '../../base/clock.ts';
-import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
-import type { Delivery } from '../../events/index.ts';
+import type { Delivery, DeliverySource, DeliveryTarget } from '../../events/index.ts';
 import type { FunctionEngine } from '../../functions/index.ts';
 import type { BlobStore, Store } from '../../store/index.ts';
+import type { ServiceAccess } from '../authorization.ts';
+import type { FunctionInvoker } from '../function-invoker.ts';
 import type { AwsService } from '../service.ts';
 import { absentFeatureOperations } from './absent-features.ts';
 import { aliasOperations } from './aliases.ts';
-import { asyncSource, lambdaTarget } from './async-invocation.ts';
+import { asyncSource } from './async-invocation.ts';
 import { authorizationOf } from './authorization.ts';
 import { Background } from './background.ts';
 import { SignedDownloads } from './code-downloads.ts';
 import { CodePackages } from './code-package.ts';
 import { concurrencyOperations } from './concurrency.ts';
 import { ConcurrencyTracker } from './concurrency-tracker.ts';
-import { bucketTarget, DESTINATION_SOURCE, destinationSource } from './destinations.ts';
+import { lambdaTarget } from './delivery-target.ts';
+import { DESTINATION_SOURCE, destinationSource } from './destinations.ts';
 import { eventInvokeOperations } from './event-invoke-config.ts';
 import { ASYNC_SOURCE } from './event-queue.ts';
+import { functionInvoker } from './function-invoker.ts';
 import { functionUrlOperations } from './function-urls.ts';
 import { functionOperations } from './functions.ts';
 import { invokeOperations } from './invoke.ts';
 import { layerPermissionOperations } from './layer-permissions.ts';
 import { layerOperations } from './layers.ts';
 import { resumePreparations } from './lifecycle.ts';
-import { type FunctionName, parseFunctionArn } from './names.ts';
-import { permissionOperations, permitsService, type ServiceCaller } from './permissions.ts';
+import { permissionOperations } from './permissions.ts';
 import type { ObjectAccess, RoleCheck } from './ports.ts';
 import { provisionedOperations, resumeProvisioned } from './provisioned.ts';
 import { recursionConfigOperations } from './recursion-config.ts';
 import { REFUSED } from './refused.ts';
-import { type LambdaLimits, type Room, requireVersion } from './room.ts';
+import type { LambdaLimits, Room } from './room.ts';
 import { runtimeManagementOperations } from './runtime-management.ts';
 import { tagOperations } from './tags.ts';
 import { TargetCache } from './target-cache.ts';
@@ -47,6 +49,8 @@ export interface LambdaOptions {
   readonly delivery: Delivery;
   readonly objects: ObjectAccess;
   readonly roles?: RoleCheck;
+  /** Whether another service may invoke a function. */
+  readonly access: ServiceAccess;
   /** For unpacked packages; made when it is not there. */
   readonly directory: string;
   /** Host and port under which function URLs are shown: `<id>.lambda-url.<region>.<domain>`. */
@@ -69,8 +73,12 @@ export interface Lambda extends AwsService {
   readonly downloads: SignedDownloads;
   /** Requests to function URLs. */
   readonly urls: FunctionUrls;
-  /** True when the function is there and, in enforce mode, its policy lets the service invoke it. */
-  permits(functionArn: string, caller: ServiceCaller): Promise<boolean>;
+  /** Functions for other services. */
+  readonly functions: FunctionInvoker;
+  /** Functions as targets of events. */
+  readonly deliveryTarget: DeliveryTarget;
+  /** Events that wait for functions, and the records of what came of them. */
+  readonly deliverySources: Readonly<Record<LambdaSource, DeliverySource>>;
 }
 
 /** Source of the defaults: Lambda Developer Guide, "Lambda quotas". */
@@ -81,7 +89,11 @@ const DEFAULT_LIMITS: LambdaLimits = {
   asyncPayload: 1024 * 1024,
 };
 
-/** Makes the Lambda service; registers it with `delivery` as target `lambda`, `s3` and as the source of its own events. */
+/** Names of the delivery sources that are Lambda's. */
+export const LAMBDA_SOURCES = [ASYNC_SOURCE, DESTINATION_SOURCE] as const;
+export type LambdaSource = (typeof LAMBDA_SOURCES)[number];
+
+/** Makes the Lambda service. Its target and sources are registered with `delivery` by whoever makes it. */
 export function createLambda(options: LambdaOptions): Lambda {
   const { store, blobs, clock, random, logger, engine, delivery, objects } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -110,6 +122,7 @@ export function createLambda(options: LambdaOptions): Lambda {
     targets,
     concurrency,
     roles: options.roles,
+    access: options.access,
     limits,
     architecture: options.architecture ?? (process.arch === 'arm64' ? 'arm64' : 'x86_64'),
     enforce: options.enforce ?? false,
@@ -118,10 +131,6 @@ export function createLambda(options: LambdaOptions): Lambda {
     preparing: new Map(),
     background: new Background(logger),
   };
-  delivery.registerTarget('lambda', lambdaTarget(room));
-  delivery.registerTarget('s3', bucketTarget(objects));
-  delivery.registerSource(ASYNC_SOURCE, asyncSource(room));
-  delivery.registerSource(DESTINATION_SOURCE, destinationSource(room));
   return {
     name: 'lambda',
     operations: {
@@ -145,10 +154,11 @@ export function createLambda(options: LambdaOptions): Lambda {
     authorization: (operation, input, context) => authorizationOf(room, operation, input, context),
     urls: new FunctionUrls(room),
     downloads,
-    permits: async (functionArn, caller) => {
-      const name = parseFunctionArn(functionArn);
-      if (!name || !(await isInvocable(room, name))) return false;
-      return !room.enforce || permitsService(room, name, name.name, name.qualifier, caller);
+    functions: functionInvoker(room),
+    deliveryTarget: lambdaTarget(room),
+    deliverySources: {
+      [ASYNC_SOURCE]: asyncSource(room),
+      [DESTINATION_SOURCE]: destinationSource(room),
     },
     start: async () => {
       targets.start();
@@ -163,15 +173,4 @@ export function createLambda(options: LambdaOptions): Lambda {
       await targets.close();
     },
   };
-}
-
-/** True when an invocation of this name would find something to run. */
-async function isInvocable(room: Room, name: FunctionName): Promise<boolean> {
-  try {
-    await requireVersion(room.store, name);
-    return true;
-  } catch (error) {
-    if (error instanceof ServiceError) return false;
-    throw error;
-  }
 }

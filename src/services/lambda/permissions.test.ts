@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { silentLogger } from '../../base/json-logger.ts';
+import { createSeededRandom } from '../../base/system-random.ts';
+import { openMemoryStore } from '../../store/index.ts';
+import { createIam } from '../iam/index.ts';
 import { ACCOUNT, arnOf, LambdaFixture, rejects } from './fixture.ts';
 
 let world: LambdaFixture;
@@ -8,6 +12,17 @@ beforeEach(async () => {
   await world.create('f');
 });
 afterEach(() => world.close());
+
+/** Policies decide, as IAM evaluates them. */
+const policiesDecide = () => {
+  const iam = createIam({
+    store: openMemoryStore(),
+    clock: world.clock,
+    random: createSeededRandom(),
+    logger: silentLogger,
+  });
+  return { enforce: true, access: iam.serviceAccess };
+};
 
 const s3 = {
   FunctionName: 'f',
@@ -101,7 +116,7 @@ describe('Lambda RemovePermission', () => {
 describe('a service that invokes a function', () => {
   const caller = { service: 's3.amazonaws.com', sourceArn: 'arn:aws:s3:::photos', sourceAccount: ACCOUNT };
   const permits = (change: Partial<typeof caller> = {}, arn = arnOf('f')) =>
-    world.lambda.permits(arn, { ...caller, ...change });
+    world.lambda.functions.permits(arn, { ...caller, ...change });
 
   it('needs only that the function is there while policies do not decide', async () => {
     assert.equal(await permits(), true);
@@ -112,10 +127,10 @@ describe('a service that invokes a function', () => {
 describe('a service that invokes a function in enforce mode', () => {
   const caller = { service: 's3.amazonaws.com', sourceArn: 'arn:aws:s3:::photos', sourceAccount: ACCOUNT };
   const permits = (change: Partial<typeof caller> = {}, arn = arnOf('f')) =>
-    world.lambda.permits(arn, { ...caller, ...change });
+    world.lambda.functions.permits(arn, { ...caller, ...change });
   beforeEach(async () => {
     await world.close();
-    world = await LambdaFixture.start({ enforce: true });
+    world = await LambdaFixture.start(policiesDecide());
     await world.create('f');
   });
 

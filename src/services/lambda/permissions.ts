@@ -6,7 +6,7 @@ import type {
 import { ServiceError } from '../../base/errors.ts';
 import type { Operation, RequestContext } from '../service.ts';
 import { conflict, invalidParameter, notFound, preconditionFailed } from './errors.ts';
-import { keys, LATEST, type PolicyRecord, type PolicyStatement, type Scope } from './model.ts';
+import { keys, LATEST, type PolicyRecord, type PolicyStatement } from './model.ts';
 import { functionArn, parseFunctionName } from './names.ts';
 import { type Room, requireQualifier } from './room.ts';
 import { Constraints } from './validation.ts';
@@ -139,56 +139,4 @@ function conditionOf(input: AddPermissionCommandInput): Pick<PolicyStatement, 'C
       : { Bool: { 'lambda:InvokedViaFunctionUrl': String(input.InvokedViaFunctionUrl) } }),
   };
   return Object.keys(condition).length === 0 ? {} : { Condition: condition };
-}
-
-/** A service that wants to invoke a function on behalf of one of its resources. */
-export interface ServiceCaller {
-  /** `s3.amazonaws.com` */
-  readonly service: string;
-  readonly sourceArn: string | undefined;
-  readonly sourceAccount: string | undefined;
-}
-
-/** True when the function's own policy lets the service invoke it. Services get nothing from identity policies. */
-export async function permitsService(
-  room: Room,
-  scope: Scope,
-  name: string,
-  qualifier: string | undefined,
-  caller: ServiceCaller,
-): Promise<boolean> {
-  const policy = (await room.store.get<PolicyRecord>(keys.policy(scope, name, qualifier ?? '')))?.value;
-  return (policy?.statements ?? []).some((statement) => statementPermits(statement, caller));
-}
-
-function statementPermits(statement: PolicyStatement, caller: ServiceCaller): boolean {
-  const { Principal: principal } = statement;
-  if (principal !== '*' && principal.Service !== caller.service) return false;
-  if (!['*', 'lambda:*', 'lambda:InvokeFunction'].includes(statement.Action)) return false;
-  for (const [operator, tests] of Object.entries(statement.Condition ?? {})) {
-    for (const [key, wanted] of Object.entries(tests)) {
-      const given =
-        key === 'AWS:SourceArn' ? caller.sourceArn : key === 'AWS:SourceAccount' ? caller.sourceAccount : undefined;
-      if (given === undefined) return false;
-      if (operator === 'ArnLike' ? !arnLike(given, wanted) : given !== wanted) return false;
-    }
-  }
-  return true;
-}
-
-/** Source: IAM User Guide, "Amazon Resource Name (ARN) condition operators": each of the six parts may hold `*` and `?`. */
-function arnLike(arn: string, pattern: string): boolean {
-  const parts = sixParts(arn);
-  return sixParts(pattern).every((part, index) => {
-    const expression = part
-      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.');
-    return new RegExp(`^${expression}$`, 's').test(parts[index] ?? '');
-  });
-}
-
-function sixParts(arn: string): string[] {
-  const parts = arn.split(':');
-  return [...parts.slice(0, 5), parts.slice(5).join(':')];
 }

@@ -11,10 +11,9 @@ export interface ObjectLocation {
   readonly versionId?: string | undefined;
 }
 
-/** Objects in S3: deployment packages are read, invocation records written. Throws S3's own ServiceErrors. */
+/** Objects in S3: deployment packages. Throws S3's own ServiceErrors. */
 export interface ObjectAccess {
   read(location: ObjectLocation): Promise<{ readonly body: Readable; readonly size: number }>;
-  write(location: ObjectLocation, body: Uint8Array, options: { readonly contentType: string }): Promise<void>;
 }
 
 /** Execution roles; implemented by IAM. */

@@ -159,7 +159,7 @@ describe('the event that would have gone on with a loop', () => {
 });
 
 describe('an event of another service', () => {
-  const deliver = (traceHeader?: unknown) =>
+  const deliver = (traceHeader?: string) =>
     world.store.transact(async (transaction) => {
       world.delivery.enqueue(transaction, {
         source: 'lambda-destination',
@@ -167,7 +167,8 @@ describe('an event of another service', () => {
         payload: Buffer.from('{}'),
         account: ACCOUNT,
         region: REGION,
-        attributes: { sourceArn: 'arn:aws:s3:::photos', sourceAccount: ACCOUNT, traceHeader },
+        caller: { service: 's3.amazonaws.com', sourceArn: 'arn:aws:s3:::photos', sourceAccount: ACCOUNT },
+        traceHeader,
       });
     });
 

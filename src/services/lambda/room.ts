@@ -4,6 +4,7 @@ import type { Random } from '../../base/random.ts';
 import type { Delivery } from '../../events/index.ts';
 import type { FunctionEngine } from '../../functions/index.ts';
 import type { Entry, Store, Transaction } from '../../store/index.ts';
+import type { ServiceAccess } from '../authorization.ts';
 import type { Background } from './background.ts';
 import type { CodePackages } from './code-package.ts';
 import type { ConcurrencyTracker } from './concurrency-tracker.ts';
@@ -37,6 +38,7 @@ export interface Room {
   readonly targets: TargetCache;
   readonly concurrency: ConcurrencyTracker;
   readonly roles: RoleCheck | undefined;
+  readonly access: ServiceAccess;
   readonly limits: LambdaLimits;
   /** `x86_64` or `arm64`: what the machine runs. */
   readonly architecture: string;

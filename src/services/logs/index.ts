@@ -1,8 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
+import type { DeliveryTarget } from '../../events/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { AuthorizationRequest, AwsService, RequestContext } from '../service.ts';
+import { logsTarget } from './delivery-target.ts';
 import { Followers } from './followers.ts';
 import { groupArn } from './input.ts';
 import { type IncomingEvent, LogWriter } from './log-writer.ts';
@@ -34,6 +36,8 @@ export interface Logs {
   readonly functionLogs: {
     append(account: string, region: string, group: string, stream: string, lines: readonly IncomingEvent[]): void;
   };
+  /** Log groups as targets of events. */
+  readonly deliveryTarget: DeliveryTarget;
   /** Reads and follows a log group without the wire. */
   tail(target: GroupId, options?: TailOptions): AsyncIterable<TailEvent>;
   /** Resolves when everything appended so far is durable. */
@@ -97,6 +101,7 @@ export function createLogs(options: LogsOptions): Logs {
   };
   return {
     service,
+    deliveryTarget: logsTarget(state),
     functionLogs: {
       append: (account, region, group, stream, lines) => writer.append({ account, region, group }, stream, lines, true),
     },

@@ -1,21 +1,22 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
-import type { Delivery } from '../../events/index.ts';
+import type { Delivery, DeliverySource, DeliveryTarget } from '../../events/index.ts';
 import type { BlobStore, Store } from '../../store/index.ts';
 import type { AwsService } from '../service.ts';
 import { authorizationRequests } from './authorization.ts';
+import { bucketTarget } from './bucket-target.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { preflight } from './cors.ts';
 import { LifecycleSchedule } from './lifecycle-schedule.ts';
 import { Md5Thread } from './md5-thread.ts';
-import { deliverySource } from './notifications.ts';
+import { notificationSource } from './notification-source.ts';
 import { bindOperations, type S3Operations } from './operations.ts';
 import { maxGathered } from './receive-body.ts';
 import { refused } from './refused.ts';
 import { createS3Objects, type S3Objects } from './s3-objects.ts';
 import { Sequence } from './sequence.ts';
-import type { CanInvoke, S3State } from './state.ts';
+import type { S3State } from './state.ts';
 
 export interface S3Options {
   readonly store: Store;
@@ -23,8 +24,7 @@ export interface S3Options {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly delivery: Pick<Delivery, 'enqueue' | 'supports' | 'registerSource'>;
-  readonly canInvoke: CanInvoke;
+  readonly delivery: Pick<Delivery, 'enqueue' | 'supports' | 'permits'>;
   /** True when the wire evaluates policies; otherwise accounts are kept apart by ownership alone. */
   readonly enforcing?: boolean;
   /** Bodies up to this many bytes live in the store; 16 KB unless told. */
@@ -35,6 +35,10 @@ export interface S3Service extends AwsService {
   readonly operations: S3Operations & AwsService['operations'];
   /** For other services of the same program. */
   readonly objects: S3Objects;
+  /** Buckets as targets: a delivery becomes an object. */
+  readonly deliveryTarget: DeliveryTarget;
+  /** Notifications of buckets. */
+  readonly deliverySource: DeliverySource;
   /** Does what lifecycle rules made due while nothing ran, then waits for the next midnight UTC. */
   start(): Promise<void>;
   /** Resolves when no lifecycle run is under way. */
@@ -55,7 +59,6 @@ export function createS3(options: S3Options): S3Service {
     random: options.random,
     logger: options.logger,
     delivery: options.delivery,
-    canInvoke: options.canInvoke,
     enforcing: options.enforcing ?? false,
     sequence: new Sequence(options.clock),
     instance: options.random.hex(8),
@@ -64,27 +67,14 @@ export function createS3(options: S3Options): S3Service {
     md5: new Md5Thread(),
     lifecycleChanged: () => schedule.changed(),
   };
-  options.delivery.registerSource(deliverySource, {
-    // The target has its own queue (Lambda's asynchronous invocation); these retries only bridge its being busy.
-    policy: async () => ({
-      maximumRetries: 100,
-      maximumAgeSeconds: 24 * 3600,
-      backoffMs: (retry) => Math.min(1000 * 2 ** (retry - 1), 300_000),
-    }),
-    finished: async (delivery, outcome) => {
-      if (outcome.condition === 'Success') return;
-      options.logger.warn('an event notification was given up', {
-        target: delivery.targetArn,
-        condition: outcome.condition,
-        reason: outcome.type === 'delivered' ? undefined : outcome.reason,
-      });
-    },
-  });
+  const objects = createS3Objects(s3);
   return {
     name: 's3',
     operations: bindOperations(s3) as S3Service['operations'],
     refused,
-    objects: createS3Objects(s3),
+    objects,
+    deliveryTarget: bucketTarget(objects),
+    deliverySource: notificationSource(s3.logger),
     authorization: (operation, input, context) => authorizationRequests(s3, operation, input, context),
     preflight: (request) => preflight(s3, request),
     start: () => schedule.start(),

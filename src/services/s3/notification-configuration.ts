@@ -8,9 +8,10 @@ import {
 import { parseArn } from '../../base/arn.ts';
 import { ServiceError } from '../../base/errors.ts';
 import type { RequestContext } from '../service.ts';
-import { bucketArn, bucketInTransaction, requireBucket } from './bucket-access.ts';
+import { bucketInTransaction, requireBucket } from './bucket-access.ts';
 import { invalidArgument, malformedXml, notImplemented } from './errors.ts';
 import { bucketKey } from './keys.ts';
+import { notificationCaller } from './notifications.ts';
 import type { BucketRecord, NotificationRule } from './records.ts';
 import type { S3State } from './state.ts';
 
@@ -198,7 +199,7 @@ async function checkDestinations(s3: S3State, bucket: BucketRecord, rules: reado
         arn,
       );
     }
-    const allowed = s3.delivery.supports(arn) && (await s3.canInvoke(arn, bucketArn(bucket.name), bucket.account));
+    const allowed = s3.delivery.supports(arn) && (await s3.delivery.permits(arn, notificationCaller(bucket)));
     if (!allowed) failed.push(arn);
   }
   if (failed.length === 0) return;

@@ -90,9 +90,13 @@ describe('S3 event notifications', () => {
     await put('1', traceHeader);
     await put('2');
     await put('3', `Root=${'x'.repeat(1024)}`);
-    const attributes = (await fixture.events()).map((event) => event.attributes);
-    const common = { sourceArn: `arn:aws:s3:::${Bucket}`, sourceAccount: '111122223333' };
-    assert.deepEqual(attributes, [{ ...common, traceHeader }, common, common]);
+    const events = await fixture.events();
+    assert.deepEqual(
+      events.map((event) => event.traceHeader),
+      [traceHeader, undefined, undefined],
+    );
+    const caller = { service: 's3.amazonaws.com', sourceArn: `arn:aws:s3:::${Bucket}`, sourceAccount: '111122223333' };
+    assert.deepEqual(events[0]!.caller, caller);
   });
 
   it('come only for the keys and events that a rule names', async () => {
@@ -188,7 +192,7 @@ describe('S3 PutBucketNotificationConfiguration', () => {
   });
 
   it('refuses a function that S3 may not invoke, and keeps the old configuration', async () => {
-    await using fixture = await openS3Fixture({ canInvoke: async () => false });
+    await using fixture = await openS3Fixture({ permits: false });
     await fixture.operations.CreateBucket({ Bucket }, context);
     await assert.rejects(put(fixture, configuration([{ Events: ['s3:ObjectCreated:*'] }])), {
       code: 'InvalidArgument',

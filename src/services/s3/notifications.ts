@@ -1,3 +1,4 @@
+import type { DeliveryCaller } from '../../events/index.ts';
 import type { Transaction } from '../../store/index.ts';
 import type { RequestContext } from '../service.ts';
 import { traceHeaderOf } from '../trace-header.ts';
@@ -53,13 +54,15 @@ export function notify(s3: S3State, transaction: Transaction, bucket: BucketReco
       payload: Buffer.from(JSON.stringify({ Records: [eventRecord(s3, bucket, rule, event)] })),
       account: bucket.account,
       region: bucket.region,
-      attributes: {
-        sourceArn: bucketArn(bucket.name),
-        sourceAccount: bucket.account,
-        ...(event.origin.traceHeader === undefined ? {} : { traceHeader: event.origin.traceHeader }),
-      },
+      caller: notificationCaller(bucket),
+      traceHeader: event.origin.traceHeader,
     });
   }
+}
+
+/** In whose name a bucket's events are sent. */
+export function notificationCaller(bucket: Pick<BucketRecord, 'name' | 'account'>): DeliveryCaller {
+  return { service: 's3.amazonaws.com', sourceArn: bucketArn(bucket.name), sourceAccount: bucket.account };
 }
 
 /** True when a rule's events and filter take in this event. */

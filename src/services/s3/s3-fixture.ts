@@ -41,7 +41,9 @@ const startOfTime = Date.UTC(2026, 0, 15, 10, 30);
 const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 /** Opens a fixture; `await using` closes it and removes its files. */
-export async function openS3Fixture(options: Partial<S3Options> = {}): Promise<S3Fixture> {
+export async function openS3Fixture(
+  options: Partial<S3Options> & { readonly permits?: boolean } = {},
+): Promise<S3Fixture> {
   const directory = await mkdtemp(join(tmpdir(), 'kobune-s3-'));
   const clock = createManualClock(startOfTime);
   const random = createSeededRandom();
@@ -63,9 +65,8 @@ export async function openS3Fixture(options: Partial<S3Options> = {}): Promise<S
         return String(id);
       },
       supports: (arn) => arn.startsWith('arn:aws:lambda:'),
-      registerSource() {},
+      permits: async () => options.permits ?? true,
     },
-    canInvoke: async () => true,
     ...options,
   });
   return {

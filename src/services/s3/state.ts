@@ -7,12 +7,6 @@ import type { BufferPool } from './buffer-pool.ts';
 import type { Md5Thread } from './md5-thread.ts';
 import type { Sequence } from './sequence.ts';
 
-/**
- * Whether S3 may invoke a function on behalf of a bucket, as the function's resource policy says.
- * `source` is the bucket's ARN, `account` the account that owns the bucket.
- */
-export type CanInvoke = (functionArn: string, source: string, account: string) => Promise<boolean>;
-
 /** What the operations work on. */
 export interface S3State {
   readonly store: Store;
@@ -20,8 +14,7 @@ export interface S3State {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly delivery: Pick<Delivery, 'enqueue' | 'supports'>;
-  readonly canInvoke: CanInvoke;
+  readonly delivery: Pick<Delivery, 'enqueue' | 'supports' | 'permits'>;
   /** True when the wire asks `authorization` before each operation; else accounts are kept apart here. */
   readonly enforcing: boolean;
   readonly sequence: Sequence;

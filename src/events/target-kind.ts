@@ -1,0 +1,6 @@
+import { parseArn } from '../base/arn.ts';
+
+/** What kind of target it is: the service of an ARN (`sqs`), or the scheme of a URI (`https`); `undefined` when neither. */
+export function targetKind(target: string): string | undefined {
+  return parseArn(target)?.service ?? /^([a-z][a-z0-9+.-]*):/i.exec(target)?.[1]?.toLowerCase();
+}
