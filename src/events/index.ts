@@ -14,8 +14,15 @@ export type {
   FinalOutcome,
   PendingDelivery,
 } from './delivery.ts';
-export { isLoopback } from './http/endpoint-guard.ts';
+export { guardedLookup, isAllowedHost, isLoopback } from './http/endpoint-guard.ts';
 export { httpTarget } from './http/http-target.ts';
+export {
+  InvalidScheduleError,
+  parseScheduleExpression,
+  type ScheduleExpression,
+  type ScheduleExpressionOptions,
+  type ScheduleKind,
+} from './schedule/index.ts';
 export {
   emitServiceEvent,
   SERVICE_EVENT_SOURCE,
