@@ -39,9 +39,17 @@ NEVER_V6.addSubnet('ff00::', 8, 'ipv6');
 
 /** The same for connections of the program itself, which may use IPv6 too: whether the address is another machine's. */
 export function isOffMachine(address: string): boolean {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined || isIPv4(address)) return isOutside(mapped ?? address);
+  const v4 = isIPv4(address) ? address : mappedIPv4(address);
+  if (v4 !== undefined) return isOutside(v4);
   if (!isIPv6(address) || NEVER_V6.check(address, 'ipv6')) return false;
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return !own.some((known) => known.address === address);
+}
+
+/** The IPv4 address that `::ffff:1.2.3.4` stands for, which URLs write as `::ffff:102:304`. Source: RFC 4291, 2.5.5.2. */
+function mappedIPv4(address: string): string | undefined {
+  const [, dotted, high, low] = /^::ffff:(?:(\d+(?:\.\d+){3})|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i.exec(address) ?? [];
+  if (dotted !== undefined || high === undefined || low === undefined) return dotted;
+  const bits = (Number.parseInt(high, 16) << 16) | Number.parseInt(low, 16);
+  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 0xff).join('.');
 }

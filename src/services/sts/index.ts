@@ -8,7 +8,7 @@ import type { Identities } from './identities.ts';
 import * as operations from './operations.ts';
 import { RoleCredentialsCache } from './role-credentials.ts';
 import { Sessions } from './sessions.ts';
-import { type Fetch, TokenVerifier } from './web-identity.ts';
+import { TokenVerifier } from './web-identity.ts';
 
 export type { Identities, OidcProvider, RoleIdentity, TrustQuestion } from './identities.ts';
 
@@ -23,8 +23,6 @@ export interface StsOptions {
   readonly longTermKeys: CredentialLookup;
   /** Policies are enforced: roles must exist and trust their users. */
   readonly enforce: boolean;
-  /** Reads issuers' documents; the global `fetch` unless told. */
-  readonly fetch?: Fetch;
 }
 
 export interface Sts {
@@ -50,7 +48,7 @@ export function createSts(options: StsOptions): Sts {
   const parts: operations.StsParts = {
     identities: options.identities,
     sessions,
-    verifier: new TokenVerifier(options.clock, options.fetch),
+    verifier: new TokenVerifier(options.clock),
     random: options.random,
     enforce: options.enforce,
   };

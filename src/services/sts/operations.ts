@@ -12,6 +12,7 @@ import type {
 } from '@aws-sdk/client-sts';
 import { ServiceError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
+import { isLoopback } from '../../events/index.ts';
 import { accountOfAccessKeyId } from '../access-key-id.ts';
 import type { RequestContext } from '../service.ts';
 import type { Identities, RoleIdentity } from './identities.ts';
@@ -80,6 +81,7 @@ export async function assumeRole(
 export async function assumeRoleWithWebIdentity(
   parts: StsParts,
   input: AssumeRoleWithWebIdentityCommandInput,
+  { sourceIp }: RequestContext,
 ): Promise<Output<AssumeRoleWithWebIdentityCommandOutput>> {
   refuseMembers(input, ['ProviderId'], 'OAuth 2.0 access tokens are not supported, only OpenID Connect ID tokens');
   const roleArn = input.RoleArn!;
@@ -93,7 +95,7 @@ export async function assumeRoleWithWebIdentity(
   if (!provider) {
     throw new ServiceError('InvalidIdentityToken', `No OpenIDConnect provider found in your account for ${issuer}`);
   }
-  const claims = await parts.verifier.verify(input.WebIdentityToken!, issuer, provider);
+  const claims = await parts.verifier.verify(input.WebIdentityToken!, issuer, provider, isLoopback(sourceIp));
   const audience = [claims.azp ?? claims.aud].flat().map(String);
   const role = await parts.identities.findRole(roleArn);
   const prefix = provider.url.replace(/^https?:\/\//, '');

@@ -55,11 +55,17 @@ function start(enforce: boolean): Sts {
   });
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the answers' shapes are what is being checked
-async function call(sts: Sts, operation: string, input: object = {}, principal: Principal = USER): Promise<any> {
+async function call(
+  sts: Sts,
+  operation: string,
+  input: object = {},
+  principal: Principal = USER,
+  sourceIp = '127.0.0.1',
+  // biome-ignore lint/suspicious/noExplicitAny: the answers' shapes are what is being checked
+): Promise<any> {
   return sts.service.operations[operation]!(
     input as never,
-    { operation, account: ACCOUNT, region: 'us-east-1', principal } as RequestContext,
+    { operation, account: ACCOUNT, region: 'us-east-1', principal, sourceIp } as RequestContext,
   );
 }
 
@@ -327,13 +333,14 @@ describe('STS AssumeRoleWithWebIdentity', () => {
       .setProtectedHeader({ alg: 'RS256', kid: 'k1', ...header })
       .sign(key);
   }
-  const assume = async (WebIdentityToken: string | Promise<string>, input: object = {}) =>
-    call(sts, 'AssumeRoleWithWebIdentity', {
-      RoleArn: ROLE,
-      RoleSessionName: 'app',
-      WebIdentityToken: await WebIdentityToken,
-      ...input,
-    });
+  const assume = async (WebIdentityToken: string | Promise<string>, input: object = {}, sourceIp = '127.0.0.1') =>
+    call(
+      sts,
+      'AssumeRoleWithWebIdentity',
+      { RoleArn: ROLE, RoleSessionName: 'app', WebIdentityToken: await WebIdentityToken, ...input },
+      USER,
+      sourceIp,
+    );
 
   it('gives credentials for a token of a trusted issuer', async () => {
     const answer = await assume(token());
@@ -396,5 +403,28 @@ describe('STS AssumeRoleWithWebIdentity', () => {
     sts = start(true);
     discovery = { issuer: 'http://other', jwks_uri: `${issuer}/keys` };
     await assert.rejects(assume(token()), { code: 'InvalidIdentityToken' });
+  });
+
+  it('reads nothing on this machine for a caller who is not on it, as a function in its sandbox', async () => {
+    const sandbox = '169.254.130.7';
+    let connections = 0;
+    server.on('connection', () => {
+      connections += 1;
+    });
+    await assert.rejects(assume(token(), {}, sandbox), { code: 'IDPCommunicationError' });
+    const { port } = server.address() as AddressInfo;
+    for (const host of ['localhost', 'x.localhost', '[::ffff:127.0.0.1]', '0.0.0.0', '169.254.100.1']) {
+      for (const scheme of ['http', 'https']) {
+        const iss = `${scheme}://${host}:${port}`;
+        providers.set(iss, { arn: 'arn', url: iss, clientIds: ['sts.amazonaws.com'] });
+        await assert.rejects(assume(token({ iss }), {}, sandbox), { code: 'IDPCommunicationError' }, iss);
+      }
+    }
+    assert.equal(connections, 0);
+    // Nor by the keys that a caller on this machine had read before.
+    await assume(token());
+    connections = 0;
+    await assert.rejects(assume(token(), {}, sandbox), { code: 'IDPCommunicationError' });
+    assert.equal(connections, 0);
   });
 });

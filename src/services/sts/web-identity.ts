@@ -2,13 +2,11 @@ import type { createRemoteJWKSet, JWTPayload } from 'jose';
 import type { Clock } from '../../base/clock.ts';
 import { ServiceError } from '../../base/errors.ts';
 import type { OidcProvider } from './identities.ts';
+import { readIssuerDocument } from './issuer-documents.ts';
 
 const TIMEOUT_MS = 5000;
-const MAX_DOCUMENT_BYTES = 256 * 1024;
 /** Asymmetric algorithms only: a token signed with a shared secret proves nothing here. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'];
-
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 type KeySet = ReturnType<typeof createRemoteJWKSet>;
 
@@ -21,13 +19,11 @@ const loadJose = () => import('jose');
  */
 export class TokenVerifier {
   readonly #clock: Clock;
-  readonly #fetch: Fetch;
-  /** Key sets by issuer; each caches its keys. */
+  /** Key sets by issuer and by who asked; each caches its keys, and reads them anew in the same way. */
   readonly #keySets = new Map<string, KeySet>();
 
-  constructor(clock: Clock, fetchDocument: Fetch = (url, init) => fetch(url, init)) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#fetch = fetchDocument;
   }
 
   /** The `iss` that a token claims, unverified: tells which provider to ask. */
@@ -44,12 +40,20 @@ export class TokenVerifier {
     );
   }
 
-  /** The verified claims. Throws InvalidIdentityToken, ExpiredTokenException or IDPCommunicationError. */
-  async verify(token: string, issuer: string, provider: OidcProvider): Promise<JWTPayload & { sub: string }> {
-    const keys = await this.#keySet(issuer);
+  /**
+   * The verified claims. An issuer on this machine is asked only when `local`: the caller is on it, too. Throws
+   * InvalidIdentityToken, ExpiredTokenException or IDPCommunicationError.
+   */
+  async verify(
+    token: string,
+    issuer: string,
+    provider: OidcProvider,
+    local: boolean,
+  ): Promise<JWTPayload & { sub: string }> {
+    const keys = await this.#keySet(issuer, local);
     const payload = await this.#verifySignature(token, issuer, keys).catch((error) => {
       // The issuer may have moved its keys: the next token asks where they are.
-      this.#keySets.delete(issuer);
+      this.#keySets.delete(keySetName(issuer, local));
       throw error;
     });
     const audiences = [payload.azp ?? payload.aud ?? []].flat();
@@ -87,10 +91,10 @@ export class TokenVerifier {
     }
   }
 
-  async #keySet(issuer: string): Promise<KeySet> {
-    const known = this.#keySets.get(issuer);
+  async #keySet(issuer: string, local: boolean): Promise<KeySet> {
+    const known = this.#keySets.get(keySetName(issuer, local));
     if (known) return known;
-    const discovery = await this.#read(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, issuer);
+    const discovery = await read(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, issuer, local);
     const document = (await discovery.json()) as { issuer?: unknown; jwks_uri?: unknown };
     if (document.issuer !== issuer)
       throw invalidToken("The issuer in the discovery document is not the token's issuer");
@@ -98,44 +102,22 @@ export class TokenVerifier {
     const { createRemoteJWKSet, customFetch } = await loadJose();
     const keySet = createRemoteJWKSet(new URL(document.jwks_uri), {
       timeoutDuration: TIMEOUT_MS,
-      [customFetch]: (url: string) => this.#read(url, issuer),
+      [customFetch]: (url: string) => read(url, issuer, local),
     });
-    this.#keySets.set(issuer, keySet);
+    this.#keySets.set(keySetName(issuer, local), keySet);
     return keySet;
-  }
-
-  /** Fetches a small document of the issuer: no redirects, bounded time and size, plain HTTP only on loopback. */
-  async #read(url: string, issuer: string): Promise<Response> {
-    if (!isAcceptableUrl(url)) throw unreachable(issuer);
-    try {
-      const response = await this.#fetch(url, {
-        redirect: 'error',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-        headers: { accept: 'application/json' },
-      });
-      if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
-      const chunks: Uint8Array[] = [];
-      let size = 0;
-      for await (const chunk of response.body) {
-        size += chunk.length;
-        if (size > MAX_DOCUMENT_BYTES) throw new Error('document too large');
-        chunks.push(chunk);
-      }
-      const text = Buffer.concat(chunks).toString('utf8');
-      JSON.parse(text);
-      return new Response(text, { status: 200, headers: { 'content-type': 'application/json' } });
-    } catch (error) {
-      throw unreachable(issuer, error);
-    }
   }
 }
 
-/** HTTPS anywhere, HTTP only to this machine: keys fetched in the clear prove nothing. */
-function isAcceptableUrl(text: string): boolean {
-  const url = URL.parse(text);
-  if (!url || url.username || url.password) return false;
-  if (url.protocol === 'https:') return true;
-  return url.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
+const keySetName = (issuer: string, local: boolean): string => `${local ? 'local' : 'remote'} ${issuer}`;
+
+async function read(url: string, issuer: string, local: boolean): Promise<Response> {
+  try {
+    const text = await readIssuerDocument(url, local);
+    return new Response(text, { status: 200, headers: { 'content-type': 'application/json' } });
+  } catch (error) {
+    throw unreachable(issuer, error);
+  }
 }
 
 function invalidToken(message: string, cause?: unknown): ServiceError {
