@@ -36,6 +36,10 @@ export interface ServiceQuestion {
   readonly region: string;
   /** The resource's own policy document (JSON), if it has one. */
   readonly resourcePolicy: string | undefined;
+  /** The resource's policy must allow it, also inside the account: keys of KMS. */
+  readonly resourcePolicyDecides?: boolean;
+  /** Further condition keys with their values. */
+  readonly conditions?: Readonly<Record<string, readonly string[]>>;
   readonly caller: ServiceCaller;
 }
 

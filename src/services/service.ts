@@ -67,6 +67,8 @@ export interface AuthorizationRequest {
   readonly resourcePolicy?: string | undefined;
   /** Account that owns the resource; the caller's when not told. */
   readonly resourceAccount?: string;
+  /** The resource's policy must allow it, also inside the account: keys of KMS. */
+  readonly resourcePolicyDecides?: boolean;
 }
 
 /** A service as the wire sees it. */

@@ -75,7 +75,7 @@ export class PolicyAuthorizer implements Authorizer {
               policy: this.#policies.compiled(request.resourcePolicy, isTrust ? 'trust' : 'resource'),
             },
       resourceAccount: request.resourceAccount ?? principal.account,
-      resourcePolicyDecides: isTrust,
+      resourcePolicyDecides: isTrust || request.resourcePolicyDecides === true,
     });
   }
 }

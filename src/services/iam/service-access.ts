@@ -22,7 +22,9 @@ export class PolicyServiceAccess implements ServiceAccess {
       resource,
       resourceAccount,
       resourcePolicy,
+      resourcePolicyDecides: question.resourcePolicyDecides === true,
       conditions: {
+        ...question.conditions,
         ...(caller.sourceArn === undefined ? {} : { 'aws:SourceArn': [caller.sourceArn] }),
         ...(caller.sourceAccount === undefined ? {} : { 'aws:SourceAccount': [caller.sourceAccount] }),
       },
