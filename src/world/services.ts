@@ -6,7 +6,7 @@ import type { Random } from '../base/random.ts';
 import type { Delivery } from '../events/index.ts';
 import type { EventBridge } from '../services/eventbridge/index.ts';
 import type { Iam } from '../services/iam/index.ts';
-import type { Encryption, ServiceAccess } from '../services/index.ts';
+import type { Authorizer, Encryption, ServiceAccess } from '../services/index.ts';
 import type { Kms } from '../services/kms/index.ts';
 import type { Lambda, ObjectAccess } from '../services/lambda/index.ts';
 import type { Logs } from '../services/logs/index.ts';
@@ -61,6 +61,9 @@ export function createServices(options: ServicesOptions): Services {
   const access: ServiceAccess = {
     allows: async (question) => !enforce || (await (await iam()).serviceAccess.allows(question)),
   };
+  const authorizer: Authorizer = {
+    authorize: async (...args) => (await iam()).authorizer.authorize(...args),
+  };
   const encryption: Encryption = {
     encrypt: async (...args) => (await kms()).encryption.encrypt(...args),
     decrypt: async (...args) => (await kms()).encryption.decrypt(...args),
@@ -91,7 +94,9 @@ export function createServices(options: ServicesOptions): Services {
       allowHotReload: !enforce,
     }),
   );
-  const kms = onceStarted(async () => (await import('../services/kms/index.ts')).createKms({ ...common, delivery }));
+  const kms = onceStarted(async () =>
+    (await import('../services/kms/index.ts')).createKms({ ...common, authorizer, delivery }),
+  );
   const sqs = onceStarted(async () => (await import('../services/sqs/index.ts')).createSqs({ ...common, encryption }));
   const sns = onceStarted(async () =>
     (await import('../services/sns/index.ts')).createSns({ ...common, delivery, endpoint }),

@@ -3,9 +3,16 @@ import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { Delivery } from '../../events/index.ts';
 import type { Store } from '../../store/index.ts';
-import type { ServiceAccess } from '../authorization.ts';
+import type { Authorizer, ServiceAccess } from '../authorization.ts';
 import type { Encryption } from '../encryption.ts';
 import type { AwsService } from '../service.ts';
+import { DueDates } from './due-dates.ts';
+import { createEncryption } from './encryption-port.ts';
+import { KeyRing } from './key-ring.ts';
+import { keyUserCheck } from './key-users.ts';
+import { performDue } from './lifecycle.ts';
+import { loadRootKey } from './root-key.ts';
+import type { KmsState } from './state.ts';
 
 export interface KmsOptions {
   readonly store: Store;
@@ -15,6 +22,8 @@ export interface KmsOptions {
   readonly delivery: Delivery;
   /** What other services may do here, and this one elsewhere, in enforce mode. */
   readonly access: ServiceAccess;
+  /** Decides what callers of other services may do with keys. */
+  readonly authorizer: Authorizer;
   /** Policies decide (`--iam enforce`). */
   readonly enforce: boolean;
 }
@@ -29,15 +38,31 @@ export interface Kms {
 }
 
 /** Key Management Service. */
-export function createKms(_options: KmsOptions): Kms {
+export function createKms(options: KmsOptions): Kms {
+  const { access, authorizer, clock, enforce, logger, store } = options;
+  let loading: Promise<KmsState> | undefined;
+  const load = (): Promise<KmsState> => {
+    loading ??= makeState(options).catch((error) => {
+      loading = undefined;
+      throw error;
+    });
+    return loading;
+  };
+  const check = enforce ? keyUserCheck({ load, access, authorizer }) : async () => {};
   return {
     service: { name: 'kms', operations: {}, refused: {} },
-    encryption: {
-      encrypt: async () => Promise.reject(new Error('KMS')),
-      decrypt: async () => Promise.reject(new Error('KMS')),
-      generateDataKey: async () => Promise.reject(new Error('KMS')),
+    encryption: createEncryption(load, check),
+    start: async () => (await load()).dueDates.settle(),
+    close: async () => {
+      if (loading !== undefined) await (await loading).dueDates.close();
     },
-    start: async () => {},
-    close: async () => {},
   };
+
+  async function makeState({ delivery, random }: KmsOptions): Promise<KmsState> {
+    const root = await loadRootKey(store, random);
+    const ring = new KeyRing(store, root);
+    const dueDates = new DueDates({ store, clock, logger, perform: (record) => performDue(state, record) });
+    const state: KmsState = { store, clock, random, logger, delivery, root, ring, dueDates };
+    return state;
+  }
 }
