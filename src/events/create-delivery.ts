@@ -237,7 +237,7 @@ class StoredDelivery implements Delivery {
     }
     const target = await this.#targetOf(delivery.targetArn);
     if (target?.accept && (await this.#handOver(attempt, target))) return;
-    const outcome = await this.#deliver(delivery, target);
+    const outcome = await this.#deliver(carried(attempt), target);
     // The process is going down: whatever came back may be the abort's own doing, so the next start tries again.
     if (this.#abort.signal.aborted && outcome.type !== 'delivered') return;
     await this.#record(attempt, (transaction) => this.#conclude(transaction, attempt, outcome));
@@ -248,7 +248,7 @@ class StoredDelivery implements Delivery {
     let acceptance: Acceptance | undefined;
     await this.#record(attempt, async (transaction) => {
       try {
-        acceptance = await target.accept!(attempt.delivery, transaction);
+        acceptance = await target.accept!(carried(attempt), transaction);
       } catch (error) {
         acceptance = this.#failure(attempt.delivery, error);
       }
@@ -350,6 +350,11 @@ interface Attempt {
   readonly delivery: DeliveryRecord;
   readonly source: DeliverySource;
   readonly policy: DeliveryPolicy;
+}
+
+/** The delivery as the target sees it in this try. */
+function carried({ delivery, source }: Attempt): PendingDelivery {
+  return source.payload ? { ...delivery, payload: source.payload(delivery) } : delivery;
 }
 
 /** What follows from an attempt. */

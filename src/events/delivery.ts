@@ -121,6 +121,8 @@ export interface DeliveryTarget {
 /** A kind of sender. */
 export interface DeliverySource {
   policy(delivery: PendingDelivery): Promise<DeliveryPolicy>;
+  /** What this try carries, when that depends on the try; the delivery's own payload unless told. */
+  payload?(delivery: PendingDelivery): Uint8Array;
   /**
    * Told of the end, in the transaction that removes the delivery: what it writes there happens exactly once. Runs again
    * when the transaction does, so it has no other effects.
