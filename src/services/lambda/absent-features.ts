@@ -1,7 +1,4 @@
-import type {
-  GetFunctionCodeSigningConfigCommandInput,
-  ListEventSourceMappingsCommandInput,
-} from '@aws-sdk/client-lambda';
+import type { GetFunctionCodeSigningConfigCommandInput } from '@aws-sdk/client-lambda';
 import type { Operation } from '../service.ts';
 import { parseFunctionName } from './names.ts';
 import { type Room, requireFunction } from './room.ts';
@@ -13,12 +10,6 @@ export function absentFeatureOperations(room: Room): Readonly<Record<string, Ope
       const target = parseFunctionName(input.FunctionName, undefined, context);
       await requireFunction(room.store, target);
       return { FunctionName: target.name };
-    },
-    ListEventSourceMappings: async (input: ListEventSourceMappingsCommandInput, context) => {
-      if (input.FunctionName !== undefined) {
-        await requireFunction(room.store, parseFunctionName(input.FunctionName, undefined, context));
-      }
-      return { EventSourceMappings: [] };
     },
   };
 }

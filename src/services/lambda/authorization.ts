@@ -1,4 +1,5 @@
 import type { AuthorizationRequest, RequestContext } from '../service.ts';
+import { type MappingRecord, mappingArn } from './event-sources/mapping-record.ts';
 import { keys, type PolicyRecord } from './model.ts';
 import { functionArn, layerArn, layerVersionArn, parseFunctionName, parseLayerVersionArn } from './names.ts';
 import { policyDocument } from './permissions.ts';
@@ -8,6 +9,7 @@ import type { Room } from './room.ts';
 interface Named {
   readonly FunctionName?: string;
   readonly Qualifier?: string;
+  readonly UUID?: string;
   readonly Name?: string;
   readonly LayerName?: string;
   readonly VersionNumber?: number;
@@ -36,7 +38,13 @@ const ACTIONS: Readonly<Record<string, string>> = {
 };
 
 /** Operations that act on no single resource. */
-const UNBOUND = new Set(['ListFunctions', 'ListLayers', 'GetAccountSettings', 'ListLayerVersions']);
+const UNBOUND = new Set([
+  'ListFunctions',
+  'ListLayers',
+  'GetAccountSettings',
+  'ListLayerVersions',
+  'ListEventSourceMappings',
+]);
 
 /** What IAM must allow before an operation runs. Source: Service Authorization Reference, "AWS Lambda". */
 export async function authorizationOf(
@@ -47,6 +55,7 @@ export async function authorizationOf(
 ): Promise<readonly AuthorizationRequest[]> {
   const action = `lambda:${ACTIONS[operation] ?? operation}`;
   if (UNBOUND.has(operation)) return [{ action, resource: '*' }];
+  if (operation.endsWith('EventSourceMapping')) return [await mappingRequest(room, action, input, context)];
   if (input.LayerName !== undefined) {
     const name = input.LayerName.split(':').pop()!;
     const resource =
@@ -79,6 +88,26 @@ export async function authorizationOf(
   requests.push(...packageRequests(input.Code ?? input));
   for (const layer of input.Layers ?? []) requests.push(await layerRequest(room, layer));
   return requests;
+}
+
+/** A mapping's operations can be bound to the function that it invokes; creation acts on nothing that is there yet. */
+async function mappingRequest(
+  room: Room,
+  action: string,
+  input: Named,
+  context: RequestContext,
+): Promise<AuthorizationRequest> {
+  if (input.UUID === undefined) {
+    const target = parseFunctionName(input.FunctionName, undefined, context);
+    const conditions = { 'lambda:FunctionArn': [functionArn(target, target.name, target.qualifier)] };
+    return { action, resource: '*', conditions };
+  }
+  const resource = mappingArn(context, input.UUID);
+  const record = (await room.store.get<MappingRecord>(keys.eventSource(context, input.UUID)))?.value;
+  if (!record) return { action, resource };
+  const { function: target } = record;
+  const conditions = { 'lambda:FunctionArn': [functionArn(target, target.name, target.qualifier)] };
+  return { action, resource, conditions };
 }
 
 /** Whoever deploys a package out of a bucket must be able to read it there. */

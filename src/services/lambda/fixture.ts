@@ -21,6 +21,7 @@ import type {
 import { type BlobStore, openBlobStore, openMemoryStore, type Store } from '../../store/index.ts';
 import type { RequestContext } from '../service.ts';
 import { createLambda, LAMBDA_SOURCES, type Lambda, type LambdaOptions } from './lambda.ts';
+import { MemoryQueues } from './memory-queues.ts';
 import type { ObjectAccess, ObjectLocation } from './ports.ts';
 
 /** What unit tests of the service share: the real store, blobs and delivery, a frozen clock, and an engine that records. */
@@ -132,6 +133,7 @@ export class LambdaFixture {
   delivery!: Delivery;
   readonly engine = new RecordingEngine();
   readonly objects = new MemoryObjects();
+  readonly queues: MemoryQueues;
   lambda!: Lambda;
   #options: Partial<LambdaOptions>;
   readonly directory: string;
@@ -145,6 +147,7 @@ export class LambdaFixture {
     this.store = parts.store;
     this.blobs = parts.blobs;
     this.clock = parts.clock;
+    this.queues = new MemoryQueues(parts.clock);
     this.directory = parts.directory;
     this.timers = parts.timers;
     this.#options = options;
@@ -175,6 +178,7 @@ export class LambdaFixture {
       engine: this.engine,
       delivery: this.delivery,
       objects: this.objects,
+      queues: this.queues,
       directory: join(this.directory, 'code'),
       urlDomain: 'localhost:4566',
       access: { allows: async () => true },

@@ -20,6 +20,8 @@ import { lambdaTarget } from './delivery-target.ts';
 import { DESTINATION_SOURCE, destinationSource } from './destinations.ts';
 import { eventInvokeOperations } from './event-invoke-config.ts';
 import { ASYNC_SOURCE } from './event-queue.ts';
+import { EventSources } from './event-sources/event-sources.ts';
+import { eventSourceMappingOperations } from './event-sources/mapping-operations.ts';
 import { functionInvoker } from './function-invoker.ts';
 import { functionUrlOperations } from './function-urls.ts';
 import { functionOperations } from './functions.ts';
@@ -28,7 +30,7 @@ import { layerPermissionOperations } from './layer-permissions.ts';
 import { layerOperations } from './layers.ts';
 import { resumePreparations } from './lifecycle.ts';
 import { permissionOperations } from './permissions.ts';
-import type { ObjectAccess, RoleCheck } from './ports.ts';
+import type { EventQueues, ObjectAccess, RoleCheck } from './ports.ts';
 import { provisionedOperations, resumeProvisioned } from './provisioned.ts';
 import { recursionConfigOperations } from './recursion-config.ts';
 import { REFUSED } from './refused.ts';
@@ -48,6 +50,8 @@ export interface LambdaOptions {
   readonly engine: FunctionEngine;
   readonly delivery: Delivery;
   readonly objects: ObjectAccess;
+  /** Queues as event sources. */
+  readonly queues: EventQueues;
   readonly roles?: RoleCheck;
   /** Whether another service may invoke a function. */
   readonly access: ServiceAccess;
@@ -111,6 +115,7 @@ export function createLambda(options: LambdaOptions): Lambda {
   const concurrency = new ConcurrencyTracker(store, limits.concurrency);
   targets.onChange((scope) => concurrency.forget(scope));
   const downloads = new SignedDownloads({ store, blobs, clock, random });
+  const eventSources = new EventSources(() => room);
   const room: Room = {
     store,
     clock,
@@ -130,6 +135,8 @@ export function createLambda(options: LambdaOptions): Lambda {
     downloads,
     preparing: new Map(),
     background: new Background(logger),
+    queues: options.queues,
+    eventSources,
   };
   return {
     name: 'lambda',
@@ -148,6 +155,7 @@ export function createLambda(options: LambdaOptions): Lambda {
       ...runtimeManagementOperations(room),
       ...recursionConfigOperations(room),
       ...absentFeatureOperations(room),
+      ...eventSourceMappingOperations(room),
       ...invokeOperations(room),
     },
     refused: REFUSED,
@@ -165,8 +173,10 @@ export function createLambda(options: LambdaOptions): Lambda {
       await code.start();
       await resumePreparations(room);
       await resumeProvisioned(room);
+      await eventSources.start();
     },
     close: async () => {
+      await eventSources.close();
       await Promise.all(room.preparing.values());
       await room.background.settled();
       code.close();

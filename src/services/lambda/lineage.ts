@@ -45,6 +45,24 @@ export function exceedsLimit(header: string, id: string): boolean {
   return found !== null && (readCounts(found[1]!).get(id) ?? 0) >= RECURSION_LIMIT;
 }
 
+/**
+ * Of the chains that the messages of one invocation belong to, the one that has invoked the function least: a long chain
+ * must not end the others. `undefined` when one of them begins here.
+ */
+export function shortestChain(headers: readonly (string | undefined)[], id: string): string | undefined {
+  let shortest: string | undefined;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const header of headers) {
+    if (header === undefined) return undefined;
+    const found = LINEAGE.exec(header);
+    const count = found === null ? -1 : (readCounts(found[1]!).get(id) ?? -1);
+    if (count >= lowest) continue;
+    shortest = header;
+    lowest = count;
+  }
+  return shortest;
+}
+
 /** What is not a lineage counts nothing. boto3 sends `|` as `%7C`. */
 function readCounts(lineage: string): Map<string, number> {
   const counts = new Map<string, number>();

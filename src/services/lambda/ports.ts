@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { MessageAttribute } from '../../events/index.ts';
 import type { AuthorizationRequest } from '../service.ts';
 
 /** What Lambda needs of other services; main.ts connects them. */
@@ -22,4 +23,40 @@ export interface RoleCheck {
   assumableByLambda(roleArn: string): Promise<boolean>;
   /** True when a session of the role may do what the request asks. */
   allows(roleArn: string, sessionName: string, request: AuthorizationRequest, region: string): Promise<boolean>;
+}
+
+/** A queue as an event source needs to know it. */
+export interface EventQueue {
+  readonly fifo: boolean;
+  readonly visibilityTimeoutSeconds: number;
+  /** The queue's own policy (JSON), if it has one. */
+  readonly policy: string | undefined;
+}
+
+/** A message as it was received. */
+export interface EventMessage {
+  readonly messageId: string;
+  readonly receiptHandle: string;
+  readonly body: string;
+  readonly md5OfBody: string;
+  readonly md5OfMessageAttributes?: string | undefined;
+  /** `ApproximateReceiveCount`, `SentTimestamp`, `AWSTraceHeader`, `MessageGroupId` … */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly messageAttributes: Readonly<Record<string, MessageAttribute>>;
+}
+
+/** Queues as event sources; implemented by SQS. */
+export interface EventQueues {
+  /** `undefined` when there is no such queue. */
+  describe(queueArn: string): Promise<EventQueue | undefined>;
+  /**
+   * Up to `maximum` messages, hidden from others for the queue's visibility timeout; waits until there is at least one.
+   * Empty when the signal was aborted first. Throws the service's error when the queue is gone.
+   */
+  receive(
+    queueArn: string,
+    options: { readonly maximum: number; readonly signal: AbortSignal },
+  ): Promise<readonly EventMessage[]>;
+  /** Deletes messages by their receipt handles; those that no longer hold are passed over. */
+  delete(queueArn: string, receiptHandles: readonly string[]): Promise<void>;
 }

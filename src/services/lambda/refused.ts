@@ -1,4 +1,3 @@
-const EVENT_SOURCES = 'event source mappings are not there yet; let S3 notify the function, or invoke it';
 const SIGNING = 'code signing is not there; deploy unsigned packages';
 const DURABLE = 'durable executions are not there; invoke the function';
 const CAPACITY = 'capacity providers are not there; functions run on this machine';
@@ -10,10 +9,8 @@ export const REFUSED: Readonly<Record<string, string>> = {
   CheckpointDurableExecution: DURABLE,
   CreateCapacityProvider: CAPACITY,
   CreateCodeSigningConfig: SIGNING,
-  CreateEventSourceMapping: EVENT_SOURCES,
   DeleteCapacityProvider: CAPACITY,
   DeleteCodeSigningConfig: SIGNING,
-  DeleteEventSourceMapping: EVENT_SOURCES,
   DeleteFunctionCodeSigningConfig: SIGNING,
   DeleteResourcePolicy: RESOURCE_POLICY,
   GetCapacityProvider: CAPACITY,
@@ -21,7 +18,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   GetDurableExecution: DURABLE,
   GetDurableExecutionHistory: DURABLE,
   GetDurableExecutionState: DURABLE,
-  GetEventSourceMapping: EVENT_SOURCES,
   GetFunctionScalingConfig: SCALING,
   GetResourcePolicy: RESOURCE_POLICY,
   ListCapacityProviders: CAPACITY,
@@ -38,5 +34,4 @@ export const REFUSED: Readonly<Record<string, string>> = {
   StopDurableExecution: DURABLE,
   UpdateCapacityProvider: CAPACITY,
   UpdateCodeSigningConfig: SIGNING,
-  UpdateEventSourceMapping: EVENT_SOURCES,
 };

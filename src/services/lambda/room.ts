@@ -9,9 +9,10 @@ import type { Background } from './background.ts';
 import type { CodePackages } from './code-package.ts';
 import type { ConcurrencyTracker } from './concurrency-tracker.ts';
 import { functionNotFound, invalidParameter } from './errors.ts';
+import type { EventSources } from './event-sources/event-sources.ts';
 import { type AliasRecord, type FunctionRecord, keys, LATEST, type Scope, type VersionRecord } from './model.ts';
 import { type FunctionName, functionArn, isVersion } from './names.ts';
-import type { RoleCheck } from './ports.ts';
+import type { EventQueues, RoleCheck } from './ports.ts';
 import type { TargetCache } from './target-cache.ts';
 
 /** Source: Lambda Developer Guide, "Lambda quotas". */
@@ -50,6 +51,8 @@ export interface Room {
   /** Preparations under way, by function: an operation that changes the function waits for them. */
   readonly preparing: Map<string, Promise<void>>;
   readonly background: Background;
+  readonly queues: EventQueues;
+  readonly eventSources: EventSources;
 }
 
 /** Makes addresses from which a package can be fetched for a while. */

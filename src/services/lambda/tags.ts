@@ -1,8 +1,11 @@
 import type { ListTagsCommandInput, TagResourceCommandInput, UntagResourceCommandInput } from '@aws-sdk/client-lambda';
+import type { Key, Transaction } from '../../store/index.ts';
 import type { Operation, RequestContext } from '../service.ts';
 import { invalidParameter } from './errors.ts';
-import { type FunctionRecord, keys } from './model.ts';
-import { type FunctionName, parseFunctionArn, parseFunctionName } from './names.ts';
+import { requireMapping } from './event-sources/mapping-operations.ts';
+import { parseMappingArn } from './event-sources/mapping-record.ts';
+import { keys } from './model.ts';
+import { parseFunctionArn, parseFunctionName } from './names.ts';
 import { type Room, requireFunction } from './room.ts';
 import { checkTags } from './validation.ts';
 
@@ -10,7 +13,7 @@ import { checkTags } from './validation.ts';
 export function tagOperations(room: Room): Readonly<Record<string, Operation>> {
   return {
     ListTags: async (input: ListTagsCommandInput, context) => {
-      const owner = await requireFunction(room.store, taggable(input.Resource, context));
+      const owner = await taggable(input.Resource, context).read(room.store);
       return { Tags: { ...owner.tags } };
     },
     TagResource: (input: TagResourceCommandInput, context) =>
@@ -24,26 +27,43 @@ export function tagOperations(room: Room): Readonly<Record<string, Operation>> {
   };
 }
 
-/** Only whole functions carry tags. */
-function taggable(arn: string | undefined, context: RequestContext): FunctionName {
+type Tags = Readonly<Record<string, string>>;
+
+/** Something that carries tags. `read` throws ResourceNotFoundException. */
+interface Taggable {
+  readonly key: Key;
+  read(reader: Pick<Transaction, 'get'>): Promise<{ readonly tags: Tags }>;
+}
+
+/** Whole functions and event source mappings carry tags. */
+function taggable(arn: string | undefined, context: RequestContext): Taggable {
+  const mapping = parseMappingArn(arn ?? '');
+  if (mapping) {
+    const isOurs = mapping.account === context.account && mapping.region === context.region;
+    return {
+      key: keys.eventSource(context, mapping.uuid),
+      read: (reader) => requireMapping(reader, context, isOurs ? mapping.uuid : undefined),
+    };
+  }
   const parsed = parseFunctionArn(arn ?? '');
   if (!parsed) throw invalidParameter(`The resource is not the ARN of a function: ${arn}`);
   if (parsed.qualifier !== undefined) {
     throw invalidParameter('Tags on function aliases and versions are not supported. Please specify a function ARN.');
   }
-  return parseFunctionName(arn, undefined, context);
+  const target = parseFunctionName(arn, undefined, context);
+  return { key: keys.function(target, target.name), read: (reader) => requireFunction(reader, target) };
 }
 
 async function changeTags(
   room: Room,
-  target: FunctionName,
-  change: (tags: FunctionRecord['tags']) => Record<string, string>,
+  target: Taggable,
+  change: (tags: Tags) => Record<string, string>,
 ): Promise<object> {
   await room.store.transact(async (transaction) => {
-    const owner = await requireFunction(transaction, target);
+    const owner = await target.read(transaction);
     const tags = change(owner.tags);
     checkTags(tags);
-    transaction.put(keys.function(target, target.name), { ...owner, tags } satisfies FunctionRecord);
+    transaction.put(target.key, { ...owner, tags });
   });
   return {};
 }
