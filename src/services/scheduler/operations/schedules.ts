@@ -58,13 +58,7 @@ export async function createSchedule(
     if (group.state === 'DELETING') throw conflict(`Schedule group ${id.group} is being deleted.`);
     const existing = (await transaction.get<ScheduleRecord>(scheduleKey(id)))?.value;
     if (existing) {
-      if (
-        createToken &&
-        existing.createToken?.token === token &&
-        existing.createToken.request === createToken.request
-      ) {
-        return undefined;
-      }
+      if (isRepeated(createToken, existing.createToken)) return undefined;
       throw conflict(`Schedule ${id.name} already exists.`);
     }
     const now = state.clock.now();
