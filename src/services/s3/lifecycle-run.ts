@@ -44,6 +44,7 @@ function lifecycleOrigin(s3: S3State): EventOrigin {
     requestId: s3.random.hex(16).toUpperCase(),
     sourceIp: 's3.amazonaws.com',
     principalId: 's3.amazonaws.com',
+    requester: 's3.amazonaws.com',
   };
 }
 

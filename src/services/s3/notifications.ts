@@ -4,6 +4,7 @@ import type { RequestContext } from '../service.ts';
 import { traceHeaderOf } from '../trace-header.ts';
 import { bucketArn, canonicalUserId } from './bucket-access.ts';
 import { urlEncodeKey } from './key-encoding.ts';
+import { emitObjectEvent } from './object-events.ts';
 import type { BucketRecord, NotificationRule, VersionRecord } from './records.ts';
 import type { S3State } from './state.ts';
 import { nullVersion } from './versions.ts';
@@ -11,9 +12,14 @@ import { nullVersion } from './versions.ts';
 /** The name under which S3's deliveries are known. */
 export const deliverySource = 's3';
 
+/** Of e-mails by way of a topic. */
+export const SUBJECT = 'Amazon S3 Notification';
+
 /** Who caused an event; lifecycle has none of a request's fields. */
 export type EventOrigin = Pick<RequestContext, 'requestId' | 'sourceIp'> & {
   readonly principalId: string;
+  /** An account, or the service itself: `s3.amazonaws.com`. */
+  readonly requester: string;
   /** Trace header of the request: tells a function's own writes, so that it is not invoked by them for ever. */
   readonly traceHeader?: string | undefined;
 };
@@ -23,6 +29,7 @@ export function originOf(context: RequestContext): EventOrigin {
     requestId: context.requestId,
     sourceIp: context.sourceIp,
     principalId: `AWS:${context.principal.userId}`,
+    requester: context.principal.account,
     traceHeader: traceHeaderOf(context.headers),
   };
 }
@@ -46,7 +53,9 @@ const laterFamilies = ['ObjectTagging:', 'LifecycleExpiration:'];
  */
 export function notify(s3: S3State, transaction: Transaction, bucket: BucketRecord, event: ObjectEvent): void {
   if (!bucket.notifications) return;
-  for (const rule of bucket.notifications.lambda) {
+  const { eventBridge, lambda, queue = [], topic = [] } = bucket.notifications;
+  if (eventBridge) emitObjectEvent(s3, transaction, bucket, event);
+  for (const rule of [...lambda, ...queue, ...topic]) {
     if (!matchesRule(rule, event)) continue;
     s3.delivery.enqueue(transaction, {
       source: deliverySource,
@@ -54,11 +63,16 @@ export function notify(s3: S3State, transaction: Transaction, bucket: BucketReco
       payload: Buffer.from(JSON.stringify({ Records: [eventRecord(s3, bucket, rule, event)] })),
       account: bucket.account,
       region: bucket.region,
+      parameters: { subject: SUBJECT },
       caller: notificationCaller(bucket),
       traceHeader: event.origin.traceHeader,
     });
   }
 }
+
+/** As `x-amz-id-2`. */
+export const hostId = (bucket: Pick<BucketRecord, 'name'>, part: string): string =>
+  Buffer.from(`${bucket.name}/${part}`).toString('base64');
 
 /** In whose name a bucket's events are sent. */
 export function notificationCaller(bucket: Pick<BucketRecord, 'name' | 'account'>): DeliveryCaller {
@@ -90,7 +104,7 @@ function eventRecord(s3: S3State, bucket: BucketRecord, rule: NotificationRule, 
     requestParameters: { sourceIPAddress: event.origin.sourceIp },
     responseElements: {
       'x-amz-request-id': event.origin.requestId,
-      'x-amz-id-2': Buffer.from(`${bucket.name}/${event.sequencer}`).toString('base64'),
+      'x-amz-id-2': hostId(bucket, event.sequencer),
     },
     s3: {
       s3SchemaVersion: '1.0',

@@ -29,6 +29,10 @@ export interface PublicAccessBlock {
 
 export interface NotificationRules {
   readonly lambda: readonly NotificationRule[];
+  readonly queue?: readonly NotificationRule[];
+  readonly topic?: readonly NotificationRule[];
+  /** Every event goes to the account's default event bus, too. */
+  readonly eventBridge?: boolean;
 }
 
 export interface NotificationRule {

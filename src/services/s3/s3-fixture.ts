@@ -64,7 +64,7 @@ export async function openS3Fixture(
         transaction.put(['test-delivery', id], request);
         return String(id);
       },
-      supports: (arn) => arn.startsWith('arn:aws:lambda:'),
+      supports: (arn) => /^arn:aws:(lambda|sqs|sns):/.test(arn),
       permits: async () => options.permits ?? true,
     },
     ...options,
