@@ -1,19 +1,18 @@
 import type { DeliverySource, FinalOutcome, MessageAttribute, PendingDelivery } from '../../events/index.ts';
 import type { Transaction } from '../../store/index.ts';
-import type { AuthorizationRequest } from '../service.ts';
+import { roleMaySend, senderOf } from './destination-permission.ts';
 import { enqueueInvocation } from './event-queue.ts';
-import { exceedsLimit, lineageId, withInvocation } from './lineage.ts';
 import {
-  type EventInvokeRecord,
-  type FunctionRecord,
-  keys,
-  LATEST,
-  type PolicyRecord,
-  type Scope,
-  type VersionRecord,
-} from './model.ts';
-import { type FunctionName, functionArn, parseFunctionArn } from './names.ts';
-import { policyDocument } from './permissions.ts';
+  type InvocationRecord,
+  invocationRecord,
+  jsonOf,
+  objectKey,
+  recordEvent,
+  refusalOf,
+} from './invocation-record.ts';
+import { exceedsLimit, lineageId, withInvocation } from './lineage.ts';
+import { type EventInvokeRecord, type FunctionRecord, keys, LATEST, type VersionRecord } from './model.ts';
+import { type FunctionName, parseFunctionArn } from './names.ts';
 import type { Room } from './room.ts';
 
 /** Name of the delivery source for invocation records and dead letters. */
@@ -60,23 +59,29 @@ export async function sendRecords(
   }
   const now = room.clock.now();
   const whole = invocationRecord(delivery, outcome, now);
-  let record = Buffer.from(JSON.stringify(whole));
-  const lambda = destination === undefined ? undefined : parseFunctionArn(destination);
-  if (lambda && record.length > room.limits.asyncPayload) {
-    // "If the combined size … exceeds the limit, Lambda will drop the payload."
-    const { requestPayload: _request, responsePayload: _response, ...rest } = whole;
-    record = Buffer.from(JSON.stringify(rest));
-  }
-  const uuid = room.random.uuid();
+  const caller = name && (await senderOf(room, name, name.name));
+  const common = {
+    source: DESTINATION_SOURCE,
+    account: delivery.account,
+    region: delivery.region,
+    ...(caller === undefined ? {} : { caller }),
+    ...(traceId === '' ? {} : { traceHeader: traceId }),
+  };
   const requestId = room.random.uuid();
-  const common = { source: DESTINATION_SOURCE, account: delivery.account, region: delivery.region };
-  if (lambda) enqueueInvocation(room, transaction, lambda, record, { requestId, traceId });
-  else if (destination !== undefined) {
+  const lambda = destination === undefined ? undefined : parseFunctionArn(destination);
+  if (lambda) {
+    enqueueInvocation(room, transaction, lambda, bounded(whole, room.limits.asyncPayload), { requestId, traceId });
+  } else if (destination !== undefined) {
+    const id = room.random.uuid();
+    const isBus = destination.split(':')[2] === 'events';
+    const sent = isBus ? recordEvent(destination, delivery, whole, { id, now, succeeded }) : whole;
     room.delivery.enqueue(transaction, {
       ...common,
       targetArn: destination,
-      payload: record,
-      parameters: { object: { key: objectKey(delivery, now, uuid), contentType: 'application/json' } },
+      payload: Buffer.from(JSON.stringify(sent)),
+      ...(destination.startsWith('arn:aws:s3:')
+        ? { parameters: { object: { key: objectKey(delivery, now, id), contentType: 'application/json' } } }
+        : {}),
     });
   }
   if (deadLetter !== undefined) {
@@ -89,33 +94,12 @@ export async function sendRecords(
   }
 }
 
-/**
- * True when the function's role may send to the destination; always while policies do not decide. Source: the same page,
- * "Adding a destination": the execution role needs the permission.
- */
-export async function roleMaySend(room: Room, scope: Scope, name: string, destination: string): Promise<boolean> {
-  if (!room.enforce || room.roles === undefined) return true;
-  const version = await room.store.get<VersionRecord>(keys.version(scope, name, LATEST));
-  if (!version) return false;
-  return room.roles.allows(version.value.role, name, await sending(room, name, destination), scope.region);
-}
-
-async function sending(room: Room, name: string, destination: string): Promise<AuthorizationRequest> {
-  const lambda = parseFunctionArn(destination);
-  if (!lambda) return { action: 's3:PutObject', resource: `${destination}/${keyPrefix(name)}record` };
-  const policy = await room.store.get<PolicyRecord>(keys.policy(lambda, lambda.name, lambda.qualifier ?? ''));
-  return {
-    action: 'lambda:InvokeFunction',
-    resource: destination,
-    resourcePolicy: policy === undefined ? undefined : policyDocument(policy.value),
-    resourceAccount: lambda.account,
-  };
-}
-
-/** The error that kept the event from being run at all, when that has a name of its own. */
-function refusalOf(outcome: FinalOutcome): string | undefined {
-  const refusal = outcome.details?.refusal;
-  return typeof refusal === 'string' ? refusal : undefined;
+/** "If the combined size … exceeds the limit, Lambda will drop the payload": of records for functions. */
+function bounded(record: InvocationRecord, limit: number): Buffer {
+  const whole = Buffer.from(JSON.stringify(record));
+  if (whole.length <= limit) return whole;
+  const { requestPayload: _request, responsePayload: _response, ...rest } = record;
+  return Buffer.from(JSON.stringify(rest));
 }
 
 /** True when the chain has invoked a function so often that it would not run again. */
@@ -138,69 +122,24 @@ function deadLetterAttributes(delivery: PendingDelivery, outcome: FinalOutcome):
   return {
     RequestID: { dataType: 'String', stringValue: String(delivery.attributes?.requestId ?? delivery.id) },
     ErrorCode: { dataType: 'Number', stringValue: '200' },
-    ErrorMessage: { dataType: 'String', stringValue: 'reason' in outcome ? outcome.reason.slice(0, 1024) : '' },
+    ErrorMessage: { dataType: 'String', stringValue: firstKilobyte(errorMessage(outcome)) },
   };
 }
 
-/** Source: the same page, "Invocation record". */
-interface InvocationRecord {
-  readonly version: '1.0';
-  readonly timestamp: string;
-  readonly requestContext: object;
-  readonly requestPayload: unknown;
-  readonly responseContext?: object;
-  readonly responsePayload?: unknown;
+/** What the function says of its error, or why it did not run. */
+function errorMessage(outcome: FinalOutcome): string {
+  const answer = outcome.response === undefined ? undefined : jsonOf(outcome.response);
+  const said = (answer as { errorMessage?: unknown } | null | undefined)?.errorMessage;
+  if (typeof said === 'string' && said !== '') return said;
+  return 'reason' in outcome && outcome.reason !== '' ? outcome.reason : 'Unhandled';
 }
 
-function invocationRecord(delivery: PendingDelivery, outcome: FinalOutcome, now: number): InvocationRecord {
-  const details = (outcome.details ?? {}) as { executedVersion?: string; functionError?: string };
-  const name = parseFunctionArn(delivery.targetArn);
-  const ran = details.executedVersion !== undefined;
-  return {
-    version: '1.0',
-    timestamp: new Date(now).toISOString(),
-    requestContext: {
-      requestId: delivery.attributes?.requestId ?? delivery.id,
-      functionArn: name ? functionArn(name, name.name, name.qualifier ?? LATEST) : delivery.targetArn,
-      condition:
-        refusalOf(outcome) ??
-        (outcome.type === 'rejected' && outcome.reason === 'ZeroReservedConcurrency'
-          ? outcome.reason
-          : outcome.condition),
-      approximateInvokeCount: delivery.attempts,
-    },
-    requestPayload: json(delivery.payload),
-    ...(ran
-      ? {
-          responseContext: {
-            statusCode: 200,
-            executedVersion: details.executedVersion,
-            ...(details.functionError === undefined ? {} : { functionError: details.functionError }),
-          },
-          responsePayload: outcome.response === undefined ? null : json(outcome.response),
-        }
-      : {}),
-  };
-}
-
-/** The payload as a JSON value; text when it is none. */
-function json(bytes: Uint8Array): unknown {
-  const text = Buffer.from(bytes).toString();
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
-}
-
-/** `aws/lambda/async/<function>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<uuid>`. Source: the same page, "Example JSON (Amazon S3)". */
-function objectKey(delivery: PendingDelivery, now: number, uuid: string): string {
-  const time = new Date(now).toISOString().slice(0, 19);
-  const name = parseFunctionArn(delivery.targetArn)?.name ?? 'unknown';
-  return `${keyPrefix(name)}${time.slice(0, 10).replaceAll('-', '/')}/${time.replaceAll(':', '.')}-${uuid}`;
-}
-
-const keyPrefix = (name: string): string => `aws/lambda/async/${name}/`;
+/** Without half a character at its end. */
+const firstKilobyte = (text: string): string =>
+  Buffer.from(text)
+    .subarray(0, 1024)
+    .toString()
+    .replace(/\uFFFD+$/, '');
 
 export function destinationSource(room: Pick<Room, 'logger'>): DeliverySource {
   return {

@@ -9,7 +9,7 @@ import type {
 } from '@aws-sdk/client-lambda';
 import { parseArn } from '../../base/arn.ts';
 import type { Operation, RequestContext } from '../service.ts';
-import { roleMaySend } from './destinations.ts';
+import { operationOn, roleMaySend } from './destination-permission.ts';
 import { invalidParameter, notFound, unsupported } from './errors.ts';
 import { type EventInvokeRecord, keys, LATEST } from './model.ts';
 import { type FunctionName, functionArn, parseFunctionArn, parseFunctionName } from './names.ts';
@@ -86,9 +86,8 @@ async function write(
   await requireQualifier(room.store, target);
   for (const destination of Object.values(destinations)) {
     if (destination === undefined || (await roleMaySend(room, target, target.name, destination))) continue;
-    const action = destination.startsWith('arn:aws:s3') ? 'PutObject' : 'InvokeFunction';
     throw invalidParameter(
-      `The function's execution role does not have permissions to call ${action} on ${destination}`,
+      `The function's execution role does not have permissions to call ${operationOn(destination)} on ${destination}`,
     );
   }
   const record = await room.store.transact(async (transaction) => {
@@ -137,6 +136,11 @@ function checkDestination(
   if (service === undefined || !['sqs', 'sns', 'lambda', 'events', 's3'].includes(service)) {
     throw invalidParameter(`The provided destination config DestinationConfig(${member}=${arn}) is invalid.`);
   }
+  if (arn.endsWith('.fifo') && (service === 'sqs' || service === 'sns')) {
+    throw invalidParameter(
+      `The provided destination config DestinationConfig(${member}=${arn}) is invalid: FIFO queues and topics take no records.`,
+    );
+  }
   if (service === 's3' && member === 'OnSuccess') {
     // "S3 bucket: on-failure only". Source: Developer Guide, "Capturing records of Lambda asynchronous invocations".
     throw invalidParameter(`An S3 bucket takes records of failed invocations only: ${arn}`);
@@ -149,7 +153,7 @@ function checkDestination(
     }
   }
   if (!room.delivery.supports(arn)) {
-    throw unsupported(`${member} destination ${arn}`, 'use a Lambda function or, for failures, an S3 bucket');
+    throw unsupported(`${member} destination ${arn}`, 'use a queue, a topic, an event bus or a Lambda function');
   }
   return arn;
 }

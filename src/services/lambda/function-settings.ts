@@ -2,8 +2,9 @@ import type { DeadLetterConfig, UpdateFunctionConfigurationCommandInput } from '
 import type { Transaction } from '../../store/index.ts';
 import type { RequestContext } from '../service.ts';
 import { CODE_LIMITS } from './code-package.ts';
+import { operationOn, roleMaySend } from './destination-permission.ts';
 import { invalidParameter, unsupported } from './errors.ts';
-import { keys, type LayerReference, type LayerVersionRecord, type VersionRecord } from './model.ts';
+import { keys, type LayerReference, type LayerVersionRecord, type Scope, type VersionRecord } from './model.ts';
 import { layerVersionArn, parseLayerVersionArn } from './names.ts';
 import type { Room } from './room.ts';
 
@@ -61,8 +62,15 @@ export async function checkRole(room: Room, role: string, context: RequestContex
   }
 }
 
-/** The dead-letter queue's or topic's ARN, if one is set. Refused while that service is not there. */
-export function deadLetterTarget(room: Room, config: DeadLetterConfig | undefined): string | undefined {
+/**
+ * The dead-letter queue's or topic's ARN, if one is set. FIFO ones take none, and the function's role must be able to
+ * send there. Throws InvalidParameterValueException. Source: Lambda Developer Guide, "Adding a dead-letter queue".
+ */
+export async function deadLetterTarget(
+  room: Room,
+  config: DeadLetterConfig | undefined,
+  { name, role, ...scope }: Scope & { readonly name: string; readonly role: string },
+): Promise<string | undefined> {
   const arn = config?.TargetArn;
   if (arn === undefined || arn === '') return undefined;
   if (!/^arn:aws[a-zA-Z-]*:(sqs|sns):[a-z0-9-]+:\d{12}:.+$/.test(arn)) {
@@ -72,6 +80,15 @@ export function deadLetterTarget(room: Room, config: DeadLetterConfig | undefine
     throw unsupported(
       `DeadLetterConfig with ${arn}`,
       'use an on-failure destination that is a Lambda function or an S3 bucket',
+    );
+  }
+  if (arn.endsWith('.fifo')) {
+    throw invalidParameter(`A dead-letter target must be a standard queue or a standard topic: ${arn}`);
+  }
+  if (!(await roleMaySend(room, scope, name, arn, role))) {
+    const service = arn.split(':')[2]!.toUpperCase();
+    throw invalidParameter(
+      `The provided execution role does not have permissions to call ${operationOn(arn)} on ${service}`,
     );
   }
   return arn;

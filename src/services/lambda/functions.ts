@@ -70,7 +70,7 @@ async function createFunction(
   await checkRole(room, input.Role!, context);
   if (await room.store.get(keys.function(target, name))) throw conflict(`Function already exist: ${name}`);
   const layers = await resolveLayers(room, input.Layers ?? [], context);
-  const deadLetterArn = deadLetterTarget(room, input.DeadLetterConfig);
+  const deadLetterArn = await deadLetterTarget(room, input.DeadLetterConfig, { ...target, role: input.Role! });
   const code = await room.code.take(input.Code ?? {}, context);
   try {
     const { release: _, ...codeRecord } = code;
@@ -239,8 +239,11 @@ async function updateFunctionConfiguration(
   await requireFunction(room.store, target);
   if (input.Role !== undefined) await checkRole(room, input.Role, context);
   const layers = input.Layers === undefined ? undefined : await resolveLayers(room, input.Layers, context);
+  const role = input.Role ?? (await requireVersion(room.store, target)).role;
   const deadLetter =
-    input.DeadLetterConfig === undefined ? undefined : { arn: deadLetterTarget(room, input.DeadLetterConfig) };
+    input.DeadLetterConfig === undefined
+      ? undefined
+      : { arn: await deadLetterTarget(room, input.DeadLetterConfig, { ...target, role }) };
   return updateLatest(room, target, target.name, input, (record) =>
     applyConfiguration(record, input, layers, deadLetter),
   );

@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import type { MessageAttribute } from '../../events/index.ts';
-import type { AuthorizationRequest } from '../service.ts';
 
 /** What Lambda needs of other services; main.ts connects them. */
 
@@ -21,8 +20,6 @@ export interface ObjectAccess {
 export interface RoleCheck {
   /** True when the role exists and its trust policy lets `lambda.amazonaws.com` assume it. */
   assumableByLambda(roleArn: string): Promise<boolean>;
-  /** True when a session of the role may do what the request asks. */
-  allows(roleArn: string, sessionName: string, request: AuthorizationRequest, region: string): Promise<boolean>;
 }
 
 /** A queue as an event source needs to know it. */

@@ -167,7 +167,7 @@ describe('Lambda CreateEventSourceMapping', () => {
     const allowed = new Set(['sqs:ReceiveMessage', 'sqs:DeleteMessage']);
     world = await LambdaFixture.start({
       enforce: true,
-      roles: { assumableByLambda: async () => true, allows: async () => true },
+      roles: { assumableByLambda: async () => true },
       access: {
         allows: async ({ action, caller, resource }) =>
           allowed.has(action) && resource === QUEUE && caller.roleArn === ROLE,
