@@ -468,15 +468,15 @@ describe('bad input to Lambda through the AWS SDK', () => {
   it('names what is not supported', async () => {
     const error = await refused(
       client.send(
-        new lambda.CreateEventSourceMappingCommand({
+        new lambda.PutFunctionCodeSigningConfigCommand({
           FunctionName: 'echo',
-          EventSourceArn: 'arn:aws:sqs:us-east-1:000000000000:q',
+          CodeSigningConfigArn: 'arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0',
         }),
       ),
       'NotImplemented',
       501,
     );
-    assert.match(error.message, /CreateEventSourceMapping is not supported/);
+    assert.match(error.message, /PutFunctionCodeSigningConfig is not supported/);
   });
 });
 
