@@ -8,14 +8,17 @@ const RETRY_MS = 60_000;
 
 /** When something happens to a key by itself; `undefined` when nothing will. Epoch ms. */
 export function nextDue(record: KeyRecord): number | undefined {
-  // Rotation stops while a key waits for its deletion: KMS Developer Guide, "Key states of AWS KMS keys".
-  if (record.deletionDate !== undefined) return record.deletionDate;
   const expiries = record.materials.flatMap(({ wrapped, validTo }) =>
     wrapped === undefined || validTo === undefined ? [] : [validTo],
   );
   const isReplica = record.multiRegion !== undefined && record.multiRegion.primary !== record.region;
-  const rotates = record.rotation !== undefined && record.enabled && !isReplica;
-  const dates = [...expiries, ...(rotates ? [record.rotation!.next] : [])];
+  // Neither disabled keys nor those that wait for their deletion are rotated: Developer Guide, "Key states of AWS KMS keys".
+  const rotates = record.enabled && record.pendingWindowInDays === undefined && !isReplica;
+  const dates = [
+    ...expiries,
+    ...(record.deletionDate === undefined ? [] : [record.deletionDate]),
+    ...(rotates && record.rotation !== undefined ? [record.rotation.next] : []),
+  ];
   return dates.length === 0 ? undefined : Math.min(...dates);
 }
 

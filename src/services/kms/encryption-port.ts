@@ -1,11 +1,12 @@
 import type { Encryption, KeyUser } from '../encryption.ts';
-import { open, readHeader, seal } from './ciphertext.ts';
+import { open } from './ciphertext.ts';
 import { checkContext, type EncryptionContext } from './encryption-context.ts';
-import { accessDenied, checkLength, invalidCiphertext } from './errors.ts';
+import { checkLength } from './errors.ts';
 import { findKey } from './key-identifier.ts';
 import type { LoadedKey } from './key-ring.ts';
 import { checkUsable } from './key-use.ts';
 import type { KmsState } from './state.ts';
+import { sealingKey, sealingMaterial, sealWith } from './symmetric-encryption.ts';
 
 /** Decides whether a key may be used; throws AccessDeniedException. */
 export type KeyUserCheck = (
@@ -30,11 +31,10 @@ export function createEncryption(load: () => Promise<KmsState>, check: KeyUserCh
     checkUsable(key, action, 'ENCRYPT_DECRYPT', 'SYMMETRIC_DEFAULT');
     return { state, key };
   };
-  const sealed = (state: KmsState, key: LoadedKey, plaintext: Uint8Array, context: EncryptionContext) => {
-    const { id, key: material } = key.current;
-    const header = { account: key.record.account, keyId: key.record.id, materialId: id };
-    return { ciphertext: seal(header, material, plaintext, context, state.random), keyArn: key.arn };
-  };
+  const sealed = (state: KmsState, key: LoadedKey, plaintext: Uint8Array, context: EncryptionContext) => ({
+    ciphertext: sealWith(state, key, plaintext, context),
+    keyArn: key.arn,
+  });
   return {
     encrypt: async (keyId, plaintext, context, user) => {
       checkLength('plaintext', plaintext.length, 1, 4096);
@@ -54,22 +54,4 @@ export function createEncryption(load: () => Promise<KmsState>, check: KeyUserCh
       return { ...sealed(state, key, plaintext, context), plaintext };
     },
   };
-}
-
-/** The key that a blob was made with. Throws InvalidCiphertextException, or AccessDeniedException when there is none. */
-export async function sealingKey(state: KmsState, ciphertext: Uint8Array, region: string): Promise<LoadedKey> {
-  const { account, keyId } = readHeader(ciphertext);
-  if (state.dueDates.isDue) await state.dueDates.settle();
-  const key = await state.ring.find({ account, region, id: keyId });
-  if (key) return key;
-  throw accessDenied(
-    'The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.',
-  );
-}
-
-/** The generation of the material that a blob was made with. Throws InvalidCiphertextException. */
-export function sealingMaterial(key: LoadedKey, ciphertext: Uint8Array) {
-  const material = key.material(readHeader(ciphertext).materialId);
-  if (!material) throw invalidCiphertext();
-  return material;
 }

@@ -1,6 +1,7 @@
 import type { Principal } from '../service.ts';
 import type { EncryptionContext } from './encryption-context.ts';
-import type { Grantee, GrantRecord, KeyPlace } from './records.ts';
+import { specInfo } from './key-specs.ts';
+import type { Grantee, GrantRecord, KeyPlace, KeyRecord } from './records.ts';
 import { grantPrefix } from './records.ts';
 import type { KmsState } from './state.ts';
 
@@ -67,4 +68,24 @@ export function policyWithGrants(policy: string, grants: readonly GrantRecord[],
     Resource: '*',
   }));
   return JSON.stringify({ ...document, Statement: [...statements, ...granted] });
+}
+
+/** The operations that a grant for a key can allow. Source: KMS Developer Guide, "Grant operations". */
+export function grantableOperations({ spec, usage }: Pick<KeyRecord, 'spec' | 'usage'>): readonly string[] {
+  const always = ['CreateGrant', 'DescribeKey', 'RetireGrant'];
+  const isSecret = specInfo(spec).material.kind === 'secret';
+  const byUsage = {
+    ENCRYPT_DECRYPT: ['Decrypt', 'Encrypt', 'ReEncryptFrom', 'ReEncryptTo'],
+    SIGN_VERIFY: ['Sign', 'Verify'],
+    GENERATE_VERIFY_MAC: ['GenerateMac', 'VerifyMac'],
+    KEY_AGREEMENT: ['DeriveSharedSecret'],
+    ENCAPSULATE_DECAPSULATE: ['Decapsulate', 'Encapsulate'],
+  }[usage];
+  const dataKeys = [...WITH_CONTEXT].filter((operation) => operation.startsWith('GenerateDataKey'));
+  return [
+    ...always,
+    ...byUsage,
+    ...(isSecret ? [] : ['GetPublicKey']),
+    ...(spec === 'SYMMETRIC_DEFAULT' ? dataKeys : []),
+  ];
 }

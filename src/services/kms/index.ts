@@ -6,11 +6,14 @@ import type { Store } from '../../store/index.ts';
 import type { Authorizer, ServiceAccess } from '../authorization.ts';
 import type { Encryption } from '../encryption.ts';
 import type { AwsService } from '../service.ts';
+import { kmsAuthorization } from './authorization.ts';
 import { DueDates } from './due-dates.ts';
 import { createEncryption } from './encryption-port.ts';
 import { KeyRing } from './key-ring.ts';
 import { keyUserCheck } from './key-users.ts';
 import { performDue } from './lifecycle.ts';
+import { kmsOperations } from './operations.ts';
+import { REFUSED } from './refused.ts';
 import { loadRootKey } from './root-key.ts';
 import type { KmsState } from './state.ts';
 
@@ -50,7 +53,12 @@ export function createKms(options: KmsOptions): Kms {
   };
   const check = enforce ? keyUserCheck({ load, access, authorizer }) : async () => {};
   return {
-    service: { name: 'kms', operations: {}, refused: {} },
+    service: {
+      name: 'kms',
+      operations: kmsOperations(load),
+      refused: REFUSED,
+      authorization: async (operation, input, context) => kmsAuthorization(await load(), operation, input, context),
+    },
     encryption: createEncryption(load, check),
     start: async () => (await load()).dueDates.settle(),
     close: async () => {

@@ -65,7 +65,6 @@ export interface AliasRecord {
 
 export interface GrantRecord {
   readonly id: string;
-  readonly token: string;
   readonly keyId: string;
   readonly name?: string | undefined;
   readonly creationDate: number;

@@ -1,0 +1,13 @@
+const CUSTOM_STORES =
+  'There are no custom key stores: create keys with Origin AWS_KMS, or import your own material with EXTERNAL.';
+
+/** Operations that are refused, with what to do instead. */
+export const REFUSED: Readonly<Record<string, string>> = {
+  ConnectCustomKeyStore: CUSTOM_STORES,
+  CreateCustomKeyStore: CUSTOM_STORES,
+  DeleteCustomKeyStore: CUSTOM_STORES,
+  DisconnectCustomKeyStore: CUSTOM_STORES,
+  UpdateCustomKeyStore: CUSTOM_STORES,
+  GetKeyLastUsage:
+    'The use of keys is not recorded: to see what depends on a key, disable it and look for DisabledException.',
+};
