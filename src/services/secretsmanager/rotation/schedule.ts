@@ -64,7 +64,9 @@ function readRate(expression: string): { readonly value: number; readonly unit: 
 
 function parse(expression: string): ScheduleExpression {
   try {
-    return parseScheduleExpression(expression, { allow: ['rate', 'cron'], anyRateUnitForm: true });
+    // Secrets Manager's own examples write `/8` for `0/8`.
+    const text = expression.replace(/^(cron\(\s*\S+\s+)(?=\/\d)/, (fields) => `${fields}0`);
+    return parseScheduleExpression(text, { allow: ['rate', 'cron'], anyRateUnitForm: true });
   } catch (error) {
     if (!(error instanceof InvalidScheduleError)) throw error;
     throw invalidParameter(`Invalid ScheduleExpression: ${error.message}`);
