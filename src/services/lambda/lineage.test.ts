@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { exceedsLimit, lineageId, withInvocation } from './lineage.ts';
+import { exceedsLimit, lineageId, shortestChain, withInvocation } from './lineage.ts';
 
 const name = { account: '000000000000', region: 'us-east-1', name: 'f' };
 const ROOT = 'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0';
@@ -46,6 +46,15 @@ describe('the lineage in a trace header', () => {
     for (let other = 0; other < 100; other += 1) header = withInvocation(header, other.toString(16).padStart(8, '0'));
     assert.ok(header.length < 600, header);
     assert.equal(exceedsLimit(header, A), true, 'the function that loops is not the one forgotten');
+  });
+
+  it('is the shortest of those that messages of one batch have', () => {
+    const chain = (count: number) => `${ROOT};Lineage=${A}:${count}`;
+    assert.equal(shortestChain([chain(7), chain(3), chain(9)], A), chain(3));
+    assert.equal(shortestChain([chain(0), `${ROOT};Lineage=${B}:5`, chain(1)], A), `${ROOT};Lineage=${B}:5`);
+    assert.equal(shortestChain([chain(0), ROOT], A), ROOT);
+    assert.equal(shortestChain([chain(7), undefined], A), undefined);
+    assert.equal(shortestChain([], A), undefined);
   });
 
   it('that is malformed counts nothing', () => {

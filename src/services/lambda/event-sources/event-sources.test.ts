@@ -371,6 +371,18 @@ describe('An event source mapping that cannot work', () => {
     assert.equal(world.engine.invocations.length, 1);
   });
 
+  it('lets a batch end when Kobune does, and leaves the rest', async () => {
+    const gate = new Gate();
+    await map({ BatchSize: 1, ScalingConfig: { MaximumConcurrency: 2 } });
+    for (const body of ['a', 'b', 'c']) world.queues.send(QUEUE, body);
+    await world.until(() => gate.running === 2);
+    const closed = world.lambda.close();
+    gate.end();
+    gate.end();
+    await closed;
+    assert.deepEqual(world.queues.contents(QUEUE), { 'message-3': 0 });
+  });
+
   it('goes on after a restart, and ends a deletion that was begun', async () => {
     await map();
     await world.restart();

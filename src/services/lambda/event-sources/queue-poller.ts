@@ -10,8 +10,8 @@ import { roleProblem } from './source-permissions.ts';
 
 /** How long a queue that is not there, or must not be read, is left alone. */
 const PROBLEM_PAUSE_MS = 60_000;
-/** Messages of one receive. Source: SQS API Reference, "ReceiveMessage". */
-const MAX_RECEIVE = 10;
+/** Messages that are received at once: each may have 1 MB. */
+const MAX_RECEIVE = 100;
 
 /**
  * Reads a mapping's queue and gives the messages to its function. It waits in the queue until there are some, so an idle
@@ -25,6 +25,8 @@ export class QueuePoller {
   readonly #running = new Set<Promise<void>>();
   /** Ends what the reader waits for. */
   #interrupt = new AbortController();
+  /** Wakes the reader that waits for a place. */
+  #batchEnded: () => void = () => {};
   #lastEndedWell = true;
   #filter: Promise<MessageFilter> | undefined;
   #reading: Promise<void> = Promise.resolve();
@@ -87,7 +89,7 @@ export class QueuePoller {
     if (this.#running.size < this.#scale.limit(clock.now())) return true;
     const raisedAt = this.#scale.busy(clock.now());
     await this.#waiting((wake) => {
-      for (const batch of this.#running) void batch.then(wake);
+      this.#batchEnded = wake;
       return raisedAt === undefined ? undefined : clock.at(raisedAt, wake);
     });
     return false;
@@ -185,7 +187,10 @@ export class QueuePoller {
       },
     );
     this.#running.add(run);
-    void run.then(() => this.#running.delete(run));
+    void run.then(() => {
+      this.#running.delete(run);
+      this.#batchEnded();
+    });
   }
 
   async #pause(problem: string): Promise<void> {
