@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { CreateAccessKeyCommand, CreateUserCommand, IAMClient, PutUserPolicyCommand } from '@aws-sdk/client-iam';
 import * as kms from '@aws-sdk/client-kms';
+import * as ssm from '@aws-sdk/client-ssm';
 import { type RunningKobune, runKobune } from '../support/running-kobune.ts';
 
 const ADA = 'arn:aws:iam::000000000000:user/ada';
@@ -12,14 +13,15 @@ let root: kms.KMSClient;
 let iam: IAMClient;
 /** Whom only key policies and grants allow anything. */
 let ada: kms.KMSClient;
+let adaSettings: ReturnType<RunningKobune['settings']>;
 /** Whom an IAM policy allows `kms:*`. */
 let bob: kms.KMSClient;
 
-async function user(UserName: string): Promise<kms.KMSClient> {
+async function user(UserName: string): Promise<ReturnType<RunningKobune['settings']>> {
   await iam.send(new CreateUserCommand({ UserName }));
   const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName }));
   const keys = { accessKeyId: AccessKey!.AccessKeyId!, secretAccessKey: AccessKey!.SecretAccessKey! };
-  return new kms.KMSClient(server.settings(keys));
+  return server.settings(keys);
 }
 
 const document = (...Statement: object[]) => JSON.stringify({ Version: '2012-10-17', Statement });
@@ -43,7 +45,9 @@ before(async () => {
   server = await runKobune({ iam: 'enforce' });
   root = new kms.KMSClient(server.settings());
   iam = new IAMClient(server.settings());
-  [ada, bob] = [await user('ada'), await user('bob')];
+  adaSettings = await user('ada');
+  ada = new kms.KMSClient(adaSettings);
+  bob = new kms.KMSClient(await user('bob'));
   const PolicyDocument = document({ Effect: 'Allow', Action: 'kms:*', Resource: '*' });
   await iam.send(new PutUserPolicyCommand({ UserName: 'bob', PolicyName: 'keys', PolicyDocument }));
 });
@@ -136,5 +140,32 @@ describe('KMS when policies are enforced', () => {
     const Policy = document(allow(ROOT, 'kms:*'), allow(ADA, 'kms:ReEncryptTo'));
     await root.send(new kms.PutKeyPolicyCommand({ KeyId: to, Policy }));
     assert.ok((await ada.send(move)).CiphertextBlob);
+  });
+
+  it('asks for the caller of another service, who comes through that', async () => {
+    const clients = { root: new ssm.SSMClient(server.settings()), ada: new ssm.SSMClient(adaSettings) };
+    try {
+      const PolicyDocument = document({
+        Effect: 'Allow',
+        Action: ['ssm:PutParameter', 'ssm:GetParameter'],
+        Resource: '*',
+      });
+      await iam.send(new PutUserPolicyCommand({ UserName: 'ada', PolicyName: 'parameters', PolicyDocument }));
+      const parameter = { Type: 'SecureString', Value: 'hidden', Overwrite: true } as const;
+      const read = (Name: string) => new ssm.GetParameterCommand({ Name, WithDecryption: true });
+      await clients.ada.send(new ssm.PutParameterCommand({ ...parameter, Name: '/managed' }));
+      assert.equal((await clients.ada.send(read('/managed'))).Parameter?.Value, 'hidden');
+      const KeyId = await create();
+      await clients.root.send(new ssm.PutParameterCommand({ ...parameter, Name: '/own', KeyId }));
+      await assert.rejects(clients.ada.send(read('/own')), denied);
+      const via = { StringEquals: { 'kms:ViaService': 'ssm.us-east-1.amazonaws.com' } };
+      const Policy = document(allow(ROOT, 'kms:*'), allow(ADA, 'kms:Decrypt', { Condition: via }));
+      await root.send(new kms.PutKeyPolicyCommand({ KeyId, Policy }));
+      assert.equal((await clients.ada.send(read('/own'))).Parameter?.Value, 'hidden');
+      const { CiphertextBlob } = await root.send(new kms.EncryptCommand({ KeyId, Plaintext }));
+      await assert.rejects(ada.send(new kms.DecryptCommand({ CiphertextBlob })), denied);
+    } finally {
+      for (const client of Object.values(clients)) client.destroy();
+    }
   });
 });
