@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import tls, { createSecureContext, type SecureContext } from 'node:tls';
 import type { Random } from '../../base/random.ts';
-import { makeCertificate } from './x509.ts';
+import { makeCertificate } from '../../base/x509/certificate.ts';
 
 const DAY = 86_400_000;
 const AUTHORITY_DAYS = 3650;

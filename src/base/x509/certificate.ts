@@ -2,7 +2,7 @@ import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as der from './der.ts';
 
-/** Object identifiers, from RFC 5280 and RFC 5758. */
+/** Object identifiers, from RFC 4055, RFC 5280 and RFC 5758. */
 const OID = {
   commonName: '2.5.4.3',
   organization: '2.5.4.10',
@@ -14,21 +14,25 @@ const OID = {
   extendedKeyUsage: '2.5.29.37',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
+  sha256WithRsaEncryption: '1.2.840.113549.1.1.11',
 } as const;
 
 export interface CertificateRequest {
   readonly subject: string;
   readonly publicKey: KeyObject;
   readonly issuer: string;
-  /** An elliptic-curve key (P-256). */
+  /** An elliptic-curve key (P-256), or an RSA key. */
   readonly issuerKey: KeyObject;
   /** Epoch ms of the machine's clock: clients check with theirs, not with Kobune's. */
   readonly notBefore: number;
   readonly notAfter: number;
   /** Up to 20 random bytes. */
   readonly serial: Uint8Array;
-  /** `authority` may sign others; a server is known by these DNS names and IP addresses. */
-  readonly use: { readonly type: 'authority' } | { readonly type: 'server'; readonly names: readonly string[] };
+  /** `authority` may sign others; a server is known by these DNS names and IP addresses; a `signer` signs messages. */
+  readonly use:
+    | { readonly type: 'authority' }
+    | { readonly type: 'server'; readonly names: readonly string[] }
+    | { readonly type: 'signer' };
 }
 
 /**
@@ -36,7 +40,7 @@ export interface CertificateRequest {
  * library for it costs more to load (over 100 ms) than a whole start of Kobune may take.
  */
 export function makeCertificate(request: CertificateRequest): string {
-  const algorithm = der.sequence(der.objectIdentifier(OID.ecdsaWithSha256));
+  const algorithm = signatureAlgorithm(request.issuerKey);
   const body = der.sequence(
     der.explicit(0, der.integer(Buffer.from([2]))),
     der.integer(positive(request.serial)),
@@ -49,6 +53,13 @@ export function makeCertificate(request: CertificateRequest): string {
   );
   const signature = sign('sha256', body, { key: request.issuerKey, dsaEncoding: 'der' });
   return pem(der.sequence(body, algorithm, der.bitString(signature)));
+}
+
+/** RSA's identifier is followed by NULL, the one of elliptic curves by nothing (RFC 4055, RFC 5758). */
+function signatureAlgorithm({ asymmetricKeyType }: KeyObject): Buffer {
+  return asymmetricKeyType === 'rsa'
+    ? der.sequence(der.objectIdentifier(OID.sha256WithRsaEncryption), der.nothing())
+    : der.sequence(der.objectIdentifier(OID.ecdsaWithSha256));
 }
 
 function extensions({ use, publicKey, issuerKey }: CertificateRequest): Buffer[] {
@@ -70,9 +81,10 @@ function extensions({ use, publicKey, issuerKey }: CertificateRequest): Buffer[]
     ];
   }
   const digitalSignature = der.bitString(Buffer.from([0b10000000]), 7);
+  const leaf = [extension(OID.basicConstraints, true, der.sequence()), extension(OID.keyUsage, true, digitalSignature)];
+  if (use.type === 'signer') return [...leaf, ...identifiers];
   return [
-    extension(OID.basicConstraints, true, der.sequence()),
-    extension(OID.keyUsage, true, digitalSignature),
+    ...leaf,
     extension(OID.extendedKeyUsage, false, der.sequence(der.objectIdentifier(OID.serverAuth))),
     extension(OID.subjectAltName, false, der.sequence(...use.names.map(generalName))),
     ...identifiers,

@@ -30,6 +30,11 @@ export function boolean(value: boolean): Buffer {
   return element(0x01, Buffer.from([value ? 0xff : 0]));
 }
 
+/** NULL. */
+export function nothing(): Buffer {
+  return element(0x05);
+}
+
 export function octetString(content: Uint8Array): Buffer {
   return element(0x04, content);
 }
