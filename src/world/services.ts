@@ -113,6 +113,7 @@ export function createServices(options: ServicesOptions): Services {
   const secretsmanager = onceStarted(async () =>
     (await import('../services/secretsmanager/index.ts')).createSecretsManager({
       ...common,
+      authorizer,
       encryption,
       functions: {
         invoke: async (...args) => (await lambda()).functions.invoke(...args),

@@ -82,8 +82,14 @@ describe('Secrets Manager when policies are enforced', () => {
       Condition: { StringEqualsIfExists: { 'secretsmanager:ResourceTag/team': 'red' } },
     });
     assert.equal((await read(ada, 'team/a')).SecretString, 'team/a');
-    const batch = new secrets.BatchGetSecretValueCommand({ SecretIdList: ['team/a'] });
-    assert.equal((await ada.send(batch)).SecretValues?.length, 1);
+    const batch = new secrets.BatchGetSecretValueCommand({ SecretIdList: ['team/a', 'team/c'] });
+    await create('team/c', { Tags: [{ Key: 'team', Value: 'blue' }] });
+    const { SecretValues, Errors } = await ada.send(batch);
+    assert.equal(SecretValues?.[0]?.SecretString, 'team/a');
+    assert.deepEqual(
+      Errors?.map(({ SecretId, ErrorCode }) => [SecretId, ErrorCode]),
+      [['team/c', 'AccessDeniedException']],
+    );
   });
 
   it('asks the resource policy, too', async () => {

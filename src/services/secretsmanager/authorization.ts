@@ -1,12 +1,10 @@
-import type { BatchGetSecretValueCommandInput } from '@aws-sdk/client-secrets-manager';
 import { parseArn } from '../../base/arn.ts';
 import type { AuthorizationRequest, RequestContext } from '../service.ts';
-import { batchOf } from './operations/list-secrets.ts';
 import type { SecretRecord } from './records.ts';
 import { lookUp, type SecretsState } from './state.ts';
 import { CURRENT } from './versions.ts';
 
-interface SecretInput extends BatchGetSecretValueCommandInput {
+interface SecretInput {
   readonly SecretId?: string;
   readonly Name?: string;
   readonly Description?: string;
@@ -34,11 +32,6 @@ export async function secretsAuthorization(
   context: RequestContext,
 ): Promise<readonly AuthorizationRequest[]> {
   const action = `secretsmanager:${operation}`;
-  if (operation === 'BatchGetSecretValue') {
-    const { ids } = await batchOf(state, input, context);
-    const reads = await Promise.all(ids.map((id) => onSecret(state, 'secretsmanager:GetSecretValue', id, {}, context)));
-    return [{ action, resource: '*' }, ...reads];
-  }
   if (input.SecretId !== undefined) return [await onSecret(state, action, input.SecretId, input, context)];
   if (input.Name === undefined) return [{ action, resource: '*', conditions: requested(operation, input) }];
   const { account, region } = context;
@@ -52,7 +45,8 @@ export async function secretsAuthorization(
   return input.Tags?.length ? [create, { ...create, action: 'secretsmanager:TagResource' }] : [create];
 }
 
-async function onSecret(
+/** What is asked about one secret. */
+export async function onSecret(
   state: SecretsState,
   action: string,
   secretId: string,

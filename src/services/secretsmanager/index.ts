@@ -3,7 +3,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { Store } from '../../store/index.ts';
 import { Agenda } from '../agenda.ts';
-import type { ServiceAccess } from '../authorization.ts';
+import type { Authorizer, ServiceAccess } from '../authorization.ts';
 import type { Encryption } from '../encryption.ts';
 import type { FunctionInvoker } from '../function-invoker.ts';
 import type { AwsService, Operation, RequestContext } from '../service.ts';
@@ -44,6 +44,8 @@ export interface SecretsManagerOptions {
   readonly functions: FunctionInvoker;
   /** What other services may do here, and this one elsewhere, in enforce mode. */
   readonly access: ServiceAccess;
+  /** Decides what callers may do, where one request is about several secrets. */
+  readonly authorizer: Authorizer;
   /** Policies decide (`--iam enforce`). */
   readonly enforce: boolean;
 }
@@ -62,6 +64,7 @@ type Bound<Input, Output> = (state: SecretsState, input: Input, context: Request
 /** Secrets Manager. */
 export function createSecretsManager(options: SecretsManagerOptions): SecretsManager {
   const { store, clock, random, logger, encryption, functions } = options;
+  const authorizer = options.enforce ? options.authorizer : undefined;
   const runner = new RotationRunner(() => state);
   const agenda = new Agenda({
     store,
@@ -70,7 +73,7 @@ export function createSecretsManager(options: SecretsManagerOptions): SecretsMan
     prefix: AGENDA_PREFIX,
     run: (item, due) => attendToSecret(state, runner, item, due),
   });
-  const state: SecretsState = { store, clock, random, logger, encryption, functions, agenda };
+  const state: SecretsState = { store, clock, random, logger, encryption, functions, authorizer, agenda };
   return {
     service: {
       name: 'secretsmanager',

@@ -30,17 +30,17 @@ export interface NewVersion {
 export async function putVersion(
   state: SecretsState,
   found: FoundSecret,
-  { versionId, content, stages, change = (secret) => secret }: NewVersion,
+  { versionId, content, stages, change }: NewVersion,
   user: ValueUser,
 ): Promise<SecretRecord> {
   const there = await readValue(state, found.secret, versionId, user);
   if (there) {
-    if (sameContent(there, content)) return found.secret;
+    if (sameContent(there, content)) return change ? changeSecret(state, found, change) : found.secret;
     throw tokenInUse(versionId, found.secret);
   }
-  const { value, keyArn } = await seal(state, change(found.secret), versionId, content, user);
+  const { value, keyArn } = await seal(state, change?.(found.secret) ?? found.secret, versionId, content, user);
   return changeSecret(state, found, (before, transaction) => {
-    const secret = change(before);
+    const secret = change?.(before) ?? before;
     if (secret.versions[versionId]?.keyArn !== undefined) throw tokenInUse(versionId, secret);
     const now = state.clock.now();
     const version = { ...(secret.versions[versionId] ?? emptyVersion(now)), keyArn };

@@ -8,6 +8,7 @@ import {
   type SecretRecord,
   secretKey,
   type ValueRecord,
+  type VersionRecord,
   valueKey,
 } from './records.ts';
 import { eraseSecret, type SecretsState, saveSecret } from './state.ts';
@@ -31,7 +32,7 @@ export async function replicate(
   if (!primary || primary.replicas.length === 0) return;
   const results = new Map<string, Pick<ReplicaRecord, 'status' | 'message'>>();
   for (const replica of primary.replicas) {
-    results.set(replica.region, await replicateTo(state, place, primary, replica, user, overwrite));
+    results.set(replica.region, await replicateTo(state, place, replica, user, overwrite));
   }
   await state.store.transact(async (transaction) => {
     const secret = (await transaction.get<SecretRecord>(secretKey(place)))?.value;
@@ -54,63 +55,38 @@ export async function replicateAll(state: SecretsState): Promise<void> {
   }
 }
 
+/** Begins anew when the primary is changed meanwhile, so that an older state never follows a newer one. */
 async function replicateTo(
   state: SecretsState,
   place: SecretPlace,
-  primary: SecretRecord,
   replica: ReplicaRecord,
   user: ValueUser,
   overwrite: boolean,
 ): Promise<Pick<ReplicaRecord, 'status' | 'message'>> {
-  const target = { ...place, region: replica.region };
-  const arn = inRegion(primary.arn, replica.region);
   try {
-    const values = await sealedFor(
-      state,
-      primary,
-      { arn, kmsKeyId: replica.kmsKeyId },
-      { ...user, region: place.region },
-    );
-    return await state.store.transact(async (transaction) => {
-      const there = (await transaction.get<SecretRecord>(secretKey(target)))?.value;
-      const isOurs = there?.arn === arn && there.replicaOf === place.region;
-      if (there && !isOurs) {
-        if (!overwrite) return { status: 'Failed', message: NAME_TAKEN };
-        await eraseSecret(state, transaction, { place: target, secret: there });
-      }
-      await writeReplica(
-        state,
-        transaction,
-        target,
-        {
-          ...primary,
-          arn,
-          kmsKeyId: replica.kmsKeyId,
-          versions: Object.fromEntries(
-            [...values].map(([id, { keyArn }]) => [
-              id,
-              { ...primary.versions[id]!, keyArn, accessed: isOurs ? there.versions[id]?.accessed : undefined },
-            ]),
-          ),
-          accessed: isOurs ? there.accessed : undefined,
-          replicas: [],
-          replicaOf: place.region,
-          job: undefined,
-          rotation: primary.rotation && { ...primary.rotation, enabled: false },
-          deletion: undefined,
-        },
-        isOurs ? there : undefined,
-        values,
-      );
-      return { status: 'InSync', message: undefined };
-    });
+    for (;;) {
+      const snapshot = await state.store.get<SecretRecord>(secretKey(place));
+      if (!snapshot) return { status: 'Failed', message: 'The primary secret is gone.' };
+      const arn = inRegion(snapshot.value.arn, replica.region);
+      const values = await sealedFor(state, snapshot.value, { arn, kmsKeyId: replica.kmsKeyId }, user, place);
+      const result = await state.store.transact(async (transaction) => {
+        const now = await transaction.get<SecretRecord>(secretKey(place));
+        if (now?.modRevision !== snapshot.modRevision) return undefined;
+        return writeReplica(state, transaction, place, snapshot.value, { ...replica, arn, values, overwrite });
+      });
+      if (result) return result;
+    }
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     return { status: 'Failed', message: error.message };
   }
 }
 
-type Sealed = { readonly value: ValueRecord | undefined; readonly keyArn: string };
+interface Sealed {
+  /** `undefined`: the replica has it. */
+  readonly value: ValueRecord | undefined;
+  readonly keyArn: string;
+}
 
 /** The values for a replica; those that it has already are not made again. */
 async function sealedFor(
@@ -118,37 +94,61 @@ async function sealedFor(
   primary: SecretRecord,
   replica: Pick<SecretRecord, 'arn' | 'kmsKeyId'>,
   user: ValueUser,
+  place: SecretPlace,
 ): Promise<ReadonlyMap<string, Sealed>> {
   const region = replica.arn.split(':')[3]!;
-  const [account, name] = [primary.arn.split(':')[4]!, nameOf(primary.arn)];
-  const there = (await state.store.get<SecretRecord>(secretKey({ account, region, name })))?.value;
+  const there = (await state.store.get<SecretRecord>(secretKey({ ...place, region })))?.value;
+  const isSame = there?.arn === replica.arn && there.kmsKeyId === replica.kmsKeyId;
   const sealed = new Map<string, Sealed>();
   for (const [id, { keyArn }] of Object.entries(primary.versions)) {
     if (keyArn === undefined) continue;
-    const had =
-      there?.arn === replica.arn && there.kmsKeyId === replica.kmsKeyId ? there.versions[id]?.keyArn : undefined;
+    const had = isSame ? there.versions[id]?.keyArn : undefined;
     if (had !== undefined) sealed.set(id, { value: undefined, keyArn: had });
     else {
-      const content = await readValue(state, primary, id, user);
+      const content = await readValue(state, primary, id, { ...user, region: place.region });
       if (content) sealed.set(id, await seal(state, replica, id, content, { ...user, region }));
     }
   }
   return sealed;
 }
 
-const nameOf = (arn: string) => arn.split(':').slice(6).join(':').slice(0, -7);
+interface Replication extends ReplicaRecord {
+  readonly arn: string;
+  readonly values: ReadonlyMap<string, Sealed>;
+  readonly overwrite: boolean;
+}
 
 async function writeReplica(
   state: SecretsState,
   transaction: Transaction,
-  target: SecretPlace,
-  record: SecretRecord,
-  before: SecretRecord | undefined,
-  values: ReadonlyMap<string, Sealed>,
-): Promise<void> {
-  for (const id of Object.keys(before?.versions ?? {})) {
-    if (!values.has(id)) transaction.delete(valueKey(record.arn, id));
+  place: SecretPlace,
+  primary: SecretRecord,
+  { arn, region, kmsKeyId, values, overwrite }: Replication,
+): Promise<Pick<ReplicaRecord, 'status' | 'message'>> {
+  const target = { ...place, region };
+  const there = (await transaction.get<SecretRecord>(secretKey(target)))?.value;
+  const ours = there?.arn === arn && there.replicaOf === place.region ? there : undefined;
+  if (there && !ours) {
+    if (!overwrite) return { status: 'Failed', message: NAME_TAKEN };
+    await eraseSecret(state, transaction, { place: target, secret: there });
   }
-  for (const [id, { value }] of values) if (value) transaction.put(valueKey(record.arn, id), value);
-  saveSecret(state, transaction, target, record, before);
+  for (const id of Object.keys(ours?.versions ?? {})) if (!values.has(id)) transaction.delete(valueKey(arn, id));
+  const versions: Record<string, VersionRecord> = {};
+  for (const [id, { value, keyArn }] of values) {
+    if (value) transaction.put(valueKey(arn, id), value);
+    versions[id] = { ...primary.versions[id]!, keyArn, accessed: ours?.versions[id]?.accessed };
+  }
+  const record: SecretRecord = {
+    ...primary,
+    arn,
+    kmsKeyId,
+    versions,
+    accessed: ours?.accessed,
+    replicas: [],
+    replicaOf: place.region,
+    job: undefined,
+    rotation: primary.rotation && { ...primary.rotation, enabled: false },
+  };
+  saveSecret(state, transaction, target, record, ours);
+  return { status: 'InSync', message: undefined };
 }

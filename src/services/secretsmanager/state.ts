@@ -3,6 +3,7 @@ import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { Store, Transaction } from '../../store/index.ts';
 import type { Agenda } from '../agenda.ts';
+import type { Authorizer } from '../authorization.ts';
 import type { Encryption } from '../encryption.ts';
 import type { FunctionInvoker } from '../function-invoker.ts';
 import { invalidRequest, markedForDeletion, secretNotFound } from './errors.ts';
@@ -17,6 +18,8 @@ export interface SecretsState {
   readonly logger: Logger;
   readonly encryption: Encryption;
   readonly functions: FunctionInvoker;
+  /** Decides on each secret of a batch; there is none while policies are not enforced. */
+  readonly authorizer: Authorizer | undefined;
   /** When secrets go, and when they are rotated. */
   readonly agenda: Agenda;
 }

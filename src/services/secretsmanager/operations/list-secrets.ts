@@ -8,6 +8,7 @@ import type {
 } from '@aws-sdk/client-secrets-manager';
 import { ServiceError } from '../../../base/errors.ts';
 import type { RequestContext } from '../../service.ts';
+import { onSecret } from '../authorization.ts';
 import { constraint, invalidParameter } from '../errors.ts';
 import { type SecretTest, secretFilter } from '../filters.ts';
 import { detailsOutput } from '../output.ts';
@@ -64,7 +65,7 @@ function compare(a: string | number, b: string | number): number {
 }
 
 /** The secrets of the caller's account and region that fit, in the order of their names. */
-export async function matching(
+async function matching(
   { store }: SecretsState,
   { account, region }: Pick<RequestContext, 'account' | 'region'>,
   test: SecretTest,
@@ -87,6 +88,7 @@ export async function batchGetSecretValue(
   const errors: APIErrorType[] = [];
   for (const SecretId of ids) {
     try {
+      await authorizeRead(state, SecretId, context);
       const found = await findActive(state.store, SecretId, context);
       values.push(await valueOutput(state, found, chooseVersion(found.secret, {}), context));
     } catch (error) {
@@ -97,8 +99,20 @@ export async function batchGetSecretValue(
   return { SecretValues: values, Errors: errors, NextToken: nextToken };
 }
 
+/** The caller needs the right to read each of them. Throws AccessDeniedException. */
+async function authorizeRead(state: SecretsState, secretId: string, context: RequestContext): Promise<void> {
+  if (!state.authorizer) return;
+  const question = await onSecret(state, 'secretsmanager:GetSecretValue', secretId, {}, context);
+  try {
+    await state.authorizer.authorize(context.principal, [question], context);
+  } catch (error) {
+    if (!(error instanceof ServiceError) || error.code !== 'AccessDenied') throw error;
+    throw new ServiceError('AccessDeniedException', error.message, { cause: error });
+  }
+}
+
 /** The secrets that a batch is of, by list or by filter. */
-export async function batchOf(
+async function batchOf(
   state: SecretsState,
   { SecretIdList: ids, Filters: filters, MaxResults, NextToken }: BatchGetSecretValueCommandInput,
   context: Pick<RequestContext, 'account' | 'region'>,

@@ -45,7 +45,8 @@ export async function putParameter(
   let due: number | undefined;
   const version = await state.store.transact(async (transaction) => {
     const entry = await transaction.get<ParameterRecord>(parameterKey(id));
-    if (entry?.value.latest.version !== existing?.latest.version) throw concurrent();
+    if (entry && !input.Overwrite) throw alreadyExists();
+    if (!sameVersion(entry?.value.latest, existing?.latest)) throw concurrent();
     const parameter = entry
       ? await updated(transaction, id, entry.value, draft, policies)
       : await created(transaction, id, draft, policies, tags);
@@ -95,12 +96,7 @@ async function draftOf(
   policies: readonly PolicyRecord[],
   context: RequestContext,
 ): Promise<Draft> {
-  if (existing && !input.Overwrite) {
-    throw new ServiceError(
-      'ParameterAlreadyExists',
-      'The parameter already exists. To overwrite this value, set the overwrite option in the request to true.',
-    );
-  }
+  if (existing && !input.Overwrite) throw alreadyExists();
   const before = existing?.latest;
   const value = input.Value!;
   const type = typeOf(input.Type, before);
@@ -181,6 +177,17 @@ async function updated(
     oldest++;
   }
   return { ...existing, latest, oldest, policies };
+}
+
+function sameVersion(a: VersionRecord | undefined, b: VersionRecord | undefined): boolean {
+  return a?.version === b?.version && a?.type === b?.type;
+}
+
+function alreadyExists(): ServiceError {
+  return new ServiceError(
+    'ParameterAlreadyExists',
+    'The parameter already exists. To overwrite this value, set the overwrite option in the request to true.',
+  );
 }
 
 function concurrent(): ServiceError {
