@@ -29,6 +29,7 @@ export function createEncryption(load: () => Promise<KmsState>, check: KeyUserCh
     const key = await findKey(state, keyId, user);
     await check(action, key, context, user);
     checkUsable(key, action, 'ENCRYPT_DECRYPT', 'SYMMETRIC_DEFAULT');
+    state.usage.record(key.record, action, '');
     return { state, key };
   };
   const sealed = (state: KmsState, key: LoadedKey, plaintext: Uint8Array, context: EncryptionContext) => ({
@@ -46,7 +47,9 @@ export function createEncryption(load: () => Promise<KmsState>, check: KeyUserCh
       const key = await sealingKey(state, ciphertext, user.region);
       await check('Decrypt', key, context, user);
       checkUsable(key, 'Decrypt', 'ENCRYPT_DECRYPT', 'SYMMETRIC_DEFAULT');
-      return open(ciphertext, sealingMaterial(key, ciphertext), context);
+      const plaintext = open(ciphertext, sealingMaterial(key, ciphertext), context);
+      state.usage.record(key.record, 'Decrypt', '');
+      return plaintext;
     },
     generateDataKey: async (keyId, context, user) => {
       const { state, key } = await use('GenerateDataKey', keyId, context, user);

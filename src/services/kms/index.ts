@@ -10,6 +10,7 @@ import { kmsAuthorization } from './authorization.ts';
 import { DueDates } from './due-dates.ts';
 import { createEncryption } from './encryption-port.ts';
 import { KeyRing } from './key-ring.ts';
+import { KeyUsageLog } from './key-usage.ts';
 import { keyUserCheck } from './key-users.ts';
 import { performDue } from './lifecycle.ts';
 import { kmsOperations } from './operations.ts';
@@ -62,7 +63,10 @@ export function createKms(options: KmsOptions): Kms {
     encryption: createEncryption(load, check),
     start: async () => (await load()).dueDates.settle(),
     close: async () => {
-      if (loading !== undefined) await (await loading).dueDates.close();
+      if (loading === undefined) return;
+      const { dueDates, usage } = await loading;
+      await dueDates.close();
+      await usage.flush();
     },
   };
 
@@ -70,7 +74,8 @@ export function createKms(options: KmsOptions): Kms {
     const root = await loadRootKey(store, random);
     const ring = new KeyRing(store, root);
     const dueDates = new DueDates({ store, clock, logger, perform: (record) => performDue(state, record) });
-    const state: KmsState = { store, clock, random, logger, delivery, root, ring, dueDates };
+    const usage = new KeyUsageLog({ store, clock, logger });
+    const state: KmsState = { store, clock, random, logger, delivery, root, ring, dueDates, usage };
     return state;
   }
 }

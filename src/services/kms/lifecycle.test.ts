@@ -32,6 +32,24 @@ describe('KMS key states', () => {
   });
 });
 
+describe('KMS GetKeyLastUsage', () => {
+  it('tells the last successful cryptographic operation, also after a restart', async () => {
+    const KeyId = await create();
+    const created = new Date(test.clock.now());
+    const unused = { KeyId, KeyLastUsage: {}, TrackingStartDate: created, KeyCreationDate: created };
+    assert.deepEqual(await test.call('GetKeyLastUsage', { KeyId }), unused);
+    await assert.rejects(test.call('Encrypt', { KeyId, Plaintext: Buffer.alloc(5000) }));
+    assert.deepEqual(await test.call('GetKeyLastUsage', { KeyId }), unused);
+    const { CiphertextBlob } = await test.call('Encrypt', { KeyId, Plaintext: message });
+    test.clock.advance(1000);
+    await test.call('Decrypt', { CiphertextBlob });
+    const used = { Operation: 'Decrypt', Timestamp: new Date(test.clock.now()), KmsRequestId: 'r' };
+    assert.deepEqual((await test.call('GetKeyLastUsage', { KeyId })).KeyLastUsage, used);
+    test = await test.restart();
+    assert.deepEqual((await test.call('GetKeyLastUsage', { KeyId })).KeyLastUsage, used);
+  });
+});
+
 describe('KMS ScheduleKeyDeletion', () => {
   it('makes the key unusable at once and deletes it, its aliases and grants when the time has come', async () => {
     const KeyId = await create();

@@ -11,6 +11,7 @@ import {
   type KeyRecord,
   keyArn,
   type MaterialRecord,
+  usageKey,
 } from './records.ts';
 import { changeKey, type KmsState } from './state.ts';
 
@@ -41,6 +42,7 @@ async function deleteKey(state: KmsState, due: KeyRecord): Promise<KeyRecord | u
       if (value.keyId === id) transaction.delete(aliasKey(account, region, value.name));
     }
     for (const { key } of grants) transaction.delete(key);
+    transaction.delete(usageKey(record));
     emit(state, transaction, record, 'KMS CMK Deletion', own.deletionDate);
     return undefined;
   });

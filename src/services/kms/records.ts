@@ -88,6 +88,7 @@ export const aliasKey = (account: string, region: string, name: string): Key => 
 export const accountGrants = (account: string, region: string): Key => ['kms', 'grant', account, region];
 export const grantPrefix = ({ account, region, id }: KeyPlace): Key => ['kms', 'grant', account, region, id];
 export const grantKey = (place: KeyPlace, grantId: string): Key => [...grantPrefix(place), grantId];
+export const usageKey = ({ account, region, id }: KeyPlace): Key => ['kms', 'usage', account, region, id];
 export const ROOT_KEY: Key = ['kms', 'root'];
 
 export const keyArn = ({ account, region, id }: KeyPlace): string => `arn:aws:kms:${region}:${account}:key/${id}`;

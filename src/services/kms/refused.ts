@@ -8,6 +8,4 @@ export const REFUSED: Readonly<Record<string, string>> = {
   DeleteCustomKeyStore: CUSTOM_STORES,
   DisconnectCustomKeyStore: CUSTOM_STORES,
   UpdateCustomKeyStore: CUSTOM_STORES,
-  GetKeyLastUsage:
-    'The use of keys is not recorded: to see what depends on a key, disable it and look for DisabledException.',
 };

@@ -7,6 +7,7 @@ import type { RequestContext } from '../service.ts';
 import type { DueDates } from './due-dates.ts';
 import { keyNotFound } from './errors.ts';
 import type { KeyRing } from './key-ring.ts';
+import type { KeyUsageLog } from './key-usage.ts';
 import { type KeyPlace, type KeyRecord, keyArn, keyKey } from './records.ts';
 import type { RootKey } from './root-key.ts';
 
@@ -20,6 +21,7 @@ export interface KmsState {
   readonly root: RootKey;
   readonly ring: KeyRing;
   readonly dueDates: DueDates;
+  readonly usage: KeyUsageLog;
 }
 
 /** From where a key is named. */
