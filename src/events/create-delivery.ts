@@ -246,7 +246,7 @@ class StoredDelivery implements Delivery {
   /** Lets the target take it over in the store; false when it has to be delivered instead. */
   async #handOver(attempt: Attempt, target: DeliveryTarget): Promise<boolean> {
     let acceptance: Acceptance | undefined;
-    await this.#record(attempt, async (transaction) => {
+    const revision = await this.#record(attempt, async (transaction) => {
       try {
         acceptance = await target.accept!(carried(attempt), transaction);
       } catch (error) {
@@ -254,7 +254,7 @@ class StoredDelivery implements Delivery {
       }
       return acceptance && this.#conclude(transaction, attempt, acceptance);
     });
-    acceptance?.committed?.();
+    if (revision !== undefined) acceptance?.committed?.(revision);
     return acceptance !== undefined;
   }
 
@@ -282,25 +282,33 @@ class StoredDelivery implements Delivery {
 
   /**
    * Writes down what came of an attempt, in one transaction, then does what follows. A store that cannot write (a full
-   * disk) is asked again; in the end the delivery is left for the next start.
+   * disk) is asked again; in the end the delivery is left for the next start. Returns the revision of what was written.
    */
-  async #record(attempt: Attempt, decide: (transaction: Transaction) => Promise<Next | undefined>): Promise<void> {
+  async #record(
+    attempt: Attempt,
+    decide: (transaction: Transaction) => Promise<Next | undefined>,
+  ): Promise<number | undefined> {
     const { clock, logger, store } = this.#options;
     const { delivery } = attempt;
     for (let tries = 1; ; tries += 1) {
       try {
-        const next = await store.transact(decide);
+        let revision: number | undefined;
+        const next = await store.transact(decide, {
+          onCommit: (committed) => {
+            revision = committed;
+          },
+        });
         if (next?.type === 'ended') this.#forget(delivery);
         else if (next) this.#schedule(delivery, next.notBefore);
-        return;
+        return revision;
       } catch (error) {
-        if (this.#closed) return;
+        if (this.#closed) return undefined;
         if (tries === RECORD_TRIES) {
           logger.error('what came of a delivery could not be recorded; it stays for the next start', {
             id: delivery.id,
             error,
           });
-          return;
+          return undefined;
         }
         await clock.sleep(1000 * 2 ** (tries - 1), this.#abort.signal);
       }

@@ -100,8 +100,8 @@ export type DeliveryOutcome = DeliveryResponse &
 
 /** What came of handing a delivery over inside a transaction. */
 export type Acceptance = DeliveryOutcome & {
-  /** Called when the transaction is durable. */
-  readonly committed?: () => void;
+  /** Called with the revision of the commit when it is durable. */
+  readonly committed?: (revision: number) => void;
 };
 
 /** A kind of target. It has `accept`, `deliver` or both. */

@@ -16,6 +16,10 @@ export type {
 } from './delivery.ts';
 export { guardedLookup, isAllowedHost, isLoopback } from './http/endpoint-guard.ts';
 export { httpTarget } from './http/http-target.ts';
+export { compileEventPattern, type EventPattern, type PatternDialect } from './patterns/event-pattern.ts';
+export { compileFilterPolicy, type FilterPolicy, type FilterPolicyScope } from './patterns/filter-policy.ts';
+export { InvalidPatternError } from './patterns/invalid-pattern-error.ts';
+export { RuleIndex } from './patterns/rule-index.ts';
 export {
   InvalidScheduleError,
   parseScheduleExpression,
