@@ -1,17 +1,23 @@
 import { ServiceError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
-import { invalidParameter } from './errors.ts';
+import { constraint } from './errors.ts';
 import { type SecretRecord, valueKey } from './records.ts';
 import { rescheduled } from './rotation/schedule.ts';
-import { changeSecret, type FoundSecret, type SecretsState } from './state.ts';
+import { changeSecret, type FoundSecret, findActive, type SecretsState } from './state.ts';
 import { type Content, readValue, sameContent, seal, type ValueUser } from './values.ts';
 import { CURRENT, emptyVersion, moveStages, tidy } from './versions.ts';
 
 /** The id of a new version: the caller's token, which makes a request that comes twice count once. */
 export function versionIdOf(token: string | undefined, random: Random): string {
   if (token === undefined) return random.uuid();
-  if (token.length >= 32 && token.length <= 64) return token;
-  throw invalidParameter('ClientRequestToken must be 32-64 characters long.');
+  return checkVersionId(token, 'clientRequestToken');
+}
+
+/** Throws ValidationException for what cannot be the id of a version. */
+export function checkVersionId(id: string, member: string): string {
+  if (id.length < 32) throw constraint(id, member, 'Member must have length greater than or equal to 32');
+  if (id.length > 64) throw constraint(id, member, 'Member must have length less than or equal to 64');
+  return id;
 }
 
 export interface NewVersion {
@@ -35,13 +41,15 @@ export async function putVersion(
 ): Promise<SecretRecord> {
   const there = await readValue(state, found.secret, versionId, user);
   if (there) {
-    if (sameContent(there, content)) return change ? changeSecret(state, found, change) : found.secret;
-    throw tokenInUse(versionId, found.secret);
+    if (!sameContent(there, content)) throw tokenInUse(versionId, found.secret);
+    if (change) return changeSecret(state, found, change);
+    return (await findActive(state.store, found.secret.arn, found.place)).secret;
   }
+  const taken = tokenInUse(versionId, found.secret);
   const { value, keyArn } = await seal(state, change?.(found.secret) ?? found.secret, versionId, content, user);
-  return changeSecret(state, found, (before, transaction) => {
+  const changed = changeSecret(state, found, (before, transaction) => {
     const secret = change?.(before) ?? before;
-    if (secret.versions[versionId]?.keyArn !== undefined) throw tokenInUse(versionId, secret);
+    if (secret.versions[versionId]?.keyArn !== undefined) throw taken;
     const now = state.clock.now();
     const version = { ...(secret.versions[versionId] ?? emptyVersion(now)), keyArn };
     const isFirst = !Object.values(secret.versions).some((each) => each.keyArn !== undefined);
@@ -51,6 +59,11 @@ export async function putVersion(
     for (const id of gone) transaction.delete(valueKey(secret.arn, id));
     const changed = { ...secret, versions: kept, changed: now };
     return labels.includes(CURRENT) ? rescheduled(changed, now) : changed;
+  });
+  // The same token at the same time: the other request was first, so that its value is the one to compare with.
+  return changed.catch((error: unknown) => {
+    if (error !== taken) throw error;
+    return putVersion(state, found, { versionId, content, stages, ...(change ? { change } : {}) }, user);
   });
 }
 

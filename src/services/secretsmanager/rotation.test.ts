@@ -224,7 +224,7 @@ describe('Secrets Manager RotateSecret', () => {
       'InvalidParameterException',
       /not both/,
     ],
-    ['1,001 days', { AutomaticallyAfterDays: 1001 }, 'InvalidParameterException', /1-1000/],
+    ['1,001 days', { AutomaticallyAfterDays: 1001 }, 'ValidationException', /between 1 and 1000/],
     ['3 hours', { ScheduleExpression: 'rate(3 hours)' }, 'InvalidParameterException', /every 4 hours/],
     ['minutes', { ScheduleExpression: 'rate(300 minutes)' }, 'InvalidParameterException', /hours or days/],
     [

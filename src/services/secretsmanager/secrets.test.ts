@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { createKms } from '../kms/index.ts';
-import { startTestSecrets, type TestSecrets } from './test-secrets.ts';
+import { createKms, type Kms } from '../kms/index.ts';
+import { context, startTestSecrets, type TestSecrets } from './test-secrets.ts';
 
 const DAY = 86_400_000;
 
 let test: TestSecrets;
+let kms: Kms;
 before(async () => {
-  test = await startTestSecrets((parts) => createKms(parts).encryption);
+  test = await startTestSecrets((parts) => {
+    kms = createKms(parts);
+    return kms.encryption;
+  });
 });
 after(() => test[Symbol.asyncDispose]());
 
@@ -67,8 +71,8 @@ describe('Secrets Manager CreateSecret', () => {
     const { SecretBinary, SecretString } = await get('create/bytes');
     assert.deepEqual([Buffer.compare(SecretBinary, bytes), SecretString], [0, undefined]);
     await assert.rejects(create('create/large', 'x'.repeat(65_537)), {
-      code: 'InvalidParameterException',
-      message: /65536/,
+      code: 'ValidationException',
+      message: /at 'secretString' .* 65536$/,
     });
   });
 
@@ -81,13 +85,13 @@ describe('Secrets Manager CreateSecret', () => {
       'InvalidParameterException',
       /both a binary secret value/,
     ],
-    ['a short token', { ClientRequestToken: 'short' }, 'InvalidParameterException', /32-64 characters/],
+    ['a short token', { ClientRequestToken: 'short' }, 'ValidationException', /at 'clientRequestToken' .* 32$/],
     ['a key that is not there', { SecretString: 'x', KmsKeyId: 'alias/none' }, 'EncryptionFailure', /provided KMS key/],
     ['a reserved tag', { Tags: [{ Key: 'aws:x', Value: '' }] }, 'InvalidParameterException', /tag key/],
     [
       '51 tags',
       { Tags: Array.from({ length: 51 }, (_, i) => ({ Key: `k${i}`, Value: '' })) },
-      'LimitExceededException',
+      'InvalidParameterException',
       /50/,
     ],
     ['a partner', { Type: 'Salesforce' }, 'NotImplemented', /Type/],
@@ -146,7 +150,11 @@ describe('Secrets Manager PutSecretValue', () => {
       code: 'InvalidRequestException',
       message: 'You provided a VersionStage that is not associated to the provided VersionId.',
     });
-    await assert.rejects(get('put/a', { VersionId: 'none' }), { message: /secret value for VersionId: none/ });
+    const VersionId = test.token();
+    await assert.rejects(get('put/a', { VersionId }), {
+      message: `Secrets Manager can't find the specified secret value for VersionId: ${VersionId}`,
+    });
+    await assert.rejects(get('put/a', { VersionId: 'short' }), { code: 'ValidationException' });
   });
 
   it('takes a token once', async () => {
@@ -162,10 +170,21 @@ describe('Secrets Manager PutSecretValue', () => {
     assert.equal((await get('put/token')).SecretString, 'one');
   });
 
+  it('takes the same request at the same time as one', async () => {
+    const ClientRequestToken = test.token();
+    const made = await Promise.all([1, 2, 3].map(() => create('put/race', 'x', { ClientRequestToken })));
+    assert.deepEqual(made[1], made[0]);
+    const next = { ClientRequestToken: test.token() };
+    const answers = await Promise.all([1, 2, 3].map(() => put('put/race', 'y', next)));
+    assert.deepEqual(answers[2], answers[0]);
+    const { Versions } = await test.call('ListSecretVersionIds', { SecretId: 'put/race', IncludeDeprecated: true });
+    assert.equal(Versions.length, 2);
+  });
+
   it('refuses no value, too many labels and a secret that is not there', async () => {
     await assert.rejects(test.call('PutSecretValue', { SecretId: 'put/a' }), { code: 'InvalidRequestException' });
     const VersionStages = Array.from({ length: 21 }, (_, index) => `s${index}`);
-    await assert.rejects(put('put/a', 'x', { VersionStages }), { code: 'InvalidParameterException' });
+    await assert.rejects(put('put/a', 'x', { VersionStages }), { code: 'ValidationException' });
     await assert.rejects(put('none', 'x'), notFound);
     await assert.rejects(put('put/a', 'x', { RotationToken: 'x' }), { code: 'InvalidParameterException' });
   });
@@ -222,6 +241,23 @@ describe('Secrets Manager UpdateSecret', () => {
     await test.call('UpdateSecret', { SecretId: 'update/key', KmsKeyId: '', SecretString: 'two' });
     assert.equal((await describeSecret('update/key')).KmsKeyId, undefined);
     assert.equal((await get('update/key', { VersionStage: 'AWSPREVIOUS' })).SecretString, 'one');
+  });
+});
+
+describe('Secrets Manager and a key that is disabled', () => {
+  it('neither reads nor writes values', async () => {
+    const onKey = (operation: string, input: object) =>
+      kms.service.operations[operation]!(input as never, context) as Promise<{ KeyMetadata: { KeyId: string } }>;
+    const { KeyId } = (await onKey('CreateKey', {})).KeyMetadata;
+    await create('key/disabled', 'x', { KmsKeyId: KeyId });
+    await onKey('DisableKey', { KeyId });
+    await assert.rejects(get('key/disabled'), {
+      code: 'DecryptionFailure',
+      message: /Check that the KMS key is available/,
+    });
+    await assert.rejects(put('key/disabled', 'y'), { code: 'EncryptionFailure' });
+    await onKey('EnableKey', { KeyId });
+    assert.equal((await get('key/disabled')).SecretString, 'x');
   });
 });
 

@@ -49,6 +49,37 @@ describe('Secrets Manager replication', () => {
     assert.equal((await test.call('DescribeSecret', { SecretId: 'rep/a' })).PrimaryRegion, 'us-east-1');
   });
 
+  it('never puts an older state after a newer one', async () => {
+    await create('rep/race', { AddReplicaRegions: [{ Region: 'eu-west-1' }] });
+    const values = ['1', '2', '3', '4'];
+    await Promise.all(
+      values.map((SecretString) => test.call('PutSecretValue', { SecretId: 'rep/race', SecretString })),
+    );
+    const [here, there] = await Promise.all([
+      test.call('DescribeSecret', { SecretId: 'rep/race' }),
+      test.call('DescribeSecret', { SecretId: 'rep/race' }, EU),
+    ]);
+    assert.deepEqual(there.VersionIdsToStages, here.VersionIdsToStages);
+  });
+
+  it('brings replicas up to date at the next start', async () => {
+    await create('rep/crash', { AddReplicaRegions: [{ Region: 'eu-west-1' }] });
+    await test.call('PutSecretValue', { SecretId: 'rep/crash', SecretString: 'two' });
+    // As if the process had ended between the primary and its replica.
+    const replica = ['secretsmanager', 'secret', '000000000000', 'eu-west-1', 'rep/crash'];
+    const entry = await test.store.get<{ versions: Record<string, { stages: string[] }> }>(replica);
+    const [[first]] = Object.entries(entry!.value.versions).filter(([, { stages }]) => stages[0] === 'AWSPREVIOUS') as [
+      [string, { stages: string[] }],
+    ];
+    await test.store.put(replica, {
+      ...entry!.value,
+      versions: { [first]: { created: 0, stages: ['AWSCURRENT'], keyArn: 'k' } },
+    });
+    assert.equal(await inEurope('rep/crash'), 'rep/crash');
+    await test.restart();
+    assert.equal(await inEurope('rep/crash'), 'two');
+  });
+
   it('lets nobody change a replica, nor delete a primary that has some', async () => {
     await assert.rejects(test.call('PutSecretValue', { SecretId: 'rep/a', SecretString: 'x' }, EU), {
       code: 'InvalidRequestException',

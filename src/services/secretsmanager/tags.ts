@@ -1,5 +1,5 @@
 import type { Tag } from '@aws-sdk/client-secrets-manager';
-import { invalidParameter, limitExceeded } from './errors.ts';
+import { invalidParameter } from './errors.ts';
 
 const MAX_TAGS = 50;
 
@@ -20,7 +20,7 @@ export function readTags(tags: readonly Tag[]): Record<string, string> {
 
 export function limitTags(tags: Record<string, string>): Record<string, string> {
   if (Object.keys(tags).length <= MAX_TAGS) return tags;
-  throw limitExceeded(`A secret can have at most ${MAX_TAGS} tags.`);
+  throw invalidParameter(`A secret can have at most ${MAX_TAGS} tags.`);
 }
 
 export function tagList(tags: Readonly<Record<string, string>>): Tag[] {

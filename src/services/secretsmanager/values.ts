@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { ServiceError } from '../../base/errors.ts';
 import type { KeyUser } from '../encryption.ts';
 import type { Principal, RequestContext } from '../service.ts';
-import { invalidParameter } from './errors.ts';
+import { constraint, invalidParameter } from './errors.ts';
 import { type SecretRecord, type ValueRecord, valueKey } from './records.ts';
 import type { SecretsState } from './state.ts';
 
@@ -51,7 +51,8 @@ export function contentOf(input: {
   const content: Content =
     text === undefined ? { kind: 'binary', bytes: binary! } : { kind: 'string', bytes: Buffer.from(text) };
   if (content.bytes.length > MAX_BYTES) {
-    throw invalidParameter(`The secret value is too large: ${MAX_BYTES} bytes at most.`);
+    const member = content.kind === 'string' ? 'secretString' : 'secretBinary';
+    throw constraint('*** sensitive ***', member, `Member must have length less than or equal to ${MAX_BYTES}`);
   }
   return content;
 }

@@ -1,4 +1,4 @@
-import { invalidParameter, limitExceeded } from './errors.ts';
+import { constraint, limitExceeded } from './errors.ts';
 import type { SecretRecord, VersionRecord } from './records.ts';
 
 export const CURRENT = 'AWSCURRENT';
@@ -19,7 +19,11 @@ export function versionWith(versions: Versions, stage: string): string | undefin
 /** API Reference, "PutSecretValue", `VersionStages`: 1–20, each of 1–256 characters. */
 export function checkStages(stages: readonly string[]): readonly string[] {
   if (stages.length < 1 || stages.length > MAX_STAGES || stages.some(({ length }) => length < 1 || length > 256)) {
-    throw invalidParameter(`VersionStages must be 1 to ${MAX_STAGES} staging labels of 1 to 256 characters.`);
+    throw constraint(
+      stages,
+      'versionStages',
+      `Member must have length between 1 and ${MAX_STAGES}, and its members between 1 and 256`,
+    );
   }
   return [...new Set(stages)];
 }

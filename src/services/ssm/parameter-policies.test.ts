@@ -107,7 +107,7 @@ describe('SSM parameter policies', () => {
 
   it('are replaced and removed', async () => {
     await put('/policy/removed', [expiration(test.clock.now() + DAY)]);
-    await put('/policy/removed', [], { Overwrite: true });
+    await put('/policy/removed', [{}], { Overwrite: true });
     await test.advance(2 * DAY);
     assert.deepEqual((await described('/policy/removed')).Policies, []);
   });

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { createKms } from '../kms/index.ts';
-import { startTestSsm, type TestSsm } from './test-ssm.ts';
+import { createKms, type Kms } from '../kms/index.ts';
+import { context, startTestSsm, type TestSsm } from './test-ssm.ts';
 
 let test: TestSsm;
+let kms: Kms;
 before(async () => {
-  test = await startTestSsm((parts) => createKms(parts).encryption);
+  test = await startTestSsm((parts) => {
+    kms = createKms(parts);
+    return kms.encryption;
+  });
 });
 after(() => test[Symbol.asyncDispose]());
 
@@ -88,7 +92,8 @@ describe('SSM PutParameter', () => {
       'ValidationException',
       /advanced-parameter tier/,
     ],
-    ['a reserved tag', { Tags: [{ Key: 'aws:x', Value: '' }] }, 'ValidationException', /tag key/],
+    ['a tag without a value', { Tags: [{ Key: 'x', Value: '' }] }, 'ValidationException', /tag value/],
+    ['a reserved tag', { Tags: [{ Key: 'aws:x', Value: 'v' }] }, 'ValidationException', /tag key/],
   ];
   for (const [what, input, code, message] of refusals) {
     it(`refuses ${what}`, async () => {
@@ -155,6 +160,17 @@ describe('SSM PutParameter', () => {
     await assert.rejects(put('/secure/none', 'x', { Type: 'SecureString', KeyId: 'alias/none' }), {
       code: 'InvalidKeyId',
     });
+  });
+
+  it('neither reads nor writes with a key that is disabled', async () => {
+    const onKey = (operation: string, input: object) =>
+      kms.service.operations[operation]!(input as never, context) as Promise<{ KeyMetadata: { KeyId: string } }>;
+    const { KeyId } = (await onKey('CreateKey', {})).KeyMetadata;
+    await put('/secure/key', 'x', { Type: 'SecureString', KeyId });
+    await onKey('DisableKey', { KeyId });
+    await assert.rejects(get('/secure/key', { WithDecryption: true }), { code: 'InvalidKeyId', message: /disabled/ });
+    await assert.rejects(overwrite('/secure/key', 'y'), { code: 'InvalidKeyId' });
+    assert.equal((await get('/secure/key')).Version, 1);
   });
 
   it('keeps 100 versions, unless the oldest has a label', async () => {
@@ -250,7 +266,7 @@ describe('SSM tags', () => {
     ]);
     await test.call('RemoveTagsFromResource', { ...resource, TagKeys: ['a', 'none'] });
     assert.deepEqual((await test.call('ListTagsForResource', resource)).TagList, [{ Key: 'b', Value: '2' }]);
-    const many = Array.from({ length: 50 }, (_, index) => ({ Key: `k${index}`, Value: '' }));
+    const many = Array.from({ length: 50 }, (_, index) => ({ Key: `k${index}`, Value: 'v' }));
     await assert.rejects(test.call('AddTagsToResource', { ...resource, Tags: many }), { code: 'TooManyTagsError' });
     await assert.rejects(test.call('ListTagsForResource', { ResourceType: 'Document', ResourceId: 'x' }), {
       code: 'InvalidResourceType',

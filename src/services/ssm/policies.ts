@@ -1,7 +1,9 @@
 import { ServiceError } from '../../base/errors.ts';
+import { constraint } from './errors.ts';
 import type { ParameterRecord, PolicyRecord } from './records.ts';
 
 const MAX_POLICIES = 10;
+const MAX_LENGTH = 4096;
 const UNIT_MS: Readonly<Record<string, number>> = { Hours: 3_600_000, Days: 86_400_000 };
 
 interface PolicyText {
@@ -11,7 +13,7 @@ interface PolicyText {
 }
 
 /**
- * The policies of a request's `Policies`; none for an empty text, `{}` or `[]`. Throws InvalidPolicyTypeException,
+ * The policies of a request's `Policies`; none for an empty text, `{}`, `[]` or `[{}]`. Throws InvalidPolicyTypeException,
  * InvalidPolicyAttributeException, IncompatiblePolicyException, PoliciesLimitExceededException.
  * Source: Systems Manager User Guide, "Assigning parameter policies in Parameter Store".
  */
@@ -34,6 +36,9 @@ export function parsePolicies(text: string, now: number): readonly PolicyRecord[
 }
 
 function readList(text: string): readonly PolicyText[] {
+  if (text.length > MAX_LENGTH) {
+    throw constraint(text, 'policies', `Member must have length less than or equal to ${MAX_LENGTH}`);
+  }
   if (text.trim() === '') return [];
   let parsed: unknown;
   try {
@@ -43,7 +48,7 @@ function readList(text: string): readonly PolicyText[] {
   }
   if (isObject(parsed) && Object.keys(parsed).length === 0) return [];
   if (!Array.isArray(parsed) || !parsed.every(isObject)) throw attribute('Policies must be a JSON array of policies.');
-  return parsed;
+  return parsed.filter((policy) => Object.keys(policy).length > 0);
 }
 
 function parsePolicy(policy: PolicyText, now: number): PolicyRecord {

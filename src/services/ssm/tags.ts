@@ -11,7 +11,7 @@ export function readTags(tags: readonly Tag[]): Record<string, string> {
     if (!/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u.test(key) || key.toLowerCase().startsWith('aws:')) {
       throw validation(`The tag key is not valid: ${key}`);
     }
-    if (!/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u.test(value)) throw validation(`The tag value is not valid: ${value}`);
+    if (!/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,256}$/u.test(value)) throw validation(`The tag value is not valid: ${value}`);
     if (Object.hasOwn(read, key)) throw validation(`The tag key is given twice: ${key}`);
     read[key] = value;
   }

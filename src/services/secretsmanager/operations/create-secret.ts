@@ -44,13 +44,15 @@ export async function createSecret(
   const existing = await state.store.get<SecretRecord>(secretKey(place));
   if (existing) return alreadyThere(state, place, existing.value, versionId, content, context);
   const sealed = content && (await seal(state, secret, versionId, content, user));
-  await state.store.transact(async (transaction) => {
+  const first = await state.store.transact(async (transaction) => {
     const there = await transaction.get<SecretRecord>(secretKey(place));
-    if (there) throw nameInUse(place.name, there.value);
+    if (there) return there.value;
     if (sealed) transaction.put(valueKey(secret.arn, versionId), sealed.value);
     const versions = sealed ? { [versionId]: { created: now, stages: [CURRENT], keyArn: sealed.keyArn } } : {};
     saveSecret(state, transaction, place, { ...secret, versions }, undefined);
+    return undefined;
   });
+  if (first) return alreadyThere(state, place, first, versionId, content, context);
   await replicate(state, place, user, { overwrite: input.ForceOverwriteReplicaSecret ?? false });
   const status = (await state.store.get<SecretRecord>(secretKey(place)))?.value.replicas ?? [];
   return {

@@ -9,7 +9,7 @@ import type {
 import type { RequestContext } from '../../service.ts';
 import { invalidParameter, invalidRequest, valueNotFound } from '../errors.ts';
 import { pageSize, readToken, writeToken } from '../paging.ts';
-import { putVersion, versionIdOf } from '../put-version.ts';
+import { checkVersionId, putVersion, versionIdOf } from '../put-version.ts';
 import type { SecretRecord } from '../records.ts';
 import { replicate } from '../replication.ts';
 import { changeSecret, type FoundSecret, findActive, findSecret, findWritable, type SecretsState } from '../state.ts';
@@ -87,7 +87,7 @@ export function chooseVersion(
   { VersionId: id, VersionStage: stage }: Pick<GetSecretValueCommandInput, 'VersionId' | 'VersionStage'>,
 ): ChosenVersion {
   if (id !== undefined) {
-    const named = `VersionId: ${id}`;
+    const named = `VersionId: ${checkVersionId(id, 'versionId')}`;
     if (!Object.hasOwn(versions, id)) throw valueNotFound(named);
     if (stage !== undefined && !versions[id]!.stages.includes(stage)) {
       throw invalidRequest('You provided a VersionStage that is not associated to the provided VersionId.');

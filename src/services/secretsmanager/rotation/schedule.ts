@@ -1,6 +1,6 @@
 import type { RotationRulesType } from '@aws-sdk/client-secrets-manager';
 import { InvalidScheduleError, parseScheduleExpression, type ScheduleExpression } from '../../../events/index.ts';
-import { invalidParameter } from '../errors.ts';
+import { constraint, invalidParameter } from '../errors.ts';
 import type { RotationRules, RotationWindow, SecretRecord } from '../records.ts';
 
 const HOUR_MS = 3600_000;
@@ -20,7 +20,7 @@ export function readRules(input: RotationRulesType, now: number): RotationRules 
     throw invalidParameter('You can use either AutomaticallyAfterDays or ScheduleExpression, but not both.');
   }
   if (days !== undefined && !(Number.isInteger(days) && days >= 1 && days <= MAX_DAYS)) {
-    throw invalidParameter(`RotationRules.AutomaticallyAfterDays must be within 1-${MAX_DAYS}.`);
+    throw constraint(days, 'rotationRules.automaticallyAfterDays', `Member must have value between 1 and ${MAX_DAYS}`);
   }
   const rules: RotationRules = {
     automaticallyAfterDays: days,
