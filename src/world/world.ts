@@ -79,7 +79,7 @@ export const SERVICE_KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Services that do things by themselves: when they have state, they begin at the start, not with their first request. */
-const SELF_STARTING = ['events', 'kms', 'lambda', 's3', 'scheduler', 'secretsmanager', 'ssm'] as const;
+const SELF_STARTING = ['events', 'kms', 'lambda', 's3', 'scheduler', 'secretsmanager', 'sqs', 'ssm'] as const;
 
 /** Makes everything, connected. */
 export function createWorld(options: WorldOptions): World {
