@@ -1,7 +1,6 @@
-import { buffer } from 'node:stream/consumers';
 import { CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
 import { CreateFunctionCommand, LambdaClient, waitUntilFunctionActiveV2 } from '@aws-sdk/client-lambda';
-import { ZipFile } from 'yazl';
+import { packageOf } from './package.ts';
 import type { BenchServer } from './server.ts';
 
 /** The handler of the benchmarks: gives its event back. */
@@ -29,7 +28,7 @@ export async function deployEcho(server: Pick<BenchServer, 'endpoint' | 'region'
         Role: Role!.Arn,
         // One whole processor: less memory is a share of one, and then the share is what is measured.
         MemorySize: 1769,
-        Code: { ZipFile: await echoPackage() },
+        Code: { ZipFile: await packageOf(ECHO_HANDLER) },
       }),
     );
     await waitUntilFunctionActiveV2({ client: lambda, maxWaitTime: 30, minDelay: 0.1 }, { FunctionName: 'echo' });
@@ -37,11 +36,4 @@ export async function deployEcho(server: Pick<BenchServer, 'endpoint' | 'region'
     iam.destroy();
     lambda.destroy();
   }
-}
-
-function echoPackage(): Promise<Buffer> {
-  const zip = new ZipFile();
-  zip.addBuffer(Buffer.from(ECHO_HANDLER), 'index.js');
-  zip.end();
-  return buffer(zip.outputStream);
 }

@@ -8,7 +8,18 @@ import { parseArgs } from 'node:util';
 import { type Row, rowsOf, table } from './report.ts';
 
 /** The benchmarks in the order of the table. Each is a program of its own: `node bench/<name>.ts`. */
-const BENCHMARKS = ['startup', 'functions', 'invoke', 's3', 'store', 'store-crash', 'sandbox', 'wire', 'soak'] as const;
+const BENCHMARKS = [
+  'startup',
+  'functions',
+  'invoke',
+  'event-sources',
+  's3',
+  'store',
+  'store-crash',
+  'sandbox',
+  'wire',
+  'soak',
+] as const;
 
 const HELP = `Usage: npm run bench -- [--only NAME[,NAME]] [--write]
 

@@ -88,6 +88,11 @@ export function createServices(options: ServicesOptions): Services {
       delivery,
       engine: compute().engine,
       objects: objectAccess(s3),
+      queues: {
+        describe: async (...args) => (await sqs()).queues.describe(...args),
+        receive: async (...args) => (await sqs()).queues.receive(...args),
+        delete: async (...args) => (await sqs()).queues.delete(...args),
+      },
       ...(enforce ? { roles: functionRoles(iam) } : {}),
       directory: join(options.directory, 'code'),
       urlDomain: `localhost:${new URL(endpoint()).port}`,

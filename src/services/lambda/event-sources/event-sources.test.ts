@@ -180,6 +180,18 @@ describe('An event source mapping of an SQS queue', () => {
     assert.equal(bodies()[1]!.length, 12);
   });
 
+  it('has a message once in a batch, even when it became visible again while that was gathered', async () => {
+    world.queues.create(QUEUE, { visibilityTimeoutSeconds: 10 });
+    await map({ MaximumBatchingWindowInSeconds: 20 });
+    world.queues.send(QUEUE, 'a');
+    await world.due(20_000);
+    world.clock.advance(10_000);
+    await world.until(() => world.queues.receives === 2);
+    world.clock.advance(10_000);
+    await world.until(() => bodies().length === 1);
+    assert.deepEqual(bodies(), [['a']]);
+  });
+
   it('splits what is too large for one invocation', async () => {
     await world.restart({ limits: { syncPayload: 2500 } });
     for (let n = 0; n < 4; n += 1) world.queues.send(QUEUE, 'x'.repeat(700));

@@ -130,15 +130,16 @@ export class QueuePoller {
     const over = new AbortController();
     const timer = clock.at(since + windowSeconds * 1000, () => over.abort());
     try {
-      const messages = [...gathered];
+      // A message that became visible again meanwhile is in the batch once, with its new receipt.
+      const messages = new Map(gathered.map((message) => [message.messageId, message]));
       let size = sizeOf(gathered);
-      while (messages.length < batchSize && size < limits.syncPayload && !over.signal.aborted) {
-        const more = await this.#receive(batchSize - messages.length, over.signal);
-        if (this.#closing.signal.aborted) break;
-        messages.push(...more);
+      while (messages.size < batchSize && size < limits.syncPayload && !over.signal.aborted) {
+        const more = await this.#receive(batchSize - messages.size, over.signal);
+        for (const message of more) messages.set(message.messageId, message);
         size += sizeOf(more);
+        if (this.#closing.signal.aborted) break;
       }
-      return { messages, since };
+      return { messages: [...messages.values()], since };
     } finally {
       timer.cancel();
     }
