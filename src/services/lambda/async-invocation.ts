@@ -7,6 +7,7 @@ import type {
   PendingDelivery,
 } from '../../events/index.ts';
 import type { Transaction } from '../../store/index.ts';
+import type { AsyncPace } from './async-pace.ts';
 import { RECURSION, sendRecords } from './destinations.ts';
 import type { AsyncAttributes } from './event-queue.ts';
 import { type EventInvokeRecord, keys, LATEST } from './model.ts';
@@ -50,10 +51,15 @@ async function eventInvokeConfig(room: Room, arn: string): Promise<EventInvokeRe
  * Runs a queued event. One that meets a limit while others run waits a while for the first of them to end: sent back to
  * the queue, a burst would take hours to drain through a function with little concurrency.
  */
-export async function runQueued(room: Room, delivery: PendingDelivery, closing: AbortSignal): Promise<DeliveryOutcome> {
+export async function runQueued(
+  room: Room,
+  pace: AsyncPace,
+  delivery: PendingDelivery,
+  closing: AbortSignal,
+): Promise<DeliveryOutcome> {
   const name = parseFunctionArn(delivery.targetArn);
   if (!name) return { type: 'rejected', reason: `not a function: ${delivery.targetArn}` };
-  const first = await runNow(room, name, delivery);
+  const first = await runPaced(room, pace, name, delivery);
   if (!isThrottled(first)) return first;
   const patience = new AbortController();
   const timer = room.clock.at(room.clock.now() + PATIENCE_MS, () => patience.abort());
@@ -61,7 +67,7 @@ export async function runQueued(room: Room, delivery: PendingDelivery, closing: 
   try {
     let outcome = first;
     while (isThrottled(outcome) && (await room.concurrency.freed(name, name.name, signal))) {
-      outcome = await runNow(room, name, delivery);
+      outcome = await runPaced(room, pace, name, delivery);
     }
     return outcome;
   } finally {
@@ -70,6 +76,20 @@ export async function runQueued(room: Room, delivery: PendingDelivery, closing: 
 }
 
 const isThrottled = (outcome: DeliveryOutcome): boolean => outcome.type === 'failed' && outcome.throttled === true;
+
+async function runPaced(
+  room: Room,
+  pace: AsyncPace,
+  name: FunctionName,
+  delivery: PendingDelivery,
+): Promise<DeliveryOutcome> {
+  const leave = await pace.enter(delivery.targetArn);
+  try {
+    return await runNow(room, name, delivery);
+  } finally {
+    leave();
+  }
+}
 
 async function runNow(room: Room, name: FunctionName, delivery: PendingDelivery): Promise<DeliveryOutcome> {
   const attributes = delivery.attributes as unknown as AsyncAttributes;

@@ -2,6 +2,7 @@ import { ServiceError } from '../../base/errors.ts';
 import type { DeliveryCaller, DeliveryOutcome, DeliveryTarget, PendingDelivery } from '../../events/index.ts';
 import type { Transaction } from '../../store/index.ts';
 import { runQueued } from './async-invocation.ts';
+import { AsyncPace } from './async-pace.ts';
 import { ASYNC_SOURCE, enqueueInvocation } from './event-queue.ts';
 import { keys, type PolicyRecord } from './model.ts';
 import { type FunctionName, functionArn, parseFunctionArn } from './names.ts';
@@ -11,10 +12,11 @@ import { newTraceId } from './run.ts';
 
 /** Functions as targets: an event of another service is queued; a queued one is run. */
 export function lambdaTarget(room: Room): DeliveryTarget {
+  const pace = new AsyncPace();
   return {
     accept: async (delivery, transaction) =>
       delivery.source === ASYNC_SOURCE ? undefined : accept(room, delivery, transaction),
-    deliver: (delivery, signal) => runQueued(room, delivery, signal),
+    deliver: (delivery, signal) => runQueued(room, pace, delivery, signal),
     permits: (targetArn, caller) => permits(room, targetArn, caller),
   };
 }
