@@ -116,6 +116,20 @@ describe('SSM PutParameter', () => {
     await assert.rejects(overwrite('/tier/small', 'x', { Tier: 'Standard' }), /can't downgrade/);
   });
 
+  it('keeps 10,000 standard and 100,000 advanced parameters in a region', async () => {
+    const full = { region: 'ap-south-1' };
+    const count = ['ssm', 'count', '000000000000', full.region];
+    const make = (Name: string, Tier: string) =>
+      test.call('PutParameter', { Name, Value: 'x', Type: 'String', Tier }, full);
+    await test.store.put(count, { Standard: 9_999, Advanced: 99_999 });
+    assert.equal((await make('/count/a', 'Standard')).Tier, 'Standard');
+    await assert.rejects(make('/count/b', 'Standard'), { code: 'ParameterLimitExceeded' });
+    assert.equal((await make('/count/c', 'Intelligent-Tiering')).Tier, 'Advanced');
+    await assert.rejects(make('/count/d', 'Advanced'), { code: 'ParameterLimitExceeded' });
+    await test.call('DeleteParameter', { Name: '/count/a' }, full);
+    assert.equal((await make('/count/b', 'Standard')).Tier, 'Standard');
+  });
+
   it('uses the default tier that is set', async () => {
     const SettingId = '/ssm/parameter-store/default-parameter-tier';
     const setting = async () => (await test.call('GetServiceSetting', { SettingId })).ServiceSetting;

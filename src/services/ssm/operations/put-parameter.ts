@@ -63,7 +63,7 @@ function checkInput(input: PutParameterCommandInput): void {
   const { Description: description, Overwrite, Tags, Type: type, Value: value } = input;
   if (value === '') throw constraint('', 'value', 'Member must have length greater than or equal to 1');
   if (/\{\{.*\}\}/s.test(value!)) {
-    throw validation(`Parameter value: can't nest another parameter. Do not use "{{}}" in the value: ${value}`);
+    throw validation('Parameter value: can\'t nest another parameter. Do not use "{{}}" in the value.');
   }
   if (type !== undefined && !TYPES.includes(type)) {
     throw constraint(type, 'type', 'Member must satisfy enum value set: [SecureString, StringList, String]');
