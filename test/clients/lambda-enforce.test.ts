@@ -14,6 +14,7 @@ import {
 } from '@aws-sdk/client-iam';
 import * as lambda from '@aws-sdk/client-lambda';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { type LambdaServer, startLambdaServer, zipOf } from './lambda-server.ts';
 
@@ -190,6 +191,45 @@ describe('Lambda while policies decide', () => {
       }),
     );
     assert.equal((await set()).DestinationConfig?.OnFailure?.Destination, 'arn:aws:s3:::packages');
+  });
+
+  it("reads a queue, and sends dead letters to one, only when the function's role may", async () => {
+    const queues = new SQSClient(settings(await server.rootKey()));
+    for (const QueueName of ['work', 'dead']) await queues.send(new CreateQueueCommand({ QueueName }));
+    const arn = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
+    const map = () =>
+      root.send(new lambda.CreateEventSourceMappingCommand({ FunctionName: 'guarded', EventSourceArn: arn('work') }));
+    const setDeadLetter = () =>
+      root.send(
+        new lambda.UpdateFunctionConfigurationCommand({
+          FunctionName: 'guarded',
+          DeadLetterConfig: { TargetArn: arn('dead') },
+        }),
+      );
+    const words = /^The provided execution role does not have permissions to call (ReceiveMessage|SendMessage) on SQS$/;
+    await denied(map(), 'InvalidParameterValueException', words);
+    await denied(setDeadLetter(), 'InvalidParameterValueException', words);
+    await iam.send(
+      new AttachRolePolicyCommand({
+        RoleName: 'run',
+        PolicyArn: 'arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole',
+      }),
+    );
+    await iam.send(
+      new PutRolePolicyCommand({
+        RoleName: 'run',
+        PolicyName: 'dead',
+        PolicyDocument: JSON.stringify({
+          Version: '2012-10-17',
+          Statement: [{ Effect: 'Allow', Action: 'sqs:SendMessage', Resource: arn('dead') }],
+        }),
+      }),
+    );
+    assert.equal((await setDeadLetter()).DeadLetterConfig?.TargetArn, arn('dead'));
+    assert.equal((await map()).State, 'Creating');
+    const list = new lambda.ListEventSourceMappingsCommand({});
+    await denied(user.send(list), 'AccessDeniedException');
+    queues.destroy();
   });
 
   it('serves a URL of type AWS_IAM to signed requests that are allowed', async () => {

@@ -8,12 +8,14 @@ import {
   DeletePublicAccessBlockCommand,
   GetObjectCommand,
   ListObjectsV2Command,
+  PutBucketNotificationConfigurationCommand,
   PutBucketPolicyCommand,
   PutObjectCommand,
   PutPublicAccessBlockCommand,
   S3Client,
   type S3ServiceException,
 } from '@aws-sdk/client-s3';
+import { CreateQueueCommand, ReceiveMessageCommand, SetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { type RunningKobune, runKobune } from '../support/running-kobune.ts';
 
 const Bucket = 'guarded';
@@ -89,6 +91,43 @@ describe('S3 when policies are enforced', () => {
     await root.send(new PutBucketPolicyCommand({ Bucket, Policy }));
     await assert.rejects(ada.send(new PutObjectCommand({ Bucket, Key: 'home/ada/locked/x', Body: 'x' })), denied);
     await ada.send(new PutObjectCommand({ Bucket, Key: 'home/ada/free', Body: 'x' }));
+  });
+
+  it('notifies a queue only when its policy lets S3 in', async () => {
+    const queues = new SQSClient(server.settings());
+    const { QueueUrl } = await queues.send(new CreateQueueCommand({ QueueName: 'told' }));
+    const QueueArn = 'arn:aws:sqs:us-east-1:000000000000:told';
+    const notify = () =>
+      root.send(
+        new PutBucketNotificationConfigurationCommand({
+          Bucket,
+          NotificationConfiguration: { QueueConfigurations: [{ QueueArn, Events: ['s3:ObjectCreated:*'] }] },
+        }),
+      );
+    const letIn = (SourceArn: string) => {
+      const Policy = JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Effect: 'Allow',
+            Principal: { Service: 's3.amazonaws.com' },
+            Action: 'sqs:SendMessage',
+            Resource: QueueArn,
+            Condition: { ArnEquals: { 'aws:SourceArn': SourceArn } },
+          },
+        ],
+      });
+      return queues.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy } }));
+    };
+    const refused = { name: 'InvalidArgument', message: /^Unable to validate the following destination/ };
+    await assert.rejects(notify(), refused);
+    await letIn('arn:aws:s3:::another');
+    await assert.rejects(notify(), refused);
+    await letIn(`arn:aws:s3:::${Bucket}`);
+    await notify();
+    const { Messages } = await queues.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 20 }));
+    assert.equal(JSON.parse(Messages![0]!.Body!).Event, 's3:TestEvent');
+    queues.destroy();
   });
 
   it('lets anybody read only what a public policy says, unless that is restricted', async () => {
