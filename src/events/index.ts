@@ -16,10 +16,16 @@ export type {
 } from './delivery.ts';
 export { guardedLookup, isAllowedHost, isLoopback } from './http/endpoint-guard.ts';
 export { httpTarget } from './http/http-target.ts';
-export { compileEventPattern, type EventPattern, type PatternDialect } from './patterns/event-pattern.ts';
-export { compileFilterPolicy, type FilterPolicy, type FilterPolicyScope } from './patterns/filter-policy.ts';
-export { InvalidPatternError } from './patterns/invalid-pattern-error.ts';
-export { RuleIndex } from './patterns/rule-index.ts';
+export {
+  compileEventPattern,
+  compileFilterPolicy,
+  type EventPattern,
+  type FilterPolicy,
+  type FilterPolicyScope,
+  InvalidPatternError,
+  type PatternDialect,
+  RuleIndex,
+} from './patterns/index.ts';
 export {
   InvalidScheduleError,
   parseScheduleExpression,
@@ -36,3 +42,10 @@ export {
 } from './service-event.ts';
 export { targetKind } from './target-kind.ts';
 export { type MessageAttribute, stringAttributes, type TargetParameters } from './target-parameters.ts';
+export {
+  compileInput,
+  type InputContext,
+  type InputTransform,
+  InvalidInputError,
+  type TargetInput,
+} from './transform/index.ts';
