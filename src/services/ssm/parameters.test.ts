@@ -47,14 +47,16 @@ describe('SSM PutParameter', () => {
     await assert.rejects(overwrite('/put/kept', 'x'), { code: 'ParameterPatternMismatchException' });
   });
 
+  it('changes the type, and takes a pattern away, when told', async () => {
+    await put('/put/type', '1', { AllowedPattern: '^\\d$' });
+    await overwrite('/put/type', 'x', { Type: 'SecureString', AllowedPattern: '' });
+    assert.equal((await get('/put/type', { WithDecryption: true })).Value, 'x');
+    await overwrite('/put/type', 'y', { Type: 'String' });
+    assert.deepEqual([(await get('/put/type')).Value, (await get('/put/type:2')).Type], ['y', 'SecureString']);
+  });
+
   const refusals: readonly [string, object, string, RegExp][] = [
     ['a second one of a name', { Name: '/put/a' }, 'ParameterAlreadyExists', /set the overwrite option/],
-    [
-      'another type',
-      { Name: '/put/a', Type: 'StringList', Overwrite: true },
-      'HierarchyTypeMismatchException',
-      /String type/,
-    ],
     ['no type', { Type: undefined }, 'ValidationException', /A parameter type is required/],
     ['an unknown type', { Type: 'Number' }, 'ValidationException', /at 'type' failed to satisfy constraint/],
     ['an empty value', { Value: '' }, 'ValidationException', /at 'value'/],

@@ -102,7 +102,8 @@ async function draftOf(
   const type = typeOf(input.Type, before);
   const dataType = input.DataType ?? before?.dataType ?? 'text';
   checkDataType(dataType, value);
-  const allowedPattern = input.AllowedPattern || before?.allowedPattern;
+  // An empty pattern takes away the one that was there.
+  const allowedPattern = (input.AllowedPattern ?? before?.allowedPattern) || undefined;
   if (allowedPattern !== undefined) checkAllowedPattern(allowedPattern, value);
   const tier = await chooseTier(
     state.store,
@@ -112,7 +113,7 @@ async function draftOf(
     existing,
   );
   if (input.KeyId !== undefined && type !== 'SecureString') {
-    throw validation(`KeyId is required for parameter type SecureString only, not for ${type}.`);
+    throw validation('KeyId is required for parameter type SecureString only.');
   }
   const keyId = type === 'SecureString' ? input.KeyId || before?.keyId || DEFAULT_KEY : undefined;
   return {
@@ -128,18 +129,11 @@ async function draftOf(
   };
 }
 
+/** A type may change: that is what Parameter Store does, whatever its reference says of HierarchyTypeMismatchException. */
 function typeOf(asked: ParameterType | undefined, before: VersionRecord | undefined): ParameterType {
-  if (!before) {
-    if (asked === undefined) throw validation('A parameter type is required when you create a parameter.');
-    return asked;
-  }
-  if (asked !== undefined && asked !== before.type) {
-    throw new ServiceError(
-      'HierarchyTypeMismatchException',
-      `Parameter Store doesn't support changing a parameter type in a hierarchy. You can't change a parameter from a ${before.type} type to a ${asked} type. You must create a new, unique parameter.`,
-    );
-  }
-  return before.type;
+  const type = asked ?? before?.type;
+  if (type === undefined) throw validation('A parameter type is required when you create a parameter.');
+  return type;
 }
 
 async function created(
