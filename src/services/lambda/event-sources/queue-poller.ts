@@ -51,6 +51,7 @@ export class QueuePoller {
 
   /** Something of the function, or of who may do what, has changed: looks again. */
   changed(): void {
+    if (this.#closing.signal.aborted) return;
     this.#interrupt.abort();
     this.#interrupt = new AbortController();
   }
@@ -58,6 +59,7 @@ export class QueuePoller {
   /** Reads no more; resolves when what was read has been begun. */
   async stop(): Promise<void> {
     this.#closing.abort();
+    this.#interrupt.abort();
     await this.#reading;
   }
 
@@ -128,7 +130,9 @@ export class QueuePoller {
     const since = clock.now();
     if (windowSeconds === 0 || gathered.length === 0) return { messages: gathered, since };
     const over = new AbortController();
-    const timer = clock.at(since + windowSeconds * 1000, () => over.abort());
+    const end = (): void => over.abort();
+    const timer = clock.at(since + windowSeconds * 1000, end);
+    this.#closing.signal.addEventListener('abort', end);
     try {
       // A message that became visible again meanwhile is in the batch once, with its new receipt.
       const messages = new Map(gathered.map((message) => [message.messageId, message]));
@@ -137,19 +141,18 @@ export class QueuePoller {
         const more = await this.#receive(batchSize - messages.size, over.signal);
         for (const message of more) messages.set(message.messageId, message);
         size += sizeOf(more);
-        if (this.#closing.signal.aborted) break;
       }
       return { messages: [...messages.values()], since };
     } finally {
       timer.cancel();
+      this.#closing.signal.removeEventListener('abort', end);
     }
   }
 
   /** Messages that pass the filters; the others are deleted, as on AWS. */
-  async #receive(maximum: number, until: AbortSignal): Promise<readonly EventMessage[]> {
+  async #receive(maximum: number, signal: AbortSignal): Promise<readonly EventMessage[]> {
     const { queues } = this.#room;
     const { filters, function: target, sourceArn } = this.#mapping;
-    const signal = AbortSignal.any([this.#closing.signal, until]);
     const messages = await queues.receive(sourceArn, { maximum: Math.min(maximum, MAX_RECEIVE), signal });
     if (filters.length === 0 || messages.length === 0) return messages;
     this.#filter ??= messageFilter(filters);
@@ -204,13 +207,13 @@ export class QueuePoller {
   async #waiting(arrange: (wake: () => void) => Timer | undefined): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const wake = (): void => resolve();
-    const signals = [this.#interrupt.signal, this.#closing.signal];
-    for (const signal of signals) signal.addEventListener('abort', wake);
-    if (this.#closing.signal.aborted) wake();
+    const { signal } = this.#interrupt;
+    signal.addEventListener('abort', wake);
+    if (signal.aborted) wake();
     const timer = arrange(wake);
     await promise;
     timer?.cancel();
-    for (const signal of signals) signal.removeEventListener('abort', wake);
+    signal.removeEventListener('abort', wake);
   }
 }
 
