@@ -1,3 +1,4 @@
+import { ServiceError } from '../../base/errors.ts';
 import { invalidAttributeName, invalidAttributeValue, invalidParameterValue } from './errors.ts';
 import { isFifo, parseQueueArn, type QueueName } from './names.ts';
 import type { QueueSettings, RedriveAllowPolicy, RedrivePolicy } from './records.ts';
@@ -49,7 +50,10 @@ export function changeSettings(
 
 function checkTogether(settings: QueueSettings, attributes: Readonly<Record<string, string>>): void {
   if (attributes.KmsMasterKeyId && attributes.SqsManagedSseEnabled === 'true') {
-    throw invalidAttributeValue('SqsManagedSseEnabled');
+    throw new ServiceError(
+      'InvalidAttributeName',
+      'You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.',
+    );
   }
   if (settings.fifoThroughputLimit === 'perMessageGroupId' && settings.deduplicationScope === 'queue') {
     throw invalidParameterValue(

@@ -292,6 +292,8 @@ export async function setQueueAttributes(
     await checkRedrive(state, settings, record);
     return { ...record, settings, modified: state.clock.now() };
   });
+  // A shorter retention period may have let go of messages.
+  queue.settle();
   return {};
 }
 
