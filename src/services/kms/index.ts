@@ -61,7 +61,7 @@ export function createKms(options: KmsOptions): Kms {
       authorization: async (operation, input, context) => kmsAuthorization(await load(), operation, input, context),
     },
     encryption: createEncryption(load, check),
-    start: async () => (await load()).dueDates.settle(),
+    start: async () => (await load()).dueDates.start(),
     close: async () => {
       if (loading === undefined) return;
       const { dueDates, usage } = await loading;
