@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import * as lambda from '@aws-sdk/client-lambda';
 import * as scheduler from '@aws-sdk/client-scheduler';
+import * as sqs from '@aws-sdk/client-sqs';
 import { moveClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RunningKobune, runKobune } from '../support/running-kobune.ts';
@@ -16,6 +17,7 @@ let server: RunningKobune;
 let client: scheduler.SchedulerClient;
 let functions: lambda.LambdaClient;
 let logs: CloudWatchLogsClient;
+let queues: sqs.SQSClient;
 let functionArn: string;
 
 before(async () => {
@@ -23,6 +25,7 @@ before(async () => {
   client = new scheduler.SchedulerClient(server.settings());
   functions = new lambda.LambdaClient(server.settings());
   logs = new CloudWatchLogsClient(server.settings());
+  queues = new sqs.SQSClient(server.settings());
   const made = await functions.send(
     new lambda.CreateFunctionCommand({
       FunctionName: 'nightly',
@@ -38,6 +41,7 @@ after(async () => {
   client?.destroy();
   functions?.destroy();
   logs?.destroy();
+  queues?.destroy();
   await server?.[Symbol.asyncDispose]();
 });
 
@@ -66,6 +70,26 @@ async function events(count: number, mark: string): Promise<Record<string, unkno
     if (lines.length < count) return undefined;
     return lines.map(({ message = '' }) => JSON.parse(message.slice(message.indexOf('EVENT ') + 6)));
   });
+}
+
+/** Makes a queue and returns its URL and its ARN. */
+async function makeQueue(QueueName: string, Attributes: Record<string, string> = {}) {
+  const { QueueUrl } = await queues.send(new sqs.CreateQueueCommand({ QueueName, Attributes }));
+  return { url: QueueUrl!, arn: `arn:aws:sqs:us-east-1:000000000000:${QueueName}` };
+}
+
+/** The next message of a queue; waits for it. */
+async function receive(QueueUrl: string): Promise<sqs.Message> {
+  const { Messages } = await queues.send(
+    new sqs.ReceiveMessageCommand({
+      QueueUrl,
+      WaitTimeSeconds: 10,
+      MessageAttributeNames: ['All'],
+      MessageSystemAttributeNames: ['All'],
+    }),
+  );
+  assert.equal(Messages?.length, 1, 'a message came');
+  return Messages[0]!;
 }
 
 const now = async (): Promise<number> => Date.parse((await moveClock(server, 0)).now);
@@ -181,5 +205,48 @@ describe('Scheduler by the AWS SDK', () => {
       ['aws.scheduler', 'Scheduled Event', '{}'],
     );
     await client.send(new scheduler.DeleteScheduleCommand({ Name: 'hourly' }));
+  });
+
+  it('sends messages to queues, in the message group of a FIFO queue', async () => {
+    const plain = await makeQueue('plain');
+    const fifo = await makeQueue('ordered.fifo', { FifoQueue: 'true', ContentBasedDeduplication: 'true' });
+    const target = (Arn: string, more: Partial<scheduler.Target> = {}) => ({ Target: { Arn, RoleArn: ROLE, ...more } });
+    await client.send(
+      new scheduler.CreateScheduleCommand(
+        settings('plain', 'rate(1 day)', target(plain.arn, { Input: 'any text, ü' })),
+      ),
+    );
+    assert.equal((await receive(plain.url)).Body, 'any text, ü');
+    const SqsParameters = { MessageGroupId: 'jobs' };
+    await client.send(
+      new scheduler.CreateScheduleCommand(
+        settings('ordered', 'rate(1 day)', target(fifo.arn, { Input: 'x', SqsParameters })),
+      ),
+    );
+    const message = await receive(fifo.url);
+    assert.deepEqual([message.Body, message.Attributes?.MessageGroupId], ['x', 'jobs']);
+  });
+
+  it('tells the dead-letter queue of a target that is not there', async () => {
+    const dead = await makeQueue('dead');
+    const missing = 'arn:aws:sqs:us-east-1:000000000000:missing';
+    await client.send(
+      new scheduler.CreateScheduleCommand(
+        settings('lost', 'rate(1 day)', {
+          Target: { Arn: missing, RoleArn: ROLE, Input: 'hello', DeadLetterConfig: { Arn: dead.arn } },
+        }),
+      ),
+    );
+    const { Body, MessageAttributes } = await receive(dead.url);
+    assert.equal(JSON.parse(Body!).MessageBody, 'hello');
+    const values = Object.fromEntries(
+      Object.entries(MessageAttributes!).map(([name, { StringValue }]) => [name, StringValue]),
+    );
+    assert.deepEqual(
+      [values.SCHEDULE_ARN, values.TARGET_ARN, values.RETRY_ATTEMPTS, values.IS_PAYLOAD_TRUNCATED],
+      ['arn:aws:scheduler:us-east-1:000000000000:schedule/default/lost', missing, '0', 'false'],
+    );
+    assert.match(values.ERROR_CODE!, /NonExistentQueue|QueueDoesNotExist/);
+    assert.match(values.SCHEDULED_TIME!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   });
 });

@@ -47,6 +47,19 @@ describe('Scheduler: when targets are invoked', () => {
     assert.deepEqual(scheduled(), ['10:00:00', '10:05:00']);
   });
 
+  it('a rate at once, also when time goes on while it is made', async () => {
+    const now = world.clock.now.bind(world.clock);
+    let reads = 0;
+    world.clock.now = () => {
+      reads += 1;
+      return now() + reads;
+    };
+    await world.create('s', 'rate(1 day)');
+    world.clock.now = now;
+    await world.advance(1000);
+    assert.equal(world.arrivals.length, 1);
+  });
+
   it('a rate with a start date at that date first, and not after its end date', async () => {
     await world.create('s', 'rate(1 hour)', { StartDate: at(30 * MINUTE), EndDate: at(2.5 * HOUR) });
     await world.advance(DAY);

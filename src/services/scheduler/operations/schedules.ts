@@ -241,7 +241,8 @@ async function write(
 ): Promise<Due | undefined> {
   transaction.put(scheduleKey(id), schedule);
   const { timing } = state.timetable;
-  const now = state.clock.now();
+  // The moment of the change, as it is in the record: a rate that begins now must not be a millisecond late for it.
+  const now = schedule.modifiedAt;
   const next = () => (continued ? timing.after(schedule, now) : timing.first(schedule, now));
   const due = schedule.state === 'ENABLED' ? next() : undefined;
   await state.timetable.put(transaction, id, due);
