@@ -13,6 +13,7 @@ const BENCHMARKS = [
   'functions',
   'invoke',
   'event-sources',
+  'scheduler',
   's3',
   'store',
   'store-crash',
