@@ -49,9 +49,7 @@ describe('SQS by the AWS SDK', () => {
     assert.deepEqual(message.MessageAttributes?.bytes?.BinaryValue, new Uint8Array([1, 2, 3]));
     assert.equal(message.Attributes?.ApproximateReceiveCount, '1');
     await client.send(new sqs.DeleteMessageCommand({ QueueUrl, ReceiptHandle: message.ReceiptHandle }));
-    const { Attributes } = await client.send(
-      new sqs.GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }),
-    );
+    const { Attributes } = await client.send(new sqs.GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }));
     assert.equal(Attributes?.ApproximateNumberOfMessages, '0');
     assert.equal(Attributes.ApproximateNumberOfMessagesNotVisible, '0');
   });
@@ -72,6 +70,79 @@ describe('SQS by the AWS SDK', () => {
     await assert.rejects(
       client.send(new sqs.SendMessageBatchCommand({ QueueUrl: url, Entries: [] })),
       named('EmptyBatchRequest'),
+    );
+  });
+
+  it('works in batches, with errors for single entries', async () => {
+    const QueueUrl = await create('batches');
+    const sent = await client.send(
+      new sqs.SendMessageBatchCommand({
+        QueueUrl,
+        Entries: [
+          { Id: 'a', MessageBody: 'one' },
+          { Id: 'b', MessageBody: 'two', DelaySeconds: 1000 },
+          { Id: 'c', MessageBody: 'three' },
+        ],
+      }),
+    );
+    assert.deepEqual(
+      sent.Successful?.map(({ Id }) => Id),
+      ['a', 'c'],
+    );
+    assert.deepEqual(
+      sent.Failed?.map(({ Code, Id }) => [Id, Code]),
+      [['b', 'InvalidParameterValue']],
+    );
+    const received = await receive(QueueUrl);
+    const handles = received.map(({ ReceiptHandle }, index) => ({ Id: `m${index}`, ReceiptHandle }));
+    const hidden = handles.map((entry) => ({ ...entry, VisibilityTimeout: 100 }));
+    await client.send(new sqs.ChangeMessageVisibilityBatchCommand({ QueueUrl, Entries: hidden }));
+    const deleted = await client.send(new sqs.DeleteMessageBatchCommand({ QueueUrl, Entries: handles }));
+    assert.equal(deleted.Successful?.length, 2);
+    assert.deepEqual(deleted.Failed ?? [], []);
+  });
+
+  it('orders and deduplicates in a FIFO queue', async () => {
+    const QueueUrl = await create('orders.fifo', { FifoQueue: 'true', ContentBasedDeduplication: 'true' });
+    const send = (MessageGroupId: string, MessageBody: string) =>
+      client.send(new sqs.SendMessageCommand({ QueueUrl, MessageGroupId, MessageBody }));
+    const [first, second] = [await send('g', '1'), await send('g', '2')];
+    assert.equal((await send('g', '1')).MessageId, first.MessageId);
+    assert.ok(second.SequenceNumber! > first.SequenceNumber!);
+    const received = await receive(QueueUrl);
+    assert.deepEqual(
+      received.map(({ Body }) => Body),
+      ['1', '2'],
+    );
+    await assert.rejects(send('', '3'), named('InvalidParameterValue'));
+  });
+
+  it('brings messages back from a dead-letter queue', async () => {
+    const dead = await create('dead');
+    const deadArn = 'arn:aws:sqs:us-east-1:000000000000:dead';
+    const QueueUrl = await create('source', {
+      RedrivePolicy: JSON.stringify({ deadLetterTargetArn: deadArn, maxReceiveCount: 1 }),
+    });
+    await client.send(new sqs.SendMessageCommand({ QueueUrl, MessageBody: 'bad' }));
+    await receive(QueueUrl, { VisibilityTimeout: 0 });
+    assert.deepEqual(await receive(QueueUrl), []);
+    const sources = await client.send(new sqs.ListDeadLetterSourceQueuesCommand({ QueueUrl: dead }));
+    assert.deepEqual(sources.queueUrls, [QueueUrl]);
+    const { TaskHandle } = await client.send(new sqs.StartMessageMoveTaskCommand({ SourceArn: deadArn }));
+    assert.ok(TaskHandle);
+    assert.equal((await receive(QueueUrl, { WaitTimeSeconds: 20 }))[0]?.Body, 'bad');
+    const { Results } = await client.send(new sqs.ListMessageMoveTasksCommand({ SourceArn: deadArn }));
+    assert.equal(Results?.[0]?.ApproximateNumberOfMessagesMoved, 1);
+  });
+
+  it('keeps bodies by a KMS key', async () => {
+    const QueueUrl = await create('encrypted', { KmsMasterKeyId: 'alias/aws/sqs' });
+    await client.send(new sqs.SendMessageCommand({ QueueUrl, MessageBody: 'secret' }));
+    assert.equal((await receive(QueueUrl))[0]?.Body, 'secret');
+    const unknown = await create('unknown-key', { KmsMasterKeyId: 'alias/none' });
+    await assert.rejects(
+      client.send(new sqs.SendMessageCommand({ QueueUrl: unknown, MessageBody: 'x' })),
+      named('KmsNotFound'),
     );
   });
 
