@@ -132,6 +132,11 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
       },
       reset: (service) => stage.replace(() => state.erase(keysOf(service))),
       logs: (query, signal) => stage.world.logs(query, signal),
+      outgoing: {
+        list: (query, limit) => stage.world.outgoing.list(query, limit),
+        follow: (query, signal) => stage.world.outgoing.follow(query, signal),
+        clear: (query) => stage.world.outgoing.clear(query),
+      },
       certificates: () => authority.files(),
       shutdown: options.onShutdown,
     };

@@ -19,6 +19,7 @@ import { WireContext } from './request-context.ts';
 import { readS3Address } from './routing/s3-address.ts';
 import { detectProtocol, detectService, hasForm } from './routing/service-detector.ts';
 import { WireRequest } from './routing/wire-request.ts';
+import type { ServiceModel } from './schema/model.ts';
 import { type ReadyService, type ServiceEntry, ServiceRegistry } from './service-registry.ts';
 import { type Signature, SignatureReader } from './sigv4/signature.ts';
 import { missingMembers, unknownOperation, wireError } from './wire-errors.ts';
@@ -238,7 +239,7 @@ class WireFrontEnd implements AwsFrontEnd {
         body instanceof StreamedBody ? undefined : body,
         dialect,
       );
-    } else if (dialect !== 's3' && !service.model.service.unsigned?.includes(operation)) {
+    } else if (dialect !== 's3' && !isOpen(service.model.service, operation)) {
       throw wireError(dialect, 'missingToken', 'Request is missing Authentication Token');
     }
   }
@@ -289,8 +290,9 @@ class WireFrontEnd implements AwsFrontEnd {
   }
 
   async #authorize(service: ReadyService, operation: string, input: unknown, context: WireContext): Promise<void> {
-    const { name, unsigned } = service.model.service;
+    const { anonymous, name, unsigned } = service.model.service;
     if (unsigned?.includes(operation)) return;
+    if (context.principal.type === 'Anonymous' && anonymous?.includes(operation)) return;
     const requests = (await service.service.authorization?.(operation, input as never, context)) ?? [
       { action: `${name}:${operation}`, resource: '*' },
     ];
@@ -317,6 +319,11 @@ class WireFrontEnd implements AwsFrontEnd {
     }
     return this.#date;
   }
+}
+
+/** It needs no signature. */
+function isOpen({ anonymous, unsigned }: ServiceModel, operation: string): boolean {
+  return unsigned?.includes(operation) === true || anonymous?.includes(operation) === true;
 }
 
 /** An operation of the SDK that has no behaviour here: the service's own reason, or a general one. */

@@ -100,6 +100,12 @@ export class ServiceRegistry {
   }
 
   /** Those that speak query with this version: how an unsigned form is recognised. */
+  /** The service that takes this action without a signature. */
+  byAnonymousAction(action: string): ServiceEntry | undefined {
+    for (const entry of this.#entries.values()) if (entry.model.anonymous?.includes(action)) return entry;
+    return undefined;
+  }
+
   byQueryVersion(version: string): ServiceEntry | undefined {
     for (const entry of this.#entries.values()) {
       const { protocols } = entry.model;

@@ -20,6 +20,10 @@ export class AdminClient {
     return JSON.parse(await text(await this.#send('POST', path, body))) as T;
   }
 
+  async delete<T>(path: string): Promise<T> {
+    return JSON.parse(await text(await this.#send('DELETE', path, undefined))) as T;
+  }
+
   /** The JSON objects of an answer that comes a line at a time. */
   async *lines<T>(path: string): AsyncIterable<T> {
     const response = await this.#send('GET', path, undefined);

@@ -1,4 +1,5 @@
 import type { LogEntry } from '../gateway/admin/index.ts';
+import { accountOf } from './account.ts';
 import { CommandError } from './command-error.ts';
 import { parseDuration } from './duration.ts';
 import { EXIT } from './exit-codes.ts';
@@ -38,8 +39,4 @@ function since(text: string, now: number): number {
     exitCode: EXIT.usage,
     hint: 'Write 90s, 15m, 24h or 1d12h.',
   });
-}
-
-function accountOf(accessKeyId: string | undefined): string {
-  return accessKeyId !== undefined && /^\d{12}$/.test(accessKeyId) ? accessKeyId : '000000000000';
 }

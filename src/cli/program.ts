@@ -27,6 +27,7 @@ export function createProgram(terminal: Terminal, version: string, exit: (code: 
     .exitOverride();
   addLifecycle(program, terminal);
   addFunctions(program, terminal);
+  addOutbox(program, terminal);
   addState(program, terminal);
   addMachine(program, terminal, exit);
   return program;
@@ -96,6 +97,31 @@ function addFunctions(program: Command, terminal: Terminal): void {
         follow: flags.follow === true,
         since: flags.since as string | undefined,
         filter: flags.filter as string | undefined,
+      });
+    });
+}
+
+function addOutbox(program: Command, terminal: Terminal): void {
+  instanceCommand(
+    program,
+    'outbox',
+    'print the e-mails, text messages and push notifications that SNS sent',
+    'kobune outbox --kind email --to ada@example.com',
+  )
+    .addOption(new Option('--kind <kind>', 'only these').choices(['email', 'sms', 'push']))
+    .option('--to <receiver>', 'only those to this address, phone number or endpoint ARN')
+    .option('--limit <number>', 'the newest so many (default: 100)')
+    .option('-f, --follow', 'then go on until Ctrl-C')
+    .option('--clear', 'delete them instead')
+    .action(async (flags: Flags) => {
+      const { outbox } = await import('./outbox.ts');
+      await outbox(terminal, await directoryOf(terminal, flags), {
+        json: flags.json === true,
+        kind: flags.kind as string | undefined,
+        to: flags.to as string | undefined,
+        limit: flags.limit as string | undefined,
+        follow: flags.follow === true,
+        clear: flags.clear === true,
       });
     });
 }

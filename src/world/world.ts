@@ -15,14 +15,24 @@ import {
   ssmModel,
   stsModel,
 } from '../aws/index.ts';
+import { createSigningCertificateFrontEnd } from '../aws/signing-certificates/index.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { createDelivery } from '../events/index.ts';
 import type { EngineStatus } from '../functions/index.ts';
-import type { FrontEnd, Gateway, LocalAuthority, LogEntry, LogQuery, ObserveRequest } from '../gateway/index.ts';
+import type {
+  FrontEnd,
+  Gateway,
+  LocalAuthority,
+  LogEntry,
+  LogQuery,
+  ObserveRequest,
+  Outgoing,
+} from '../gateway/index.ts';
 import type { Authorizer, AwsService, CredentialLookup } from '../services/index.ts';
 import type { Logs } from '../services/logs/index.ts';
+import type { Sns } from '../services/sns/index.ts';
 import { createCompute } from './compute.ts';
 import { connectDelivery } from './delivery-routes.ts';
 import type { Once } from './once.ts';
@@ -59,6 +69,8 @@ export interface World {
   compute(): EngineStatus;
   missing(): readonly string[];
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry>;
+  /** What would have left for mail servers, phones and mobile devices. */
+  readonly outgoing: Outgoing;
   close(): Promise<void>;
 }
 
@@ -79,7 +91,7 @@ export const SERVICE_KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Services that do things by themselves: when they have state, they begin at the start, not with their first request. */
-const SELF_STARTING = ['events', 'kms', 'lambda', 's3', 'scheduler', 'secretsmanager', 'sqs', 'ssm'] as const;
+const SELF_STARTING = ['events', 'kms', 'lambda', 's3', 'scheduler', 'secretsmanager', 'sns', 'sqs', 'ssm'] as const;
 
 /** Makes everything, connected. */
 export function createWorld(options: WorldOptions): World {
@@ -106,9 +118,10 @@ export function createWorld(options: WorldOptions): World {
   const door = { clock, random, logger, mode: enforce ? 'enforce' : 'open', credentials, authorizer } as const;
   const functionUrls = createFunctionUrlFrontEnd({ ...door, urls: async () => (await services.lambda()).urls });
   const aws = createAwsFrontEnd({ ...door, services: Object.values(entries), onRequest: options.observe });
+  const certificates = createSigningCertificateFrontEnd(async (path) => (await services.sns()).certificate(path));
   const downloads = createCodeDownloadFrontEnd(async () => (await services.lambda()).downloads);
   return {
-    frontEnds: [downloads, functionUrls, aws],
+    frontEnds: [downloads, certificates, functionUrls, aws],
     services: Object.values(entries),
     start: async () => {
       if (enforce) {
@@ -126,6 +139,7 @@ export function createWorld(options: WorldOptions): World {
     compute: () => compute.engine.status(),
     missing: () => compute.missing(),
     logs: (query, signal) => follow(services.logs, query, signal),
+    outgoing: outgoingOf(services.sns),
     close: () =>
       stopEach(
         [
@@ -162,6 +176,16 @@ function serviceEntries(services: Services) {
 /** The wire closes the services that it has loaded; here they are closed in the order of their needs instead. */
 function unclosed(service: AwsService): AwsService {
   return { ...service, close: async () => {} };
+}
+
+function outgoingOf(sns: Once<Sns>): Outgoing {
+  return {
+    list: async (query, limit) => (await sns()).outbox.list(query, limit),
+    follow: async function* (query, signal) {
+      yield* (await sns()).outbox.follow(query, signal);
+    },
+    clear: async (query) => (await sns()).outbox.clear(query),
+  };
 }
 
 async function* follow(logs: Once<Logs>, query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry> {

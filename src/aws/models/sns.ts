@@ -6,5 +6,6 @@ export const snsModel: ServiceModel = {
   protocols: ['query'],
   version: '2010-03-31',
   xmlNamespace: 'http://sns.amazonaws.com/doc/2010-03-31/',
+  anonymous: ['ConfirmSubscription', 'Unsubscribe'],
   schemas: () => import('@aws-sdk/client-sns/dist-es/schemas/schemas_0.js'),
 };

@@ -16,7 +16,7 @@ const plainHost = /^(?:[\d.]+|localhost|\[[\da-f:]+\])(?::\d+)?$/;
 
 /**
  * Which service a request is for: by the signature's scope, else the target header, the RPC path, the host, a form's
- * version; what is left is for S3, whose anonymous requests are plain paths. A form must have been read before.
+ * version, an action that needs no signature; what is left is for S3, whose anonymous requests are plain paths. A form must have been read before.
  */
 export function detectService(
   registry: ServiceRegistry,
@@ -33,9 +33,12 @@ export function detectService(
   if (rpc && request.headers['smithy-protocol'] !== undefined)
     return found(registry.byRpcName(rpc.service), rpc.service, host);
   if (host.service !== undefined) return found(registry.byHost(host.service), host.service, host);
-  const version = request.path === '/' ? request.field('Version') : undefined;
-  if (version !== undefined && request.field('Action') !== undefined) {
-    return found(registry.byQueryVersion(version), `a service of version ${version}`, host);
+  const action = request.path === '/' ? request.field('Action') : undefined;
+  if (action !== undefined) {
+    const version = request.field('Version');
+    if (version !== undefined) return found(registry.byQueryVersion(version), `a service of version ${version}`, host);
+    const open = registry.byAnonymousAction(action);
+    if (open) return { entry: open, host };
   }
   return found(registry.byName('s3'), 's3', host);
 }

@@ -4,7 +4,7 @@ import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { FrontEnd } from '../front-end.ts';
 import type { Metrics } from '../metrics.ts';
-import type { ClockChange, Control, LogQuery } from './control.ts';
+import type { ClockChange, Control, LogQuery, OutgoingKind, OutgoingQuery } from './control.ts';
 import { ADMIN_HEADER } from './header.ts';
 
 export interface AdminOptions {
@@ -45,6 +45,8 @@ export function createAdmin({ control, metrics, logger }: AdminOptions): FrontEn
     },
     'GET /_kobune/certificates': () => control.certificates(),
     'GET /_kobune/logs': ({ url, response }) => streamLogs(control, logQuery(url), response),
+    'GET /_kobune/outbox': ({ url, response }) => outbox(control, url, response),
+    'DELETE /_kobune/outbox': async ({ url }) => ({ deleted: await control.outgoing.clear(outgoingQuery(url)) }),
     'POST /_kobune/shutdown': () => {
       control.shutdown();
       return {};
@@ -153,11 +155,48 @@ function logQuery({ searchParams }: URL): LogQuery {
   };
 }
 
+const OUTGOING_KINDS: readonly string[] = ['email', 'sms', 'push'] satisfies OutgoingKind[];
+const MOST_OUTGOING = 10_000;
+
+function outgoingQuery({ searchParams }: URL): OutgoingQuery {
+  const kind = searchParams.get('kind') ?? undefined;
+  if (kind !== undefined && !OUTGOING_KINDS.includes(kind)) {
+    throw invalid(`"kind" is one of ${OUTGOING_KINDS.join(', ')}`);
+  }
+  return {
+    account: searchParams.get('account') ?? '000000000000',
+    region: searchParams.get('region') ?? undefined,
+    kind: kind as OutgoingKind | undefined,
+    to: searchParams.get('to') ?? undefined,
+  };
+}
+
+/** The newest messages as one object, or with `follow=true` those that come, one a line. */
+async function outbox(control: Control, url: URL, response: ServerResponse): Promise<unknown> {
+  const query = outgoingQuery(url);
+  if (url.searchParams.get('follow') === 'true') {
+    await stream((signal) => control.outgoing.follow(query, signal), response);
+    return undefined;
+  }
+  const limit = Number(url.searchParams.get('limit') ?? 100);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MOST_OUTGOING) {
+    throw invalid(`"limit" is a number from 1 to ${MOST_OUTGOING}`);
+  }
+  return { messages: await control.outgoing.list(query, limit) };
+}
+
+function streamLogs(control: Control, query: LogQuery, response: ServerResponse): Promise<void> {
+  return stream((signal) => control.logs(query, signal), response);
+}
+
 /** One JSON object a line, as they come. A wrong query fails at once, before the answer begins. */
-async function streamLogs(control: Control, query: LogQuery, response: ServerResponse): Promise<void> {
+async function stream(
+  follow: (signal: AbortSignal) => AsyncIterable<unknown>,
+  response: ServerResponse,
+): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  const entries = control.logs(query, gone.signal)[Symbol.asyncIterator]();
+  const entries = follow(gone.signal)[Symbol.asyncIterator]();
   let next = entries.next();
   await Promise.race([next, delay(WRONG_QUERY_MS)]);
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });

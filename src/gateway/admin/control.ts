@@ -10,6 +10,8 @@ export interface Control {
   reset(service: string | undefined): Promise<void>;
   /** Log lines of functions, oldest first; with `follow`, the ones to come until `signal` is aborted. */
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry>;
+  /** What would have left for mail servers, phones and mobile devices. */
+  readonly outgoing: Outgoing;
   certificates(): Promise<AuthorityFiles>;
   /** Begins to stop; answers before it has. */
   shutdown(): void;
@@ -67,4 +69,38 @@ export interface LogEntry {
   readonly timestamp: number;
   readonly stream: string;
   readonly message: string;
+}
+
+/** What functions and topics sent to people and devices: kept here instead. */
+export interface Outgoing {
+  /** The newest that match, oldest first. */
+  list(query: OutgoingQuery, limit: number): Promise<readonly OutgoingMessage[]>;
+  /** Those that come, until the signal is aborted. */
+  follow(query: OutgoingQuery, signal: AbortSignal): AsyncIterable<OutgoingMessage>;
+  /** Deletes those that match; resolves to their number. */
+  clear(query: OutgoingQuery): Promise<number>;
+}
+
+export type OutgoingKind = 'email' | 'sms' | 'push';
+
+export interface OutgoingQuery {
+  readonly account: string;
+  readonly region: string | undefined;
+  readonly kind: OutgoingKind | undefined;
+  readonly to: string | undefined;
+}
+
+export interface OutgoingMessage {
+  readonly id: number;
+  readonly account: string;
+  readonly region: string;
+  readonly kind: OutgoingKind;
+  readonly to: string;
+  readonly from?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly body: string;
+  /** Epoch ms. */
+  readonly time: number;
+  /** Confirms a subscription when visited. */
+  readonly confirmationUrl?: string | undefined;
 }

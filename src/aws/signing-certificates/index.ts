@@ -1,0 +1,1 @@
+export { createSigningCertificateFrontEnd } from './front-end.ts';
