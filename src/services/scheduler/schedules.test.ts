@@ -251,6 +251,17 @@ describe('Scheduler UpdateSchedule', () => {
     assert.equal(world.arrivals.length, 4, 'another rate begins at once');
   });
 
+  it('does not lose what is due at the moment of the change', async () => {
+    await world.create('s', 'rate(1 minute)');
+    await world.settle();
+    for (let minute = 1; minute <= 5; minute += 1) {
+      world.clock.advance(MINUTE);
+      await update('s', 'rate(1 minute)', { Description: `change ${minute}` });
+      await world.settle();
+      assert.equal(world.arrivals.length, 1 + minute);
+    }
+  });
+
   it('stops a disabled schedule and goes on with an enabled one', async () => {
     await world.create('s', 'rate(1 minute)');
     await world.settle();

@@ -20,6 +20,7 @@ import {
   EXPIRY_PREFIX,
   expiryKey,
   groupKey,
+  nextKey,
   type ScheduleId,
   type ScheduleRecord,
   type ScheduleSettings,
@@ -104,7 +105,7 @@ export async function updateSchedule(
         createToken: existing.createToken,
         updateToken,
       },
-      same ? existing : undefined,
+      same,
     );
   });
   if (due) state.timetable.expect(due.time);
@@ -231,20 +232,25 @@ function isRepeated(given: ClientToken | undefined, before: ClientToken | undefi
   return given !== undefined && given.token === before?.token && given.request === before.request;
 }
 
-/** Writes a schedule and when it comes next. `continued`: it goes on from an earlier one with the same times. */
+/** Writes a schedule and when it comes next. `continued`: it goes on from one with the same times. */
 async function write(
   state: SchedulerState,
   transaction: Transaction,
   id: ScheduleId,
   schedule: ScheduleRecord,
-  continued?: ScheduleRecord,
+  continued = false,
 ): Promise<Due | undefined> {
   transaction.put(scheduleKey(id), schedule);
   const { timing } = state.timetable;
   // The moment of the change, as it is in the record: a rate that begins now must not be a millisecond late for it.
   const now = schedule.modifiedAt;
-  const next = () => (continued ? timing.after(schedule, now) : timing.first(schedule, now));
-  const due = schedule.state === 'ENABLED' ? next() : undefined;
+  const next = async (): Promise<Due | undefined> => {
+    if (!continued) return timing.first(schedule, now);
+    // What is due at this very moment is not lost by the change.
+    const pending = (await transaction.get<Due>(nextKey(id)))?.value;
+    return pending && pending.time <= now ? pending : timing.after(schedule, now);
+  };
+  const due = schedule.state === 'ENABLED' ? await next() : undefined;
   await state.timetable.put(transaction, id, due);
   return due;
 }
