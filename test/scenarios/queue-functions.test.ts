@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import * as lambda from '@aws-sdk/client-lambda';
 import * as s3 from '@aws-sdk/client-s3';
+import * as sns from '@aws-sdk/client-sns';
 import { type Queue, QueueFunctions } from '../support/queue-functions.ts';
 import { type RunningKobune, runKobune } from '../support/running-kobune.ts';
 
@@ -11,17 +12,20 @@ describe('functions and queues', () => {
   let server: RunningKobune;
   let world: QueueFunctions;
   let objects: s3.S3Client;
+  let topics: sns.SNSClient;
   let seen: Queue;
   before(async () => {
     server = await runKobune();
     world = new QueueFunctions(server.settings());
     objects = new s3.S3Client({ ...server.settings(), forcePathStyle: true });
+    topics = new sns.SNSClient(server.settings());
     seen = await world.queue('seen');
     await world.relay('relay', seen);
   });
   after(async () => {
     world?.[Symbol.dispose]();
     objects?.destroy();
+    topics?.destroy();
     await server?.[Symbol.asyncDispose]();
   });
 
@@ -75,6 +79,35 @@ describe('functions and queues', () => {
     assert.equal(record.requestContext.requestId, letter.MessageAttributes?.RequestID?.StringValue);
   });
 
+  it('a topic gets the records and the dead letters of functions', TIMEOUT, async () => {
+    const told = await world.queue('told-by-topic');
+    const { TopicArn } = await topics.send(new sns.CreateTopicCommand({ Name: 'failures' }));
+    await topics.send(new sns.SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: told.arn }));
+    await world.relay('tells', seen);
+    await world.lambda.send(
+      new lambda.UpdateFunctionConfigurationCommand({
+        FunctionName: 'tells',
+        DeadLetterConfig: { TargetArn: TopicArn },
+      }),
+    );
+    await world.lambda.send(
+      new lambda.PutFunctionEventInvokeConfigCommand({
+        FunctionName: 'tells',
+        MaximumRetryAttempts: 0,
+        DestinationConfig: { OnFailure: { Destination: TopicArn } },
+      }),
+    );
+    const Payload = JSON.stringify({ Records: [{ body: 'bad' }] });
+    await world.lambda.send(new lambda.InvokeCommand({ FunctionName: 'tells', InvocationType: 'Event', Payload }));
+    await world.event(seen);
+    const envelopes = [];
+    for (let taken = 0; taken < 2; taken += 1) envelopes.push(JSON.parse((await world.take(told)).Body!));
+    const letter = envelopes.find(({ Message }) => Message === Payload);
+    const record = envelopes.find(({ Message }) => Message !== Payload);
+    assert.deepEqual(letter.MessageAttributes.ErrorMessage, { Type: 'String', Value: 'bad message' });
+    assert.equal(JSON.parse(record.Message).requestContext.condition, 'RetriesExhausted');
+  });
+
   it('a function that sends to its own queue is stopped after sixteen invocations', TIMEOUT, async () => {
     const dead = await world.queue('dead-loops');
     const told = await world.queue('told');
@@ -105,6 +138,21 @@ describe('functions and queues', () => {
     const { Records } = JSON.parse((await world.take(told)).Body!);
     assert.equal(Records[0].eventName, 'ObjectCreated:Put');
     assert.equal(Records[0].s3.object.key, 'in/a+b.jpg');
+    // And by way of a topic.
+    const { TopicArn } = await topics.send(new sns.CreateTopicCommand({ Name: 'pictures' }));
+    const subscription = { TopicArn, Protocol: 'sqs', Endpoint: told.arn };
+    await topics.send(new sns.SubscribeCommand({ ...subscription, Attributes: { RawMessageDelivery: 'true' } }));
+    await objects.send(
+      new s3.PutBucketNotificationConfigurationCommand({
+        Bucket: 'pictures',
+        NotificationConfiguration: {
+          TopicConfigurations: [{ TopicArn, Events: ['s3:ObjectRemoved:*'] }],
+        },
+      }),
+    );
+    assert.equal(JSON.parse((await world.take(told)).Body!).Event, 's3:TestEvent');
+    await objects.send(new s3.DeleteObjectCommand({ Bucket: 'pictures', Key: 'in/a b.jpg' }));
+    assert.equal(JSON.parse((await world.take(told)).Body!).Records[0].eventName, 'ObjectRemoved:Delete');
     const missing = new s3.PutBucketNotificationConfigurationCommand({
       Bucket: 'pictures',
       NotificationConfiguration: {
