@@ -126,6 +126,17 @@ describe('Lambda destinations that are queues, topics and event buses', () => {
     assert.deepEqual(failure.detail.responsePayload, { errorMessage: 'boom' });
   });
 
+  it('get no record that is larger than an event may be, when they are a bus', async () => {
+    await configure({ OnSuccess: { Destination: BUS } });
+    world.engine.handler = () => succeed(JSON.stringify('x'.repeat(1024 * 1024)));
+    await invoke();
+    await world.until(async () => (await world.store.range({ prefix: ['delivery'] })).length === 0);
+    await configure({ OnSuccess: { Destination: QUEUE } });
+    await invoke();
+    await delivered(1);
+    assert.equal(sent[0]!.targetArn, QUEUE);
+  });
+
   it('are refused when they are FIFO', async () => {
     for (const arn of [`${QUEUE}.fifo`, `${TOPIC}.fifo`]) {
       await rejects(configure({ OnFailure: { Destination: arn } }), 'InvalidParameterValueException', {

@@ -21,6 +21,9 @@ export const DESTINATION_SOURCE = 'lambda-destination';
 /** The error that ends a recursive loop. */
 export const RECURSION = 'RecursiveInvocationException';
 
+/** Bytes of an event. Source: EventBridge User Guide, "Calculating PutEvents event entry size". Queues and topics know theirs. */
+const EVENT_LIMIT = 1024 * 1024;
+
 /** Tries to put a record where it belongs: a minute apart, for an hour. */
 const RETRIES = 30;
 
@@ -75,14 +78,19 @@ export async function sendRecords(
     const id = room.random.uuid();
     const isBus = destination.split(':')[2] === 'events';
     const sent = isBus ? recordEvent(destination, delivery, whole, { id, now, succeeded }) : whole;
-    room.delivery.enqueue(transaction, {
-      ...common,
-      targetArn: destination,
-      payload: Buffer.from(JSON.stringify(sent)),
-      ...(destination.startsWith('arn:aws:s3:')
-        ? { parameters: { object: { key: objectKey(delivery, now, id), contentType: 'application/json' } } }
-        : {}),
-    });
+    const payload = Buffer.from(JSON.stringify(sent));
+    if (isBus && payload.length > EVENT_LIMIT) {
+      room.logger.warn('an invocation record is too large for its event bus', { destination, bytes: payload.length });
+    } else {
+      room.delivery.enqueue(transaction, {
+        ...common,
+        targetArn: destination,
+        payload,
+        ...(destination.startsWith('arn:aws:s3:')
+          ? { parameters: { object: { key: objectKey(delivery, now, id), contentType: 'application/json' } } }
+          : {}),
+      });
+    }
   }
   if (deadLetter !== undefined) {
     room.delivery.enqueue(transaction, {
