@@ -254,12 +254,14 @@ describe('Scheduler UpdateSchedule', () => {
   it('does not lose what is due at the moment of the change', async () => {
     await world.create('s', 'rate(1 minute)');
     await world.settle();
-    for (let minute = 1; minute <= 5; minute += 1) {
+    // It comes due after the request was checked, and before its change is written.
+    world.allows = async () => {
       world.clock.advance(MINUTE);
-      await update('s', 'rate(1 minute)', { Description: `change ${minute}` });
-      await world.settle();
-      assert.equal(world.arrivals.length, 1 + minute);
-    }
+      return true;
+    };
+    await update('s', 'rate(1 minute)', { Description: 'changed' });
+    await world.settle();
+    assert.equal(world.arrivals.length, 2);
   });
 
   it('stops a disabled schedule and goes on with an enabled one', async () => {
