@@ -16,6 +16,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   ebs: 'Default key that protects my EBS volumes when no other key is defined',
   elasticfilesystem: 'Default key that protects my EFS filesystems when no other key is defined',
   es: 'Default key that protects my Elasticsearch data when no other key is defined',
+  events: 'Default key that protects my EventBridge connections when no other key is defined',
   kinesis: 'Default key that protects my Kinesis data when no other key is defined',
   lambda: 'Default key that protects my Lambda functions when no other key is defined',
   rds: 'Default key that protects my RDS database volumes when no other key is defined',
