@@ -4,16 +4,12 @@ import { describe, it } from 'node:test';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import {
-  GetQueueAttributesCommand,
-  GetQueueUrlCommand,
-  SQSClient,
-  StartMessageMoveTaskCommand,
-} from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { deploy } from '../../examples/order-queue/deploy.ts';
 import type { Order } from '../../examples/order-queue/order.ts';
 import { placeOrders } from '../../examples/order-queue/place-orders.ts';
+import { redrive } from '../../examples/order-queue/redrive.ts';
 import { moveClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RunningKobune, runKobune } from '../support/running-kobune.ts';
@@ -39,7 +35,7 @@ describe('order-queue example', () => {
       assert.equal((await shop.receipts()).includes(`${bad.id}.json`), false);
 
       await shop.acceptFrancs();
-      await shop.redrive();
+      await redrive(connection);
       await shop.paid(orders.length);
       await shop.waiting('orders-failed.fifo', 0);
       await shop.checkReceipt(bad);
@@ -89,10 +85,6 @@ function connect(server: RunningKobune) {
       }),
     acceptFrancs: () =>
       ssm.send(new PutParameterCommand({ Name: '/shop/currencies', Value: 'EUR,USD,CHF', Overwrite: true })),
-    redrive: async () => {
-      const SourceArn = (await attributes('orders-failed.fifo')).QueueArn;
-      await sqs.send(new StartMessageMoveTaskCommand({ SourceArn }));
-    },
     checkReceipt: async (order: Order) => {
       const { Body } = await s3.send(new GetObjectCommand({ Bucket: 'receipts', Key: `${order.id}.json` }));
       const { signature, ...payment } = JSON.parse(await Body!.transformToString());
