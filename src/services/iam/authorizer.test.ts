@@ -36,6 +36,25 @@ describe('IAM authorization', () => {
     await assert.rejects(authorize(anonymous), { code: 'AccessDenied', status: 403 });
   });
 
+  it('lets nobody pass a role of another account, the root user included', async () => {
+    const request = (account: string) => [{ action: 'iam:PassRole', resource: `arn:aws:iam::${account}:role/deploy` }];
+    await authorize(ROOT, request(ACCOUNT));
+    const principal = await bob();
+    await call('PutUserPolicy', {
+      UserName: 'bob',
+      PolicyName: 'p',
+      PolicyDocument: policyOf({ Effect: 'Allow', Action: 'iam:PassRole', Resource: '*' }),
+    });
+    await authorize(principal, request(ACCOUNT));
+    for (const who of [ROOT, principal]) {
+      await assert.rejects(authorize(who, request('111122223333')), {
+        code: 'AccessDenied',
+        status: 403,
+        message: 'Cross-account pass role is not allowed.',
+      });
+    }
+  });
+
   it('says what is missing, as AWS does', async () => {
     const principal = await bob();
     await assert.rejects(authorize(principal), {

@@ -1,3 +1,4 @@
+import { parseArn } from '../../base/arn.ts';
 import type { Clock } from '../../base/clock.ts';
 import { ServiceError } from '../../base/errors.ts';
 import type { Authorizer } from '../authorization.ts';
@@ -42,6 +43,7 @@ export class PolicyAuthorizer implements Authorizer {
       ? (this.#policies.known(principal) ?? (await this.#policies.load(principal)))
       : NO_POLICIES;
     for (const request of requests) {
+      checkPassedRole(principal, request);
       const evaluation = this.evaluate(principal, policies, request, context);
       if (evaluation.decision !== 'allowed') throw accessDenied(principal, request, evaluation);
     }
@@ -89,6 +91,17 @@ export function policyPrincipal(principal: Principal): PolicyPrincipal {
     userId: belongs ? principal.userId : undefined,
     service: principal.type === 'Service' ? principal.service : undefined,
   };
+}
+
+/**
+ * A role serves its own account only, whatever policies say: otherwise a service would do for one account what only the other
+ * may. Source: IAM User Guide, "Grant a user permissions to pass a role to an AWS service".
+ */
+function checkPassedRole(principal: Principal, { action, resource }: AuthorizationRequest): void {
+  if (action !== 'iam:PassRole') return;
+  const role = parseArn(resource);
+  if (role === undefined || role.account === principal.account) return;
+  throw new ServiceError('AccessDenied', 'Cross-account pass role is not allowed.', { status: 403 });
 }
 
 /** The message as the IAM User Guide, "Troubleshoot access denied error messages", shows it. */

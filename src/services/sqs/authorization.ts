@@ -1,6 +1,7 @@
 import type { AuthorizationRequest, RequestContext } from '../service.ts';
 import { parseQueueArn, parseQueueUrl, type QueueName, queueArn } from './names.ts';
 import { sourceOfHandle } from './operations/move-tasks.ts';
+import { sourcesOf } from './operations/queues.ts';
 import type { SqsState } from './state.ts';
 
 interface Input {
@@ -40,8 +41,9 @@ export async function authorization(
     for (const needed of ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes']) {
       questions.push({ ...own, action: needed });
     }
-    const destination = parseQueueArn(input.DestinationArn ?? '');
-    if (destination) questions.push(await question(state, 'sqs:SendMessage', destination));
+    for (const destination of await destinationsOf(state, name, input.DestinationArn)) {
+      questions.push(await question(state, 'sqs:SendMessage', destination));
+    }
   }
   return questions;
 }
@@ -53,6 +55,20 @@ function queueNameOf(input: Input, context: RequestContext): QueueName | undefin
     return { account: QueueOwnerAWSAccountId ?? context.account, region: context.region, name: QueueName };
   }
   return parseQueueArn(SourceArn ?? (TaskHandle === undefined ? '' : (sourceOfHandle(TaskHandle) ?? '')));
+}
+
+/** Where a move task may put messages: the queue that is named, or each that they can have come from. */
+async function destinationsOf(
+  state: SqsState,
+  name: QueueName,
+  destinationArn: string | undefined,
+): Promise<readonly QueueName[]> {
+  if (destinationArn === undefined) {
+    const source = await state.queues.find(name);
+    return source ? sourcesOf(state, source) : [];
+  }
+  const destination = parseQueueArn(destinationArn);
+  return destination ? [destination] : [];
 }
 
 async function question(state: SqsState, action: string, name: QueueName): Promise<AuthorizationRequest> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { arnOf, failure, START, settled, TestSqs, urlOf } from './test-sqs.ts';
+import { arnOf, context, failure, START, settled, TestSqs, urlOf } from './test-sqs.ts';
 
 let world: TestSqs;
 beforeEach(() => {
@@ -87,6 +87,12 @@ describe('SQS dead-letter queues', () => {
       [redrive('none', 1).RedrivePolicy, 'does not exist'],
       [redrive('dead.fifo', 1).RedrivePolicy, 'same type'],
       ['[]', 'not a valid JSON map'],
+      ['['.repeat(10_000), 'not a valid JSON map'],
+      [
+        `{"deadLetterTargetArn": ${'['.repeat(10_000)}${']'.repeat(10_000)}, "maxReceiveCount": 1}`,
+        'deadLetterTargetArn',
+      ],
+      [`{"deadLetterTargetArn": {"toString": 1}, "maxReceiveCount": 1}`, 'deadLetterTargetArn'],
     ];
     for (const [RedrivePolicy, reason] of bad) {
       await assert.rejects(world.create('q', { RedrivePolicy }), failure('InvalidParameterValue', reason), reason);
@@ -153,6 +159,24 @@ describe('SQS message move tasks', () => {
     );
     assert.equal(received[0].Attributes.DeadLetterQueueSourceArn, undefined);
     assert.deepEqual(await world.counts('dead'), [0, 0, 0]);
+  });
+
+  it('need the right to send to wherever messages may go', async () => {
+    await kill(1);
+    await world.create('r', redrive('dead', 1));
+    await world.create('other');
+    const asked = async (input: object) =>
+      (
+        await world.sqs.service.authorization!(
+          'StartMessageMoveTask',
+          { SourceArn: arnOf('dead'), ...input } as never,
+          context,
+        )
+      ).map(({ action, resource }) => `${action} ${resource.split(':').at(-1)}`);
+    const own = ['StartMessageMoveTask', 'ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes'];
+    const ofSource = own.map((action) => `sqs:${action} dead`);
+    assert.deepEqual(await asked({}), [...ofSource, 'sqs:SendMessage q', 'sqs:SendMessage r']);
+    assert.deepEqual(await asked({ DestinationArn: arnOf('other') }), [...ofSource, 'sqs:SendMessage other']);
   });
 
   it('move to another queue, at the pace that was asked for', async () => {

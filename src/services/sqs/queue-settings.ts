@@ -4,7 +4,8 @@ import { isFifo, parseQueueArn, type QueueName } from './names.ts';
 import type { QueueSettings, RedriveAllowPolicy, RedrivePolicy } from './records.ts';
 
 const MAX_SOURCE_QUEUES = 10;
-const MAX_POLICY_BYTES = 8192;
+/** Source: SQS Developer Guide, "Amazon SQS policy quotas". */
+export const MAX_POLICY_BYTES = 8192;
 
 /** Source of the defaults and ranges: SQS API Reference, "SetQueueAttributes". */
 export const DEFAULT_SETTINGS: QueueSettings = {
@@ -119,11 +120,19 @@ function readAttribute(attribute: string, value: string, name: QueueName): Parti
 
 function readPolicy(value: string): string | undefined {
   if (value === '') return undefined;
-  const policy = parseObject(value);
-  if (!policy || !('Statement' in policy) || Buffer.byteLength(value) > MAX_POLICY_BYTES) {
-    throw invalidAttributeValue('Policy');
-  }
+  if (Buffer.byteLength(value) > MAX_POLICY_BYTES) throw invalidAttributeValue('Policy');
+  const statements = [parseObject(value)?.Statement].flat();
+  if (statements.length === 0 || !statements.every(isStatement)) throw invalidAttributeValue('Policy');
   return value;
+}
+
+/** Has what each statement about a queue must have. */
+function isStatement(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const { Action, Effect, NotAction, NotPrincipal, Principal } = value as Readonly<Record<string, unknown>>;
+  return (
+    (Effect === 'Allow' || Effect === 'Deny') && Boolean(Principal ?? NotPrincipal) && Boolean(Action ?? NotAction)
+  );
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
@@ -153,7 +162,7 @@ function readRedrivePolicy(text: string, name: QueueName): RedrivePolicy {
   if (!Number.isInteger(count) || count < 1 || count > 1000) {
     throw refused('Invalid value for maxReceiveCount: must be an integer from 1 to 1000.');
   }
-  const target = parseQueueArn(String(deadLetterTargetArn));
+  const target = typeof deadLetterTargetArn === 'string' ? parseQueueArn(deadLetterTargetArn) : undefined;
   if (!target) throw refused('Invalid value for deadLetterTargetArn.');
   if (target.account !== name.account || target.region !== name.region) {
     throw refused('Dead letter target owner should be same as the source.');

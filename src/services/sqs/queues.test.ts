@@ -271,5 +271,37 @@ describe('SQS AddPermission', () => {
     await assert.rejects(add('x', ['111111111111'], ['CreateQueue']), failure('InvalidParameterValue'));
     await assert.rejects(add('x', ['111111111111'], []), failure('MissingParameter'));
     await assert.rejects(add('a b', ['111111111111'], ['*']), failure('InvalidParameterValue'));
+    const many = Array.from({ length: 300 }, (_, index) => String(100_000_000_000 + index));
+    await assert.rejects(add('x', many, ['*']), failure('OverLimit', '8192 bytes'));
+  });
+});
+
+describe('SQS policies', () => {
+  it('are refused when they are none', async () => {
+    await world.create('q');
+    const statement = { Effect: 'Allow', Principal: '*', Action: 'sqs:SendMessage', Resource: arnOf('q') };
+    const set = (policy: unknown) =>
+      world.call('SetQueueAttributes', {
+        QueueUrl: urlOf('q'),
+        Attributes: { Policy: typeof policy === 'string' ? policy : JSON.stringify(policy) },
+      });
+    await set({ Version: '2012-10-17', Statement: statement });
+    const { Principal: _, ...withoutPrincipal } = statement;
+    const bad = [
+      '{',
+      '[]',
+      { Version: '2012-10-17' },
+      { Statement: null },
+      { Statement: [] },
+      { Statement: [null] },
+      { Statement: ['Allow'] },
+      { Statement: [withoutPrincipal] },
+      { Statement: { ...statement, Effect: 'allow' } },
+      { Statement: [statement], Id: 'x'.repeat(8192) },
+    ];
+    for (const policy of bad) {
+      const message = 'Invalid value for the parameter Policy.';
+      await assert.rejects(set(policy), failure('InvalidAttributeValue', message), JSON.stringify(policy));
+    }
   });
 });

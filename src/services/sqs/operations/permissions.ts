@@ -1,6 +1,7 @@
 import type { AddPermissionCommandInput, RemovePermissionCommandInput } from '@aws-sdk/client-sqs';
 import type { RequestContext } from '../../service.ts';
 import { invalidParameterValue, invalidValue, missingParameter, overLimit } from '../errors.ts';
+import { MAX_POLICY_BYTES } from '../queue-settings.ts';
 import type { SqsState } from '../state.ts';
 import { changeQueue, queueOf } from './queues.ts';
 
@@ -70,6 +71,9 @@ export async function addPermission(
       Resource: queue.arn,
     };
     const next = JSON.stringify({ ...policy, Statement: [...policy.Statement, statement] });
+    if (Buffer.byteLength(next) > MAX_POLICY_BYTES) {
+      throw overLimit(`The policy would have more than the maximum of ${MAX_POLICY_BYTES} bytes.`);
+    }
     return { ...record, settings: { ...record.settings, policy: next }, modified: state.clock.now() };
   });
   return {};
