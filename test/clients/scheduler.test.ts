@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge';
 import * as lambda from '@aws-sdk/client-lambda';
 import * as scheduler from '@aws-sdk/client-scheduler';
+import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import * as sqs from '@aws-sdk/client-sqs';
 import { moveClock } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
@@ -225,6 +227,42 @@ describe('Scheduler by the AWS SDK', () => {
     );
     const message = await receive(fifo.url);
     assert.deepEqual([message.Body, message.Attributes?.MessageGroupId], ['x', 'jobs']);
+  });
+
+  it('publishes to topics, and puts events on event buses', async () => {
+    const { arn, url } = await makeQueue('heard');
+    const topics = new SNSClient(server.settings());
+    const { TopicArn } = await topics.send(new CreateTopicCommand({ Name: 'ticks' }));
+    await topics.send(
+      new SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint: arn, Attributes: { RawMessageDelivery: 'true' } }),
+    );
+    topics.destroy();
+    await client.send(
+      new scheduler.CreateScheduleCommand(
+        settings('topic', 'rate(1 day)', { Target: { Arn: TopicArn!, RoleArn: ROLE, Input: 'tick' } }),
+      ),
+    );
+    const told = await receive(url);
+    assert.equal(told.Body, 'tick');
+    await queues.send(new sqs.DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: told.ReceiptHandle! }));
+    const buses = new EventBridgeClient(server.settings());
+    await buses.send(
+      new PutRuleCommand({ Name: 'orders', EventPattern: '{"source":["shop"],"detail":{"due":[true]}}' }),
+    );
+    await buses.send(new PutTargetsCommand({ Rule: 'orders', Targets: [{ Id: 'q', Arn: arn }] }));
+    buses.destroy();
+    const Target = {
+      Arn: 'arn:aws:events:us-east-1:000000000000:event-bus/default',
+      RoleArn: ROLE,
+      Input: '{"due":true}',
+      EventBridgeParameters: { Source: 'shop', DetailType: 'reminder' },
+    };
+    await client.send(new scheduler.CreateScheduleCommand(settings('bus', 'rate(1 day)', { Target })));
+    const event = JSON.parse((await receive(url)).Body!);
+    assert.deepEqual(
+      [event.source, event['detail-type'], event.detail, event.resources],
+      ['shop', 'reminder', { due: true }, ['arn:aws:scheduler:us-east-1:000000000000:schedule/default/bus']],
+    );
   });
 
   it('tells the dead-letter queue of a target that is not there', async () => {
