@@ -229,6 +229,20 @@ describe('SQS message move tasks', () => {
     assert.equal(task.ApproximateNumberOfMessagesMoved, 250);
   });
 
+  it('end with their queue', async () => {
+    await kill(3);
+    await start({ MaxNumberOfMessagesPerSecond: 1 });
+    await world.call('DeleteQueue', { QueueUrl: urlOf('dead') });
+    world.seconds(60);
+    await settled();
+    await world.create('dead');
+    assert.deepEqual(await list(), []);
+    await world.send('dead', 'x');
+    world.seconds(60);
+    await settled();
+    assert.deepEqual(await world.counts('dead'), [1, 0, 0]);
+  });
+
   it('fail when there is nowhere to go', async () => {
     await kill(3);
     await world.create('other');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Acceptance, PendingDelivery } from '../../events/index.ts';
-import { ACCOUNT, arnOf, REGION, START, settled, TestSqs } from './test-sqs.ts';
+import { ACCOUNT, arnOf, policyOf, REGION, START, settled, TestSqs } from './test-sqs.ts';
 
 let world: TestSqs;
 beforeEach(() => {
@@ -140,7 +140,7 @@ describe('SQS queues as targets of events', () => {
       asked.push(question);
       return question.caller.service === 'events.amazonaws.com';
     };
-    const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [] });
+    const Policy = policyOf('q', 'sqs:SendMessage');
     await world.create('q', { Policy });
     const caller = { service: 's3.amazonaws.com', sourceArn: 'arn:aws:s3:::b', sourceAccount: ACCOUNT };
     const denied = await accept(deliveryTo('q', 'x', { caller }));

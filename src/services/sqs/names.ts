@@ -42,5 +42,8 @@ export function parseQueueUrl(url: string, context: Pick<RequestContext, 'accoun
 /** Source: SQS API Reference, "CreateQueue": up to 80 of letters, digits, `-` and `_`; a FIFO queue's ends with `.fifo`. */
 export function checkQueueName(name: string): void {
   if (/^[\w-]{1,80}$/.test(name) || (/^[\w-]+\.fifo$/.test(name) && name.length <= 80)) return;
-  throw invalidParameterValue('Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length');
+  throw invalidQueueName();
 }
+
+export const invalidQueueName = () =>
+  invalidParameterValue('Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length');

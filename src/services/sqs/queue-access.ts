@@ -32,7 +32,13 @@ export interface QueueAccess {
    */
   receive(
     queueArn: string,
-    options: { readonly maximum: number; readonly waitMs?: number; readonly signal: AbortSignal },
+    options: {
+      readonly maximum: number;
+      readonly waitMs?: number;
+      readonly signal: AbortSignal;
+      /** The role in whose name a queue's KMS key is used. */
+      readonly roleArn?: string;
+    },
   ): Promise<readonly QueueMessage[]>;
   /** Deletes messages by their receipt handles; those that no longer hold are passed over. */
   delete(queueArn: string, receiptHandles: readonly string[]): Promise<void>;

@@ -11,7 +11,8 @@ import { systemAttributes } from './shown-message.ts';
 import type { SqsState } from './state.ts';
 import { changeVisibility, visibilityChange } from './visibility.ts';
 
-const KEY_USER = { caller: { service: 'lambda.amazonaws.com' } };
+/** Who reads queues this way. */
+const READER = 'lambda.amazonaws.com';
 
 /** Queues for the services of this Kobune that read them. */
 export function queueAccess(state: SqsState): QueueAccess {
@@ -31,7 +32,7 @@ export function queueAccess(state: SqsState): QueueAccess {
       const { policy, visibilityTimeout } = queue.record.settings;
       return { fifo: queue.fifo, visibilityTimeoutSeconds: visibilityTimeout, policy };
     },
-    receive: async (arn, { maximum, signal, waitMs }) => {
+    receive: async (arn, { maximum, roleArn, signal, waitMs }) => {
       const queue = await require(arn);
       if (signal.aborted) return [];
       const received = await receive(state, queue, {
@@ -39,7 +40,7 @@ export function queueAccess(state: SqsState): QueueAccess {
         visibilitySeconds: queue.record.settings.visibilityTimeout,
         until: waitMs === undefined ? undefined : state.clock.now() + waitMs,
         signal,
-        keyUser: KEY_USER,
+        keyUser: { caller: { service: READER, roleArn } },
       });
       return received.map((item) => queueMessage(queue, item));
     },

@@ -100,7 +100,8 @@ function readAttribute(attribute: string, value: string, name: QueueName): Parti
     case 'SqsManagedSseEnabled':
       return bool() ? { sqsManagedSseEnabled: true, kmsMasterKeyId: undefined } : { sqsManagedSseEnabled: false };
     case 'FifoQueue':
-      if (bool() !== isFifo(name.name)) throw invalidAttributeValue(attribute);
+      fifoOnly();
+      if (!bool()) throw invalidAttributeValue(attribute);
       return {};
     case 'ContentBasedDeduplication':
       fifoOnly();

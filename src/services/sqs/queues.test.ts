@@ -53,6 +53,9 @@ describe('SQS CreateQueue', () => {
     const notFifo = { QueueName: 'plain', Attributes: { FifoQueue: 'true' } };
     await assert.rejects(world.call('CreateQueue', notFifo), failure('InvalidParameterValue'));
     await world.create('a'.repeat(80));
+    // Only a FIFO queue says which kind it is.
+    await assert.rejects(world.call('CreateQueue', { QueueName: 'a.fifo' }), failure('InvalidParameterValue'));
+    await assert.rejects(world.create('a', { FifoQueue: 'false' }), failure('InvalidAttributeName', 'FifoQueue'));
   });
 
   it('refuses values outside of the documented ranges', async () => {
@@ -151,9 +154,10 @@ describe('SQS SetQueueAttributes', () => {
 
   it('does not make one kind of queue into the other', async () => {
     await world.create('q');
-    await assert.rejects(set('q', { FifoQueue: 'true' }), failure('InvalidAttributeValue'));
+    await assert.rejects(set('q', { FifoQueue: 'true' }), failure('InvalidAttributeName'));
     await assert.rejects(set('q', { DeduplicationScope: 'queue' }), failure('InvalidAttributeName'));
     await world.create('f.fifo');
+    await assert.rejects(set('f.fifo', { FifoQueue: 'false' }), failure('InvalidAttributeValue'));
     await assert.rejects(
       set('f.fifo', { FifoThroughputLimit: 'perMessageGroupId' }),
       failure('InvalidParameterValue', 'DeduplicationScope'),

@@ -28,6 +28,13 @@ export const context = {
 export const arnOf = (name: string): string => `arn:aws:sqs:${REGION}:${ACCOUNT}:${name}`;
 export const urlOf = (name: string): string => `http://127.0.0.1:4566/${ACCOUNT}/${name}`;
 
+/** A policy that lets everybody do one thing. */
+export const policyOf = (name: string, Action: string): string =>
+  JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Principal: '*', Action, Resource: arnOf(name) }],
+  });
+
 /** Simple Queue Service on a store in memory, at a time that stands still. */
 export class TestSqs {
   readonly store: Store;

@@ -17,7 +17,16 @@ import type {
 import { ServiceError } from '../../../base/errors.ts';
 import type { RequestContext } from '../../service.ts';
 import { invalidAttributeName, invalidParameterValue, queueDoesNotExist } from '../errors.ts';
-import { checkQueueName, isFifo, parseQueueArn, parseQueueUrl, type QueueName, queueArn, queueUrl } from '../names.ts';
+import {
+  checkQueueName,
+  invalidQueueName,
+  isFifo,
+  parseQueueArn,
+  parseQueueUrl,
+  type QueueName,
+  queueArn,
+  queueUrl,
+} from '../names.ts';
 import type { Queue } from '../queue.ts';
 import { changeSettings, DEFAULT_FIFO_SETTINGS, DEFAULT_SETTINGS, shownSettings } from '../queue-settings.ts';
 import { keys, type QueueRecord, type QueueSettings, type RemainsRecord } from '../records.ts';
@@ -49,12 +58,13 @@ export async function createQueue(
   const name: QueueName = { account, region, name: input.QueueName! };
   checkQueueName(name.name);
   const attributes = definedOnly(input.Attributes);
-  const isFifoWanted = attributes.FifoQueue?.toLowerCase() === 'true';
-  if (isFifoWanted && !isFifo(name.name)) {
+  const fifo = attributes.FifoQueue?.toLowerCase() === 'true';
+  if (fifo && !isFifo(name.name)) {
     throw invalidParameterValue(
       'The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.',
     );
   }
+  if (!fifo && isFifo(name.name)) throw invalidQueueName();
   const defaults = isFifo(name.name) ? DEFAULT_FIFO_SETTINGS : DEFAULT_SETTINGS;
   const settings = changeSettings(defaults, attributes, name);
   const tags = checkTags({ ...input.tags });
@@ -138,6 +148,7 @@ export async function deleteQueue(
     transaction.delete(keys.queue(queue.record));
     transaction.put(keys.deleted(queue.record), state.clock.now());
     transaction.put(keys.remainsOf(queue.id), {} satisfies RemainsRecord);
+    for (const { key } of await transaction.range({ prefix: keys.moveTasks(queue.record) })) transaction.delete(key);
   });
   state.queues.deleted(queue);
   state.rate.forget(queue);
@@ -284,9 +295,6 @@ export async function setQueueAttributes(
 ): Promise<object> {
   const queue = await queueOf(state, input, context);
   const attributes = definedOnly(input.Attributes);
-  if ('FifoQueue' in attributes && attributes.FifoQueue?.toLowerCase() !== String(queue.fifo)) {
-    throw new ServiceError('InvalidAttributeValue', 'Modifying queue type is not supported.');
-  }
   await changeQueue(state, queue, async (record) => {
     const settings = changeSettings(record.settings, attributes, record);
     await checkRedrive(state, settings, record);
