@@ -15,6 +15,7 @@ const BENCHMARKS = [
   'event-sources',
   'scheduler',
   's3',
+  'sqs',
   'store',
   'store-crash',
   'sandbox',
