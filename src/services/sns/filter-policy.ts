@@ -1,4 +1,4 @@
-import type { MessageAttribute } from '../../events/index.ts';
+import { compileFilterPolicy, InvalidPatternError, type MessageAttribute } from '../../events/index.ts';
 import { invalidParameter } from './errors.ts';
 
 export type FilterScope = 'MessageAttributes' | 'MessageBody';
@@ -6,24 +6,20 @@ export type FilterScope = 'MessageAttributes' | 'MessageBody';
 /** Tells whether a subscription is to get a message. `text` is what is sent to it. */
 export type MessageFilter = (attributes: Readonly<Record<string, MessageAttribute>>, text: string) => boolean;
 
-/** Loaded by the first policy: few subscriptions have one. */
-const loadPatterns = () => import('../../events/patterns/index.ts');
-
 /** Throws InvalidParameter when a text is no filter policy. */
-export async function checkFilterPolicy(policy: string, scope: FilterScope, prefix: string): Promise<void> {
-  const patterns = await loadPatterns();
+export function checkFilterPolicy(policy: string, scope: FilterScope, prefix: string): void {
   try {
-    patterns.compileFilterPolicy(policy, scope);
+    compileFilterPolicy(policy, scope);
   } catch (error) {
-    if (!(error instanceof patterns.InvalidPatternError)) throw error;
-    // The reason says already what it is about.
-    throw invalidParameter(`${prefix}${error.message.replace(/^Invalid parameter: /, '')}`);
+    if (!(error instanceof InvalidPatternError)) throw error;
+    const reason = error.message.replace(/^(Invalid parameter: )?(FilterPolicy: )?/, '');
+    throw invalidParameter(`${prefix}FilterPolicy: ${reason}`);
   }
 }
 
 /** A policy that was checked, ready to be asked. A body that is not JSON passes no filter on bodies. */
-export async function messageFilter(policy: string, scope: FilterScope): Promise<MessageFilter> {
-  const compiled = (await loadPatterns()).compileFilterPolicy(policy, scope);
+export function messageFilter(policy: string, scope: FilterScope): MessageFilter {
+  const compiled = compileFilterPolicy(policy, scope);
   if (scope === 'MessageAttributes') return (attributes) => compiled.matchesAttributes(attributes);
   return (_, text) => {
     const body = parsed(text);

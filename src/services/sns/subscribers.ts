@@ -49,9 +49,7 @@ export class Subscribers {
       return { topic: topic.value, subscribers: known.subscribers };
     }
     const entries = await transaction.range<SubscriptionRecord>({ prefix: keys.subscriptions(name) });
-    const subscribers = await Promise.all(
-      entries.filter(({ value }) => !value.pending).map(({ value }) => subscriber(topic.value, value)),
-    );
+    const subscribers = entries.flatMap(({ value }) => (value.pending ? [] : [subscriber(topic.value, value)]));
     if (topicRevision !== 0) {
       if (this.#known.size >= REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
       this.#known.set(arn, { topicRevision, countsRevision, subscribers });
@@ -60,13 +58,13 @@ export class Subscribers {
   }
 }
 
-async function subscriber(topic: TopicRecord, record: SubscriptionRecord): Promise<Subscriber> {
+function subscriber(topic: TopicRecord, record: SubscriptionRecord): Subscriber {
   const { FilterPolicy, FilterPolicyScope = 'MessageAttributes' } = record.attributes;
   return {
     arn: subscriptionArn(record),
     record,
     raw: isRaw(record),
-    filter: FilterPolicy === undefined ? undefined : await messageFilter(FilterPolicy, FilterPolicyScope),
+    filter: FilterPolicy === undefined ? undefined : messageFilter(FilterPolicy, FilterPolicyScope),
     deadLetters: deadLettersOf(record),
     delivery: effectiveDelivery(deliveryRulesOf(topic), subscriptionRulesOf(record)),
   };

@@ -34,29 +34,29 @@ const ABSENT: Readonly<Record<string, string>> = {
 };
 
 /** Checks the attributes of Subscribe. Throws InvalidParameter, or NotImplemented by name. */
-export async function readSubscriptionAttributes(
+export function readSubscriptionAttributes(
   given: Readonly<Record<string, string>>,
   subject: Subject,
-): Promise<SubscriptionAttributes> {
+): SubscriptionAttributes {
   let attributes: SubscriptionAttributes = {};
   for (const [name, value] of Object.entries(given)) {
     attributes = { ...attributes, ...readAttribute(name, value, subject, 'Attributes Reason: ') };
   }
-  await checkFilter(attributes, 'Attributes Reason: ');
+  checkFilter(attributes, 'Attributes Reason: ');
   return attributes;
 }
 
 /** The attributes after SetSubscriptionAttributes. An empty value takes one back to its default. */
-export async function withSubscriptionAttribute(
+export function withSubscriptionAttribute(
   subscription: SubscriptionRecord,
   name: string,
   value: string,
-): Promise<SubscriptionAttributes> {
+): SubscriptionAttributes {
   const { [name as keyof SubscriptionAttributes]: _, ...rest } = subscription.attributes;
   if (value === '' && NAMES.includes(name)) return rest;
   const subject = { topic: subscription, protocol: subscription.protocol, endpoint: subscription.endpoint };
   const attributes = { ...rest, ...readAttribute(name, value, subject, '') };
-  await checkFilter(attributes, '');
+  checkFilter(attributes, '');
   return attributes;
 }
 
@@ -100,9 +100,8 @@ function readRaw(value: string, protocol: Protocol, prefix: string): 'true' | 'f
   return lower;
 }
 
-async function checkFilter({ FilterPolicy, FilterPolicyScope }: SubscriptionAttributes, prefix: string): Promise<void> {
-  if (FilterPolicy !== undefined)
-    await checkFilterPolicy(FilterPolicy, FilterPolicyScope ?? 'MessageAttributes', prefix);
+function checkFilter({ FilterPolicy, FilterPolicyScope }: SubscriptionAttributes, prefix: string): void {
+  if (FilterPolicy !== undefined) checkFilterPolicy(FilterPolicy, FilterPolicyScope ?? 'MessageAttributes', prefix);
 }
 
 /** The queue of a RedrivePolicy. Throws InvalidParameter. Source: SNS Developer Guide, "Amazon SNS dead-letter queues". */

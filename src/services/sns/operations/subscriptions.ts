@@ -45,7 +45,7 @@ export async function subscribe(
   await findTopic(state.store, name);
   const protocol = readProtocol(input.Protocol!);
   const endpoint = await readEndpoint(state, name, protocol, input.Endpoint);
-  const attributes = await readSubscriptionAttributes(input.Attributes ?? {}, { topic: name, protocol, endpoint });
+  const attributes = readSubscriptionAttributes(input.Attributes ?? {}, { topic: name, protocol, endpoint });
   const pending = needsConfirmation(protocol, endpoint, context.account);
   const made: SubscriptionRecord = {
     ...name,
@@ -132,7 +132,7 @@ export async function setSubscriptionAttributes(
 ): Promise<object> {
   await state.store.transact(async (transaction) => {
     const before = await findOwn(transaction, input.SubscriptionArn!, context);
-    const attributes = await withSubscriptionAttribute(before, input.AttributeName!, input.AttributeValue ?? '');
+    const attributes = withSubscriptionAttribute(before, input.AttributeName!, input.AttributeValue ?? '');
     const filtered = attributes.FilterPolicy !== undefined && before.attributes.FilterPolicy === undefined;
     if (filtered && (await countsOf(transaction, before)).filtered >= QUOTA.filterPolicies) throw filterLimit();
     await putSubscription(state, transaction, before, { ...before, attributes });
