@@ -20,6 +20,7 @@ const BENCHMARKS = [
   'store-crash',
   'sandbox',
   'wire',
+  'patterns',
   'soak',
 ] as const;
 

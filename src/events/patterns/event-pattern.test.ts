@@ -78,26 +78,109 @@ describe('an event pattern', () => {
     it(`${expected ? 'matches' : 'does not match'}: ${what}`, () => assert.equal(matches(pattern, event), expected));
   }
 
-  it('is refused when it does not parse', () => {
-    refused('{', /^Event pattern is not valid\. Reason: Filter is not valid JSON/);
-    refused('[]', /Filter is not an object/);
-    refused({}, /Empty objects are not allowed/);
-    refused({ source: [] }, /Empty arrays are not allowed \(in "source"\)/);
-    refused({ source: 'x' }, /"source" must be an object or an array/);
-    refused({ source: [{ nope: 1 }] }, /Unrecognized match type nope/);
-    refused({ source: [{ prefix: 'a', suffix: 'b' }] }, /Only one key allowed in match expression/);
-    refused({ source: [['x']] }, /Match value must be String, number, true, false, or null/);
-    refused({ source: [{ prefix: 1 }] }, /prefix|Match value/);
-    refused({ source: [{ exists: 'yes' }] }, /exists match must be either true or false/);
-    refused({ source: [{ numeric: ['>', 5, '<', 1] }] }, /Bottom must be less than top/);
-    refused({ source: [{ numeric: ['!', 5] }] }, /Unrecognized numeric range operator: !/);
-    refused({ source: [{ numeric: ['<', 6e9] }] }, /between -5\.0E9 and 5\.0E9/);
-    refused({ source: [{ cidr: '10.0.0.0' }] }, /Malformed CIDR/);
-    refused({ source: [{ cidr: '10.0.0.0/33' }] }, /Malformed CIDR/);
-    refused({ source: [{ wildcard: 'a**b' }] }, /Consecutive wildcard characters/);
-    refused({ source: [{ wildcard: 'a\\b' }] }, /Invalid escape character/);
-    refused({ source: [{ 'anything-but': ['a', 1] }] }, /either all values are number or string/);
-    refused({ source: [{ 'anything-but': { numeric: ['=', 1] } }] }, /Unsupported anything-but pattern/);
+  for (const [reason, pattern] of [
+    ['Filter is not an object', '[]'],
+    ['Filter is not an object', '"text"'],
+    ['Filter is not valid JSON', '{'],
+    ['Empty objects are not allowed', {}],
+    ['Empty objects are not allowed\n at detail', { detail: {} }],
+    ['Empty arrays are not allowed\n at source', { source: [] }],
+    ['"source" must be an object or an array\n at source', { source: 'x' }],
+    ['"b" must be an object or an array\n at a.b', { a: { b: 1 } }],
+    ['"b" must be an object or an array\n at a.b', { a: { b: null } }],
+    ['Unrecognized match type nope', { source: [{ nope: 1 }] }],
+    ['Unrecognized match type EXISTS', { source: [{ EXISTS: true }] }],
+    ['Unrecognized match type constructor', { source: [{ constructor: 1 }] }],
+    ['Match expression name not found', { source: [{}] }],
+    ['Only one key allowed in match expression', { source: [{ prefix: 'a', suffix: 'b' }] }],
+    ['Match value must be String, number, true, false, or null', { source: [['x']] }],
+    ['prefix match pattern must be a string', { source: [{ prefix: 1 }] }],
+    ['prefix match pattern must be a string', { source: [{ prefix: ['x'] }] }],
+    ['suffix match pattern must be a string', { source: [{ suffix: 1 }] }],
+    ['Unsupported suffix pattern: prefix', { source: [{ suffix: { prefix: 'x' } }] }],
+    ['Prefix expression name not found', { source: [{ prefix: {} }] }],
+    ['equals-ignore-case match pattern must be a string', { source: [{ 'equals-ignore-case': ['x'] }] }],
+    ['equals-ignore-case match pattern must be a string', { source: [{ prefix: { 'equals-ignore-case': 1 } }] }],
+    ['exists match pattern must be either true or false.', { source: [{ exists: 'yes' }] }],
+    ['Value of numeric must be an array.', { source: [{ numeric: 5 }] }],
+    ['Invalid member in numeric match: ]', { source: [{ numeric: [] }] }],
+    ['Invalid member in numeric match: 5', { source: [{ numeric: [5] }] }],
+    ['Bottom must be less than top', { source: [{ numeric: ['>', 5, '<', 1] }] }],
+    ['Bottom must be less than top', { source: [{ numeric: ['>=', 5, '<=', 5] }] }],
+    ['Unrecognized numeric range operator: !', { source: [{ numeric: ['!', 5] }] }],
+    ['Unrecognized numeric range operator: toString', { source: [{ numeric: ['toString', 5] }] }],
+    ['Bad numeric range operator: >', { source: [{ numeric: ['>', 0, '>', 0] }] }],
+    ['Bad value in numeric range: 3', { source: [{ numeric: ['>', 0, 3] }] }],
+    ['Value of < must be numeric', { source: [{ numeric: ['>', 0, '<'] }] }],
+    ['Value of equals must be numeric', { source: [{ numeric: ['=', '1'] }] }],
+    ['Too many elements in numeric expression', { source: [{ numeric: ['<', 1, '>', 0] }] }],
+    ['Too many elements in numeric expression', { source: [{ numeric: ['=', 1, '=', 0] }] }],
+    ['Too many terms in numeric range expression', { source: [{ numeric: ['>', 0, '<', 1, '<'] }] }],
+    ['Value must be between -5.0E9 and 5.0E9, inclusive', { source: [{ numeric: ['<', 6e9] }] }],
+    ["Malformed CIDR, one '/' required", { source: [{ cidr: '10.0.0.0' }] }],
+    ["Malformed CIDR, one '/' required", { source: [{ cidr: '10.0.0.0/8/8' }] }],
+    ['Malformed CIDR, mask bits must be an integer', { source: [{ cidr: '10.0.0.0/xx' }] }],
+    ['Malformed CIDR, mask bits must not be negative', { source: [{ cidr: '10.0.0.0/-1' }] }],
+    ['IPv4 mask bits must be <= 32', { source: [{ cidr: '10.0.0.0/33' }] }],
+    ['IPv6 mask bits must be <= 128', { source: [{ cidr: '::/129' }] }],
+    ['Nonstandard IP address: xx.11.xx', { source: [{ cidr: 'xx.11.xx/8' }] }],
+    ['Nonstandard IP address: fe80::1%eth0', { source: [{ cidr: 'fe80::1%eth0/64' }] }],
+    ['wildcard match pattern must be a string', { source: [{ wildcard: ['x*'] }] }],
+    ['Consecutive wildcard characters at pos 2', { source: [{ wildcard: 'a**b' }] }],
+    ['Consecutive wildcard characters at pos 3', { source: [{ wildcard: 'é**b' }] }],
+    ['Invalid escape character at pos 2', { source: [{ wildcard: 'a\\b' }] }],
+    ['Invalid escape character at pos 1', { source: [{ wildcard: '\\' }] }],
+    ['Rule is too complex - try using fewer wildcard characters', { source: [{ wildcard: '*:*:*:*:*:event-bus/*' }] }],
+    ['Inside anything but list, either all values', { source: [{ 'anything-but': ['a', 1] }] }],
+    ['Inside anything but list, either all values', { source: [{ 'anything-but': [] }] }],
+    ['Inside anything but list, start|null|boolean is not', { source: [{ 'anything-but': [null] }] }],
+    ['Value of anything-but must be an array or single', { source: [{ 'anything-but': null }] }],
+    [
+      'Value of anything-but must be an array or single',
+      { source: [{ 'anything-but': { prefix: { 'equals-ignore-case': 'a' } } }] },
+    ],
+    ['Unsupported anything-but pattern: numeric', { source: [{ 'anything-but': { numeric: ['=', 1] } }] }],
+    ['prefix/suffix match pattern must be a string', { source: [{ 'anything-but': { prefix: [1, 'a'] } }] }],
+    ['prefix/suffix match pattern must be a string', { source: [{ 'anything-but': { suffix: 1 } }] }],
+    ['Null prefix/suffix not allowed', { source: [{ 'anything-but': { prefix: '' } }] }],
+    [
+      'Inside anything-but/equals-ignore-case list, number|',
+      { source: [{ 'anything-but': { 'equals-ignore-case': 1 } }] },
+    ],
+    ['wildcard match pattern must be a string', { source: [{ 'anything-but': { wildcard: [1] } }] }],
+    ['Path `a.b` cannot be allowed multiple times', { a: { b: ['x'] }, 'a.b': ['y'] }],
+    ['Path `a` cannot be allowed multiple times', { a: ['x'], $or: [{ a: ['y'] }, { b: ['z'] }] }],
+    ['"$or" must be an object or an array', { $or: 1 }],
+    ['Unrecognized match type a', { $or: [{ a: ['x'] }] }],
+  ] as const) {
+    it(`is refused: ${reason} (${JSON.stringify(pattern)})`, () => {
+      assert.throws(
+        () => compileEventPattern(pattern, 'eventbridge'),
+        (error) => {
+          assert.ok(error instanceof InvalidPatternError);
+          assert.ok(error.message.startsWith(`Event pattern is not valid. Reason: ${reason}`), error.message);
+          return true;
+        },
+      );
+    });
+  }
+
+  it('stands for up to 1,000 combinations of $or', () => {
+    const alternatives = (name: string) => ({
+      $or: Array.from({ length: 10 }, (_, index) => ({ [name]: [`v${index}`] })),
+    });
+    const pattern = { a: alternatives('x'), b: alternatives('y'), c: alternatives('z') };
+    assert.ok(matches(pattern, { a: { x: 'v3' }, b: { y: 'v0' }, c: { z: 'v9' } }));
+    assert.ok(!matches(pattern, { a: { x: 'v3' }, b: { y: 'v0' }, c: { z: 'w' } }));
+    refused({ ...pattern, $or: [{ d: ['x'] }, { e: ['x'] }] }, /Rule is too complex - \$or has more than 1000 comb/);
+  });
+
+  it('is refused when it is nested too deeply', () => {
+    const nested = (depth: number): string => `${'{"a":'.repeat(depth)}["x"]${'}'.repeat(depth)}`;
+    assert.ok(compileEventPattern(nested(100), 'eventbridge'));
+    refused(nested(101), /nested too deeply/);
+    refused(nested(5000), /nested too deeply/);
+    refused({ ['a.'.repeat(100)]: ['x'] }, /nested too deeply/);
   });
 
   it('has neither cidr nor wildcard in filters of Lambda', () => {

@@ -1,7 +1,8 @@
 import type { MessageAttribute } from '../target-parameters.ts';
-import { compileObject, matchesObject, type ObjectPattern } from './event-pattern.ts';
+import { compileBranches } from './branches.ts';
 import { InvalidPatternError } from './invalid-pattern-error.ts';
-import { isScalar, type Operators, type Scalar } from './leaf-pattern.ts';
+import { isScalar, OPERATORS, type PatternLanguage, type Scalar } from './leaf-pattern.ts';
+import { literalParts } from './wildcard.ts';
 
 /** What a policy looks at. */
 export type FilterPolicyScope = 'MessageAttributes' | 'MessageBody';
@@ -13,41 +14,41 @@ export interface FilterPolicy {
   matchesBody(body: unknown): boolean;
 }
 
-const OPERATORS: Operators = new Set([
-  'anything-but',
-  'cidr',
-  'equals-ignore-case',
-  'exists',
-  'numeric',
-  'prefix',
-  'suffix',
-  'wildcard',
-]);
-
 /** Source of the limits: SNS Developer Guide, "Filter policy constraints". */
 const MAX_KEYS = 5;
 const MAX_COMBINATIONS = 150;
 const MAX_BYTES = 256 * 1024;
+/** Of one pattern. */
+const MAX_WILDCARDS = 3;
 
-/** Reads a filter policy. Throws InvalidPatternError with a message as SNS gives it ("Invalid parameter: FilterPolicy: …"). */
+const LANGUAGE: PatternLanguage = {
+  operators: new Set([...OPERATORS].filter((operator) => operator !== 'exactly')),
+  numbers: { largest: 1e9, digits: 5 },
+  checkWildcard: (wildcard) => {
+    if (literalParts(wildcard).length - 1 > MAX_WILDCARDS) {
+      throw new InvalidPatternError(`A pattern can have up to ${MAX_WILDCARDS} wildcards`);
+    }
+  },
+};
+
+/**
+ * Reads a filter policy. Throws InvalidPatternError with the reason as SNS gives it, without the words before it, which
+ * differ by operation ("Invalid parameter: FilterPolicy: ").
+ */
 export function compileFilterPolicy(policyJson: string, scope: FilterPolicyScope): FilterPolicy {
-  try {
-    const policy = parse(policyJson);
-    const compiled = compileObject(policy, OPERATORS, 0);
-    if (scope === 'MessageAttributes') checkFlat(compiled);
-    checkSize(policy);
-    return {
-      matchesAttributes: (attributes) => matchesObject(compiled, valuesOf(attributes)),
-      matchesBody: (body) => matchesObject(compiled, body),
-    };
-  } catch (error) {
-    if (!(error instanceof InvalidPatternError)) throw error;
-    throw new InvalidPatternError(`Invalid parameter: FilterPolicy: ${error.message}`);
-  }
+  const policy = parse(policyJson);
+  checkShape(policy, scope);
+  const branches = compileBranches(policy, LANGUAGE);
+  const matches = (event: unknown): boolean => branches.some((branch) => branch.matches(event));
+  return {
+    // A message without attributes matches none, not even a policy that asks for nothing but absence.
+    matchesAttributes: (attributes) => Object.keys(attributes).length > 0 && matches(valuesOf(attributes)),
+    matchesBody: (body) => typeof body === 'object' && body !== null && !Array.isArray(body) && matches(body),
+  };
 }
 
 function parse(text: string): object {
-  if (Buffer.byteLength(text) > MAX_BYTES) throw new InvalidPatternError('The policy is larger than 256 KB');
+  if (Buffer.byteLength(text) > MAX_BYTES) throw new InvalidPatternError('Filter policy is too long');
   let policy: unknown;
   try {
     policy = JSON.parse(text);
@@ -60,39 +61,48 @@ function parse(text: string): object {
   return policy;
 }
 
-/** Attributes have no fields of their own. */
-function checkFlat({ alternatives, fields }: ObjectPattern): void {
-  for (const [name, { object }] of fields) {
-    if (object)
-      throw new InvalidPatternError(
-        `"${name}" must be an array: filter policy scope MessageAttributes does not support nested filter policy`,
-      );
-  }
-  for (const member of alternatives.flat()) checkFlat(member);
+interface Shape {
+  readonly paths: ReadonlySet<string>;
+  readonly combinations: number;
 }
 
-/** At most five keys, and 150 combinations of the values asked for; a key's depth multiplies its values. */
-function checkSize(policy: object): void {
-  const leaves = leavesOf(policy, 1);
-  const keys = new Set(leaves.map(({ path }) => path)).size;
-  if (keys > MAX_KEYS) throw new InvalidPatternError(`Filter policy can not have more than ${MAX_KEYS} keys`);
-  const combinations = leaves.reduce((product, { depth, values }) => product * values * depth, 1);
+/**
+ * At most five keys, of nested ones the innermost; and at most 150 combinations: the product of each key's values, times
+ * its depth. Of an `$or` the combinations are added up.
+ */
+function checkShape(policy: object, scope: FilterPolicyScope): void {
+  const { combinations, paths } = shapeOf(policy, scope, []);
+  if (paths.size > MAX_KEYS) throw new InvalidPatternError(`Filter policy can not have more than ${MAX_KEYS} keys`);
   if (combinations > MAX_COMBINATIONS) throw new InvalidPatternError('Filter policy is too complex');
 }
 
-interface Leaf {
-  readonly path: string;
-  readonly depth: number;
-  readonly values: number;
+function shapeOf(object: object, scope: FilterPolicyScope, path: readonly string[]): Shape {
+  const paths = new Set<string>();
+  let combinations = 1;
+  for (const [name, value] of Object.entries(object) as [string, unknown][]) {
+    if (path.length > MAX_COMBINATIONS) throw new InvalidPatternError('Filter policy is too complex');
+    const { combinations: more, paths: found } = shapeOfField(name, value, scope, path);
+    for (const each of found) paths.add(each);
+    combinations *= more;
+  }
+  return { paths, combinations };
 }
 
-function leavesOf(value: object, depth: number, path = ''): Leaf[] {
-  return Object.entries(value).flatMap(([name, inner]): Leaf[] => {
-    if (name === '$or' && Array.isArray(inner)) return inner.flatMap((member) => leavesOf(Object(member), depth, path));
-    const here = `${path}/${name}`;
-    if (Array.isArray(inner)) return [{ path: here, depth, values: inner.length }];
-    return leavesOf(Object(inner), depth + 1, here);
-  });
+function shapeOfField(name: string, value: unknown, scope: FilterPolicyScope, path: readonly string[]): Shape {
+  const here = [...path, name];
+  if (name === '$or' && Array.isArray(value) && value.every((member) => typeof member === 'object' && member)) {
+    const shapes = (value as readonly object[]).map((member) => shapeOf(member, scope, path));
+    return {
+      paths: new Set(shapes.flatMap(({ paths }) => [...paths])),
+      combinations: shapes.reduce((sum, { combinations }) => sum + combinations, 0),
+    };
+  }
+  if (Array.isArray(value)) return { paths: new Set([JSON.stringify(here)]), combinations: value.length * here.length };
+  if (typeof value !== 'object' || value === null) return { paths: new Set([JSON.stringify(here)]), combinations: 1 };
+  if (scope === 'MessageAttributes') {
+    throw new InvalidPatternError('Filter policy scope MessageAttributes does not support nested filter policy');
+  }
+  return shapeOf(value, scope, here);
 }
 
 /** What attributes are as JSON. A binary one cannot be filtered by. */
@@ -107,10 +117,11 @@ function valuesOf(attributes: Readonly<Record<string, MessageAttribute>>): Recor
 
 /** Source: SNS Developer Guide, "Message attribute data types": `String.Array` holds strings, numbers, `true`, `false`, `null`. */
 function valueOfType(dataType: string, text: string): Scalar | readonly Scalar[] {
-  if (dataType.startsWith('Number')) return Number(text);
+  if (/^Number(\.|$)/.test(dataType)) return Number(text);
   if (dataType !== 'String.Array') return text;
   try {
     const members: unknown = JSON.parse(text);
+    if (isScalar(members)) return members;
     return Array.isArray(members) ? members.filter(isScalar) : [];
   } catch {
     return [];

@@ -136,8 +136,8 @@ describe('an input template', () => {
   }
 
   it('gives the event without its detail', () => {
-    const { detail: _, ...rest } = event;
-    assert.deepEqual(JSON.parse(transformed('{"e": <aws.events.event>}')), { e: rest });
+    const { detail: _, 'detail-type': detailType, ...rest } = event;
+    assert.deepEqual(JSON.parse(transformed('{"e": <aws.events.event>}')), { e: { ...rest, detailType } });
   });
 
   for (const [what, template, message] of [

@@ -130,9 +130,9 @@ function variablesOf(paths: ReadonlyMap<string, JsonPath>, event: unknown, conte
   };
 }
 
-/** Source: the guide, "Predefined variables": the event without its `detail`. */
+/** The event without its `detail`, and with `detailType` for `detail-type`, as AWS was seen to send it. */
 function withoutDetail(event: unknown): unknown {
   if (typeof event !== 'object' || event === null) return event;
-  const { detail: _, ...rest } = event as Readonly<Record<string, unknown>>;
-  return rest;
+  const { detail: _, 'detail-type': detailType, ...rest } = event as Readonly<Record<string, unknown>>;
+  return { ...rest, ...(detailType === undefined ? {} : { detailType }) };
 }
