@@ -28,7 +28,7 @@ const BURST = 3000;
 
 const HANDLER = `
 const { SendMessageCommand, SQSClient } = require('@aws-sdk/client-sqs');
-const sqs = new SQSClient({ endpoint: process.env.AWS_ENDPOINT_URL });
+const sqs = new SQSClient();
 exports.handler = async (event) => {
   const now = performance.timeOrigin + performance.now();
   const latencies = event.Records.map(({ body }) => now - Number(body));

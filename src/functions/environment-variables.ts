@@ -5,6 +5,8 @@ import type { RuntimeIdentity } from './runtimes/catalogue.ts';
 export interface CloudEndpoint {
   /** `AWS_ENDPOINT_URL` */
   readonly url: string;
+  /** The port at which programs of the machine reach this cloud, when that is another place than `url`. */
+  readonly outsidePort?: number | undefined;
   /** Certificate of the local authority alone (PEM); `undefined` when the endpoint needs none. */
   readonly caFile: string | undefined;
   /** The system's certificates and the local authority's, for libraries whose trust store the variable replaces. */
@@ -94,7 +96,7 @@ export function functionVariables(context: VariableContext): Record<string, stri
   if (runtime.family === 'nodejs') {
     variables.NODE_PATH = nodePath(runtime.version, context);
   }
-  Object.assign(variables, spec.environment);
+  for (const [name, value] of Object.entries(spec.environment)) variables[name] = seenFromInside(value, endpoint);
   const reserved: Record<string, string> = {
     _HANDLER: spec.handler,
     AWS_DEFAULT_REGION: spec.region,
@@ -119,4 +121,14 @@ export function functionVariables(context: VariableContext): Record<string, stri
   }
   Object.assign(variables, reserved);
   return variables;
+}
+
+/**
+ * A function's variable may be an address of this cloud as its deployer has it: a queue's URL, above all. Inside the
+ * sandbox the same place has another address. AWS's queue URLs are the same everywhere, so functions rely on it.
+ */
+function seenFromInside(value: string, { outsidePort, url }: CloudEndpoint): string {
+  if (outsidePort === undefined) return value;
+  const [, port, rest] = /^https?:\/\/(?:127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})(\/.*)?$/is.exec(value) ?? [];
+  return Number(port) === outsidePort ? `${url}${rest ?? ''}` : value;
 }

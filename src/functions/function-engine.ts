@@ -36,6 +36,8 @@ export interface FunctionEngineOptions {
   readonly endpoint: {
     /** The cloud's address as a function reaches it: `AWS_ENDPOINT_URL`. */
     readonly url: string;
+    /** The port at which programs of the machine reach it, when that is another place than `url`. */
+    readonly outsidePort?: number | undefined;
     /** Host path of the local authority's certificate (PEM). */
     readonly caFile?: string | undefined;
   };
@@ -98,7 +100,7 @@ class Engine implements FunctionEngine {
         certificates: writeCertificates(join(options.directory, 'certificates'), options.endpoint.caFile),
       },
       random: options.random,
-      endpointUrl: options.endpoint.url,
+      cloud: options.endpoint,
     });
     this.#factory = new EnvironmentFactory({
       launcher,

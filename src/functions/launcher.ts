@@ -55,13 +55,18 @@ export class Launcher {
   readonly #sandboxes: SandboxProvider;
   readonly #paths: LauncherPaths;
   readonly #random: Random;
-  readonly #endpointUrl: string;
+  readonly #cloud: Pick<CloudEndpoint, 'url' | 'outsidePort'>;
 
-  constructor(options: { sandboxes: SandboxProvider; paths: LauncherPaths; random: Random; endpointUrl: string }) {
+  constructor(options: {
+    sandboxes: SandboxProvider;
+    paths: LauncherPaths;
+    random: Random;
+    cloud: Pick<CloudEndpoint, 'url' | 'outsidePort'>;
+  }) {
     this.#sandboxes = options.sandboxes;
     this.#paths = options.paths;
     this.#random = options.random;
-    this.#endpointUrl = options.endpointUrl;
+    this.#cloud = options.cloud;
   }
 
   /** False where sandboxes are plain processes: paths inside are then those of the host. */
@@ -77,7 +82,8 @@ export class Launcher {
   endpoint(): CloudEndpoint {
     const directory = this.#paths.certificates && (this.mounts ? certificatesInside : this.#paths.certificates);
     return {
-      url: this.#endpointUrl,
+      url: this.#cloud.url,
+      outsidePort: this.#cloud.outsidePort,
       caFile: directory && join(directory, 'authority.pem'),
       caBundleFile: directory && join(directory, 'bundle.pem'),
     };

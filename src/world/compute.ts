@@ -101,7 +101,9 @@ async function startCompute(options: ComputeOptions): Promise<Started> {
     logger,
     directory: join(directory, 'functions'),
     endpoint: {
-      url: connected ? `http://${network.gatewayAddress}:4566` : options.endpoint(),
+      ...(connected
+        ? { url: `http://${network.gatewayAddress}:4566`, outsidePort: Number(new URL(options.endpoint()).port) }
+        : { url: options.endpoint() }),
       caFile: files.certificate,
     },
     memoryBudgetMb: Math.floor((availableMemory() * MEMORY_SHARE) / MIB),

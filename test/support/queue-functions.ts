@@ -11,7 +11,7 @@ const ROLE = 'arn:aws:iam::000000000000:role/worker';
 const RELAY = `
 const { SendMessageCommand, SQSClient } = require('@aws-sdk/client-sqs');
 // Without it this SDK connects to the host in the queue's URL, which is the machine's own loopback.
-const sqs = new SQSClient({ endpoint: process.env.AWS_ENDPOINT_URL });
+const sqs = new SQSClient();
 const send = (QueueUrl, MessageBody) => sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
 exports.handler = async (event) => {
   await send(process.env.SEEN, JSON.stringify(event));
