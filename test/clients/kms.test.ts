@@ -1,25 +1,51 @@
 import assert from 'node:assert/strict';
 import * as crypto from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge';
 import * as kms from '@aws-sdk/client-kms';
+import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { moveClock } from '../support/clock.ts';
+import { eventually } from '../support/eventually.ts';
 import { type RunningKobune, runKobune } from '../support/running-kobune.ts';
 
 let server: RunningKobune;
 let client: kms.KMSClient;
+let events: EventBridgeClient;
+let sqs: SQSClient;
 
 before(async () => {
   server = await runKobune();
   client = new kms.KMSClient(server.settings());
+  events = new EventBridgeClient(server.settings());
+  sqs = new SQSClient(server.settings());
 });
 after(async () => {
-  client?.destroy();
+  for (const one of [client, events, sqs]) one?.destroy();
   await server?.[Symbol.asyncDispose]();
 });
 
 const create = async (input: kms.CreateKeyCommandInput = {}): Promise<kms.KeyMetadata> =>
   (await client.send(new kms.CreateKeyCommand(input))).KeyMetadata!;
 const text = (value: string) => new TextEncoder().encode(value);
+
+/** A queue that gets what KMS tells the default event bus. */
+async function queueOfEvents(): Promise<string> {
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'key-events' }));
+  const pattern = JSON.stringify({ source: ['aws.kms'] });
+  await events.send(new PutRuleCommand({ Name: 'key-events', EventPattern: pattern }));
+  const Targets = [{ Id: 'queue', Arn: 'arn:aws:sqs:us-east-1:000000000000:key-events' }];
+  await events.send(new PutTargetsCommand({ Rule: 'key-events', Targets }));
+  return QueueUrl!;
+}
+
+/** What the next event about a key is. */
+async function toldOf(keyId: string, QueueUrl: string): Promise<string> {
+  return eventually(async () => {
+    const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 1 }));
+    const [event] = (Messages ?? []).map(({ Body = '' }) => JSON.parse(Body));
+    return event?.detail['key-id'] === keyId ? event['detail-type'] : undefined;
+  });
+}
 
 describe('KMS by the AWS SDK', () => {
   it('encrypts a file with a data key, and gets it back', async () => {
@@ -88,7 +114,8 @@ describe('KMS by the AWS SDK', () => {
     }
   });
 
-  it('rotates and deletes by the clock', async () => {
+  it('rotates and deletes by the clock, and tells the event bus', async () => {
+    const QueueUrl = await queueOfEvents();
     const { KeyId } = await create();
     await client.send(new kms.EnableKeyRotationCommand({ KeyId, RotationPeriodInDays: 90 }));
     const { CiphertextBlob } = await client.send(new kms.EncryptCommand({ KeyId, Plaintext: text('old') }));
@@ -96,11 +123,13 @@ describe('KMS by the AWS SDK', () => {
     await advance(90);
     const { Rotations } = await client.send(new kms.ListKeyRotationsCommand({ KeyId }));
     assert.equal(Rotations?.length, 1);
+    assert.equal(await toldOf(KeyId!, QueueUrl), 'KMS CMK Rotation');
     const { Plaintext } = await client.send(new kms.DecryptCommand({ CiphertextBlob }));
     assert.equal(Buffer.from(Plaintext!).toString(), 'old');
     await client.send(new kms.ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 }));
     await advance(7);
     await assert.rejects(client.send(new kms.DescribeKeyCommand({ KeyId })), kms.NotFoundException);
+    assert.equal(await toldOf(KeyId!, QueueUrl), 'KMS CMK Deletion');
   });
 
   it('pages through keys, aliases and grants', async () => {

@@ -1,7 +1,8 @@
-import type { RunningKobune } from './running-kobune.ts';
-
 /** Moves Kobune's time forward as `kobune clock advance` does, and returns what it is then. */
-export async function moveClock({ endpoint }: RunningKobune, advanceMs: number): Promise<{ readonly now: string }> {
+export async function moveClock(
+  { endpoint }: { readonly endpoint: string },
+  advanceMs: number,
+): Promise<{ readonly now: string }> {
   const answer = await fetch(`${endpoint}/_kobune/clock`, {
     method: 'POST',
     headers: { 'x-kobune-admin': '1', 'content-type': 'application/json' },

@@ -87,6 +87,25 @@ describe('KMS grants', () => {
     assert.equal(await count('Decrypt', { a: '1' }, { ...session, arn: 'x', roleArn: 'y' }), 0);
   });
 
+  it('to services may be for one resource only', async () => {
+    const sourceArn = `arn:aws:logs:us-east-1:${ACCOUNT}:log-group:g`;
+    await test.call('CreateGrant', {
+      KeyId,
+      GranteeServicePrincipal: 'logs.amazonaws.com',
+      Operations: ['Encrypt'],
+      Constraints: { SourceArn: sourceArn },
+    });
+    const state = { store: test.store } as Parameters<typeof grantsFor>[0];
+    const place = { account: ACCOUNT, region: 'us-east-1', id: KeyId };
+    const service = { type: 'Service', account: ACCOUNT, arn: 'logs', service: 'logs.amazonaws.com' } as const;
+    const count = async (user: object) =>
+      (await grantsFor(state, place, 'Encrypt', { ...service, ...user }, undefined)).length;
+    assert.equal(await count({ sourceArn }), 1);
+    assert.equal(await count({ sourceArn: `${sourceArn}x` }), 0);
+    assert.equal(await count({}), 0);
+    assert.equal(await count({ sourceArn, service: 'sns.amazonaws.com' }), 0);
+  });
+
   it('refuse operations that the key does not have, and principals that are none', async () => {
     const cases: [object, string][] = [
       [{ GranteePrincipal: ROLE, Operations: ['Sign'] }, 'ValidationException'],

@@ -6,7 +6,10 @@ import { grantPrefix } from './records.ts';
 import type { KmsState } from './state.ts';
 
 /** How a principal is named as a grantee. */
-export type GrantUser = Pick<Principal, 'type' | 'account' | 'arn' | 'roleArn' | 'service'>;
+export type GrantUser = Pick<Principal, 'type' | 'account' | 'arn' | 'roleArn' | 'service'> & {
+  /** The resource for which a service acts. */
+  readonly sourceArn?: string | undefined;
+};
 
 /** The grants that let a principal do something with a key. Source: KMS Developer Guide, "Grants in AWS KMS". */
 export async function grantsFor(
@@ -23,6 +26,7 @@ export async function grantsFor(
       (grant) =>
         grant.operations.includes(operation) &&
         isGrantee(grant.grantee, user) &&
+        (grant.sourceArn === undefined || grant.sourceArn === user.sourceArn) &&
         fitsContext(grant, operation, context),
     );
 }

@@ -67,7 +67,8 @@ function grantUserOf({ principal, caller, service, account }: KeyUser): GrantUse
   if (principal) return principal;
   const roleArn = caller?.roleArn;
   if (roleArn !== undefined) return { type: 'AssumedRole', account, arn: roleArn, roleArn };
-  return { type: 'Service', account, arn: service, service: caller?.service ?? service };
+  const name = caller?.service ?? service;
+  return { type: 'Service', account, arn: name, service: name, sourceArn: caller?.sourceArn };
 }
 
 /** What a service does in a caller's name has no request of its own at KMS. */
