@@ -38,8 +38,9 @@ export class WireContext implements RequestContext {
     this.#response = response;
   }
 
+  /** `0.0.0.0` when the client has gone before anybody asked: what is only for this machine's own clients is not for it. */
   get sourceIp(): string {
-    const address = this.#request.message.socket.remoteAddress ?? '127.0.0.1';
+    const address = this.#request.message.socket.remoteAddress ?? '0.0.0.0';
     return address.startsWith('::ffff:') ? address.slice(7) : address;
   }
 

@@ -46,7 +46,7 @@ export function encodeText(shape: Shape, value: unknown, place: TimestampFormat)
 
 function parseNumber(text: string): number {
   const trimmed = text.trim();
-  if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(trimmed)) return Number(trimmed);
+  if (/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(trimmed)) return Number(trimmed);
   if (trimmed === 'NaN') return Number.NaN;
   if (trimmed === 'Infinity') return Number.POSITIVE_INFINITY;
   if (trimmed === '-Infinity') return Number.NEGATIVE_INFINITY;

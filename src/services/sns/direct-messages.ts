@@ -1,6 +1,5 @@
 import { ServiceError } from '../../base/errors.ts';
 import type { Transaction } from '../../store/index.ts';
-import type { RequestContext } from '../service.ts';
 import { endpointDisabled, invalidParameter } from './errors.ts';
 import { type Message, textFor } from './message.ts';
 import { type EndpointName, endpointArn, type Place, phoneNumber } from './names.ts';
@@ -63,12 +62,12 @@ export async function publishToDevice(
   state: SnsState,
   name: EndpointName,
   message: Message,
-  { region }: Pick<RequestContext, 'region'>,
+  { account, region }: Place,
 ): Promise<{ readonly MessageId: string }> {
   const messageId = state.random.uuid();
   await state.store.transact(async (transaction) => {
     const endpoint = await transaction.get<EndpointRecord>(keys.endpoint(name));
-    if (!endpoint || name.region !== region) {
+    if (!endpoint || name.account !== account || name.region !== region) {
       throw invalidParameter('TargetArn Reason: No endpoint found for the target arn specified');
     }
     const application = await transaction.get<ApplicationRecord>(keys.application(name));

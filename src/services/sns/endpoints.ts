@@ -35,6 +35,9 @@ export async function readEndpoint(
   }
   if (protocol === 'application') {
     const name = parseEndpointArn(endpoint)!;
+    if (name.account !== topic.account || name.region !== topic.region) {
+      throw invalidParameter('Application endpoint arn invalid');
+    }
     if (!(await state.store.get<EndpointRecord>(keys.endpoint(name)))) throw notFound('Endpoint');
   }
   return endpoint;

@@ -128,7 +128,7 @@ function readAttribute(
     return { dataType: DataType, binaryValue: BinaryValue! };
   }
   if (StringValue === '') throw emptyAttribute(name, DataType);
-  if (DataType.startsWith('Number') && !/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(StringValue!)) {
+  if (DataType.startsWith('Number') && !/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(StringValue!)) {
     throw invalidValue(`Could not cast message attribute '${name}' value to number.`);
   }
   if (DataType === 'String.Array') checkArray(name, StringValue!);

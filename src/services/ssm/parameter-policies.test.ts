@@ -118,6 +118,11 @@ describe('SSM parameter policies', () => {
     ['another version', JSON.stringify([{ ...noChange('1'), Version: '2.0' }]), 'InvalidPolicyAttributeException'],
     ['a time that has passed', JSON.stringify([expiration(0)]), 'InvalidPolicyAttributeException'],
     ['an unknown unit', JSON.stringify([noChange('1', 'Weeks')]), 'InvalidPolicyAttributeException'],
+    [
+      'a unit that only objects have',
+      JSON.stringify([noChange('1', 'constructor')]),
+      'InvalidPolicyAttributeException',
+    ],
     ['no number', JSON.stringify([noChange('x')]), 'InvalidPolicyAttributeException'],
     ['a notice without an expiration', JSON.stringify([notice('1')]), 'IncompatiblePolicyException'],
     ['two expirations', JSON.stringify([1, 2].map((days) => expiration(4e12 + days))), 'IncompatiblePolicyException'],

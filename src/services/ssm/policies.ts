@@ -84,7 +84,7 @@ function span(type: 'ExpirationNotification' | 'NoChangeNotification', attribute
   only(attributes, [name, 'Unit']);
   const { Unit: unit } = attributes;
   const value = String(attributes[name]);
-  const unitMs = typeof unit === 'string' ? UNIT_MS[unit] : undefined;
+  const unitMs = typeof unit === 'string' && Object.hasOwn(UNIT_MS, unit) ? UNIT_MS[unit] : undefined;
   if (unitMs === undefined) throw attribute(`Unit must be Days or Hours, not ${JSON.stringify(unit)}.`);
   if (!/^[1-9]\d{0,4}$/.test(value))
     throw attribute(`${name} must be a whole number from 1, not ${JSON.stringify(attributes[name])}.`);

@@ -7,7 +7,7 @@ export type ValueTest = (value: unknown) => boolean;
 
 /** `!=` before `=`, `>=` before `>`: the longest operator wins. */
 const OPERATORS: readonly Operator[] = ['!=', '>=', '<=', '=', '>', '<'];
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
 export function parseOperator(scanner: Scanner): Operator {
   const operator = OPERATORS.find((candidate) => scanner.accept(candidate));

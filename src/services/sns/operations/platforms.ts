@@ -18,7 +18,7 @@ import type {
 } from '@aws-sdk/client-sns';
 import type { Store, Transaction } from '../../../store/index.ts';
 import type { RequestContext } from '../../service.ts';
-import { invalidParameter, notFound } from '../errors.ts';
+import { invalidParameter, notAuthorized, notFound } from '../errors.ts';
 import {
   type ApplicationName,
   applicationArn,
@@ -66,18 +66,20 @@ export async function createPlatformApplication(
 export async function getPlatformApplicationAttributes(
   state: SnsState,
   input: GetPlatformApplicationAttributesCommandInput,
+  context: RequestContext,
 ): Promise<Out<GetPlatformApplicationAttributesCommandOutput>> {
-  const application = await findApplication(state.store, readApplicationArn(input.PlatformApplicationArn));
+  const application = await findApplication(state.store, readApplicationArn(input.PlatformApplicationArn, context));
   return { Attributes: describeApplication(application.attributes) };
 }
 
 export async function setPlatformApplicationAttributes(
   state: SnsState,
   input: SetPlatformApplicationAttributesCommandInput,
+  context: RequestContext,
 ): Promise<object> {
   const attributes = input.Attributes ?? {};
   checkApplicationAttributes(attributes);
-  const name = readApplicationArn(input.PlatformApplicationArn);
+  const name = readApplicationArn(input.PlatformApplicationArn, context);
   await state.store.transact(async (transaction) => {
     const application = await findApplication(transaction, name);
     const next = { ...application, attributes: { ...application.attributes, ...attributes } };
@@ -105,8 +107,9 @@ export async function listPlatformApplications(
 export async function deletePlatformApplication(
   state: SnsState,
   input: DeletePlatformApplicationCommandInput,
+  context: RequestContext,
 ): Promise<object> {
-  const name = readApplicationArn(input.PlatformApplicationArn);
+  const name = readApplicationArn(input.PlatformApplicationArn, context);
   for (let more = true; more; ) {
     more = await state.store.transact(async (transaction) => {
       const endpoints = await transaction.range<EndpointRecord>({
@@ -129,8 +132,9 @@ export async function deletePlatformApplication(
 export async function createPlatformEndpoint(
   state: SnsState,
   input: CreatePlatformEndpointCommandInput,
+  context: RequestContext,
 ): Promise<Out<CreatePlatformEndpointCommandOutput>> {
-  const application = readApplicationArn(input.PlatformApplicationArn);
+  const application = readApplicationArn(input.PlatformApplicationArn, context);
   const given = readEndpointAttributes({
     ...input.Attributes,
     Token: input.Token!,
@@ -169,8 +173,9 @@ export async function createPlatformEndpoint(
 export async function getEndpointAttributes(
   state: SnsState,
   input: GetEndpointAttributesCommandInput,
+  context: RequestContext,
 ): Promise<Out<GetEndpointAttributesCommandOutput>> {
-  const entry = await state.store.get<EndpointRecord>(keys.endpoint(readEndpointArn(input.EndpointArn)));
+  const entry = await state.store.get<EndpointRecord>(keys.endpoint(readEndpointArn(input.EndpointArn, context)));
   if (!entry) throw notFound('Endpoint');
   return { Attributes: describeEndpoint(entry.value) };
 }
@@ -178,8 +183,9 @@ export async function getEndpointAttributes(
 export async function setEndpointAttributes(
   state: SnsState,
   input: SetEndpointAttributesCommandInput,
+  context: RequestContext,
 ): Promise<object> {
-  const name = readEndpointArn(input.EndpointArn);
+  const name = readEndpointArn(input.EndpointArn, context);
   const given = readEndpointAttributes(input.Attributes ?? {});
   await state.store.transact(async (transaction) => {
     const entry = await transaction.get<EndpointRecord>(keys.endpoint(name));
@@ -201,8 +207,12 @@ export async function setEndpointAttributes(
   return {};
 }
 
-export async function deleteEndpoint(state: SnsState, input: DeleteEndpointCommandInput): Promise<object> {
-  const name = readEndpointArn(input.EndpointArn);
+export async function deleteEndpoint(
+  state: SnsState,
+  input: DeleteEndpointCommandInput,
+  context: RequestContext,
+): Promise<object> {
+  const name = readEndpointArn(input.EndpointArn, context);
   await state.store.transact(async (transaction) => {
     const entry = await transaction.get<EndpointRecord>(keys.endpoint(name));
     if (!entry) return;
@@ -216,8 +226,9 @@ export async function deleteEndpoint(state: SnsState, input: DeleteEndpointComma
 export async function listEndpointsByPlatformApplication(
   state: SnsState,
   input: ListEndpointsByPlatformApplicationCommandInput,
+  context: RequestContext,
 ): Promise<Out<ListEndpointsByPlatformApplicationCommandOutput>> {
-  const name = readApplicationArn(input.PlatformApplicationArn);
+  const name = readApplicationArn(input.PlatformApplicationArn, context);
   await findApplication(state.store, name);
   const found = await page<EndpointRecord>(state.store, keys.endpoints(name), input.NextToken);
   return {
@@ -229,16 +240,24 @@ export async function listEndpointsByPlatformApplication(
   };
 }
 
-function readApplicationArn(arn: string | undefined): ApplicationName {
+function readApplicationArn(arn: string | undefined, context: RequestContext): ApplicationName {
   const name = parseApplicationArn(arn ?? '');
   if (!name) throw invalidParameter('PlatformApplicationArn');
+  checkOwn(name, context);
   return name;
 }
 
-function readEndpointArn(arn: string | undefined): EndpointName {
+function readEndpointArn(arn: string | undefined, context: RequestContext): EndpointName {
   const name = parseEndpointArn(arn ?? '');
   if (!name) throw invalidParameter('EndpointArn');
+  checkOwn(name, context);
   return name;
+}
+
+/** Applications and devices have no policies by which other accounts could be let in. Throws AuthorizationError, InvalidParameter. */
+function checkOwn({ account, region }: ApplicationName, context: RequestContext): void {
+  if (account !== context.account) throw notAuthorized('Access Denied: it belongs to another account.');
+  if (region !== context.region) throw invalidParameter('it is in another region');
 }
 
 async function findApplication(
