@@ -36,6 +36,6 @@ export async function deleteMessages(
     }
   });
   for (const message of messages) queue.index.remove(message);
-  // The next messages of their groups may be received now.
-  if (queue.fifo) queue.waiters.wake(messages.length);
+  // There may have been too many in flight, and the next messages of their groups may be received now.
+  if (queue.index.visible > 0) queue.waiters.wake(messages.length);
 }

@@ -38,9 +38,12 @@ export class LazyHeap<T> {
     this.#rise(this.#items.length - 1);
   }
 
-  clear(): void {
+  /** Takes out all items that are not stale, in no order. */
+  drain(): T[] {
+    const items = this.#items.filter((item) => !this.#stale(item));
     this.#items = [];
     this.#sweepAt = SMALL;
+    return items;
   }
 
   #sweep(): void {

@@ -126,6 +126,10 @@ export class MessageIndex {
     return removed;
   }
 
+  removeAll(): void {
+    for (const message of this.#ages.drain()) this.remove(message);
+  }
+
   #change(message: IndexedMessage, to: MessageStage): void {
     const before = message.stage;
     if (before === to) return;

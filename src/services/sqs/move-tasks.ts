@@ -5,8 +5,8 @@ import type { Queue } from './queue.ts';
 import { keys, type MessageRecord, type MoveTaskRecord } from './records.ts';
 import type { SqsState } from './state.ts';
 
-/** Messages of one transaction. */
-const BATCH = 100;
+/** Messages of one transaction: each may have 1 MiB. */
+const BATCH = 50;
 
 /** The task was cancelled, or its queue deleted, while a batch was on its way. */
 class Ended extends Error {}

@@ -16,7 +16,8 @@ import {
 import { orderOf } from './sequence-number.ts';
 import { Waiters } from './waiters.ts';
 
-const PAGE = 1000;
+/** Entries that are read or erased at once: each may have 1 MiB. */
+const PAGE = 50;
 
 interface QueueParts {
   readonly store: Store;
@@ -60,7 +61,10 @@ export class Queue {
     this.#lastPlace = this.#purgedUpTo;
     const receipts = new Map<number, ReceiptRecord>();
     for await (const { key, value } of this.#entries<ReceiptRecord>(keys.receipts(this.id))) {
-      receipts.set(key.at(-1) as number, value);
+      const place = key.at(-1) as number;
+      receipts.set(place, value);
+      // A place is not given out again while something is left there.
+      this.#lastPlace = Math.max(this.#lastPlace, place);
     }
     for await (const { key, value, createRevision } of this.#entries<MessageRecord>(keys.messages(this.id))) {
       const place = key.at(-1) as number;
@@ -96,13 +100,13 @@ export class Queue {
   /** Everything up to this place has been purged. */
   purge(upTo: number): void {
     this.#purgedUpTo = upTo;
-    this.index.removeSentUntil(Number.POSITIVE_INFINITY);
+    this.index.removeAll();
   }
 
   /** The queue is gone. */
   remove(): void {
     this.deleted = true;
-    this.index.removeSentUntil(Number.POSITIVE_INFINITY);
+    this.index.removeAll();
     this.close();
   }
 
@@ -172,15 +176,19 @@ export class Queue {
   /** Erases messages, in the background: what is left over is left out when the queue is read again. */
   erase(places: readonly number[]): void {
     if (places.length === 0) return;
-    this.#parts.store
-      .transact(async (transaction) => {
-        for (const place of places) {
+    this.#erase(places).catch((error: unknown) => {
+      if (!this.#closed) this.#parts.logger.warn('messages could not be erased', { queue: this.arn, error });
+    });
+  }
+
+  async #erase(places: readonly number[]): Promise<void> {
+    for (let from = 0; from < places.length && !this.#closed; from += PAGE) {
+      await this.#parts.store.transact(async (transaction) => {
+        for (const place of places.slice(from, from + PAGE)) {
           transaction.delete(keys.message(this.id, place));
           transaction.delete(keys.receipt(this.id, place));
         }
-      })
-      .catch((error: unknown) => {
-        if (!this.#closed) this.#parts.logger.warn('messages could not be erased', { queue: this.arn, error });
       });
+    }
   }
 }

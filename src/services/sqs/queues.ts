@@ -6,7 +6,8 @@ import { type QueueName, queueArn } from './names.ts';
 import { Queue } from './queue.ts';
 import { keys, type QueueRecord, type RemainsRecord } from './records.ts';
 
-const PAGE = 500;
+/** Entries that are erased at once: each may have 1 MiB. */
+const PAGE = 50;
 
 interface QueuesParts {
   readonly store: Store;
@@ -97,7 +98,12 @@ export class Queues {
         });
       }
     }
-    if (!this.#closed) await store.delete(keys.remainsOf(id));
+    if (this.#closed) return;
+    await store.transact(async (transaction) => {
+      // A later purge, or the queue's deletion, may have left more meanwhile.
+      const noted = await transaction.get<RemainsRecord>(keys.remainsOf(id));
+      if (noted && noted.value.upTo === upTo) transaction.delete(keys.remainsOf(id));
+    });
   }
 
   /** Resolves when nothing is being erased. */

@@ -42,6 +42,11 @@ export interface ReceiveOptions {
 export async function receive(state: SqsState, queue: Queue, options: ReceiveOptions): Promise<readonly Received[]> {
   const { signal, until } = options;
   for (;;) {
+    if (signal.aborted) {
+      // Whoever waits next may have what this one was woken for.
+      queue.waiters.wake(1);
+      return [];
+    }
     const waits = until === undefined || until > state.clock.now();
     const received = await receiveNow(state, queue, options, waits);
     if (received.length > 0) return received;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Store } from '../../store/index.ts';
-import { settled, TestSqs, urlOf } from './test-sqs.ts';
+import { ACCOUNT, REGION, settled, TestSqs, urlOf } from './test-sqs.ts';
 
 let world: TestSqs;
 beforeEach(async () => {
@@ -60,6 +60,45 @@ describe('SQS after a restart', () => {
     assert.deepEqual(await world.counts('q'), [0, 0, 0]);
     await settled();
     assert.deepEqual(await world.store.range({ prefix: ['sqs', 'message'] }), []);
+  });
+
+  it('does not take the remains of one message for another', async () => {
+    await world.send('q', 'first');
+    await world.send('q', 'second');
+    await world.receive('q');
+    const record = await world.store.get<{ readonly id: string }>(['sqs', 'queue', ACCOUNT, REGION, 'q']);
+    // As if the process had ended between the two.
+    const messages = await world.store.range({ prefix: ['sqs', 'message', record!.value.id] });
+    for (const { key } of messages) await world.store.delete(key);
+    world.restart();
+    await world.send('q', 'new');
+    await settled();
+    world.restart();
+    assert.deepEqual(await world.counts('q'), [1, 0, 0]);
+    assert.deepEqual(await world.store.range({ prefix: ['sqs', 'receipt'] }), []);
+    assert.deepEqual(await world.bodies('q'), ['new']);
+  });
+
+  it('goes on erasing what was purged, also when it was purged again', async () => {
+    for (let n = 0; n < 120; n += 1) await world.send('q', String(n));
+    let blocked: 'all' | 'none' = 'none';
+    world.restart(withFailing(world.store, () => blocked === 'all'));
+    await world.call('PurgeQueue', { QueueUrl: urlOf('q') });
+    blocked = 'all';
+    await settled();
+    blocked = 'none';
+    assert.notEqual((await world.store.range({ prefix: ['sqs', 'message'] })).length, 0);
+    await world.send('q', 'after');
+    world.seconds(60);
+    await world.call('PurgeQueue', { QueueUrl: urlOf('q') });
+    await world.send('q', 'last');
+    world.restart();
+    assert.deepEqual(await world.counts('q'), [1, 0, 0]);
+    await world.sqs.start();
+    await settled();
+    assert.equal((await world.store.range({ prefix: ['sqs', 'message'] })).length, 1);
+    assert.deepEqual(await world.store.range({ prefix: ['sqs', 'remains'] }), []);
+    assert.deepEqual(await world.bodies('q'), ['last']);
   });
 
   it('goes on erasing a queue that was deleted', async () => {
