@@ -135,8 +135,8 @@ export function subscriptionPolicyText({ retry, maxReceivesPerSecond, headerCont
 
 /**
  * Milliseconds before retry `retry` (1-based): none in the immediate phase, then the least delay, then growing from the
- * least to the most by the backoff function, then the most. AWS documents the functions by a graph only: all four go from
- * the least delay to the most, `linear` above `arithmetic` above `geometric` above `exponential`.
+ * least to the most by the backoff function, then the most. AWS documents the functions by a graph only, in which they go
+ * from the least delay to the most as these do.
  */
 export function retryDelay(policy: RetryPolicy, retry: number): number {
   const { minDelayTarget: least, maxDelayTarget: most } = policy;

@@ -152,7 +152,8 @@ export function describeSubscription(
   subscription: SubscriptionRecord,
   topic: Pick<TopicRecord, 'attributes'>,
 ): Record<string, string> {
-  const { attributes, protocol } = subscription;
+  const { protocol } = subscription;
+  const { FilterPolicyScope = 'MessageAttributes', ...given } = subscription.attributes;
   const http = protocol === 'http' || protocol === 'https';
   return {
     SubscriptionArn: subscriptionArn(subscription),
@@ -164,10 +165,8 @@ export function describeSubscription(
     ConfirmationWasAuthenticated: String(subscription.confirmationWasAuthenticated),
     SubscriptionPrincipal: subscription.principal,
     RawMessageDelivery: 'false',
-    ...attributes,
-    ...(attributes.FilterPolicy === undefined
-      ? { FilterPolicyScope: undefined as never }
-      : { FilterPolicyScope: attributes.FilterPolicyScope ?? 'MessageAttributes' }),
+    ...given,
+    ...(given.FilterPolicy === undefined ? {} : { FilterPolicyScope }),
     ...(http
       ? {
           EffectiveDeliveryPolicy: subscriptionPolicyText(

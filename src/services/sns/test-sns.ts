@@ -196,7 +196,14 @@ export class TestSns {
     const due = { prefix: keys.expiries(), before: [...keys.expiries(), now + 1], limit: 1 };
     if ((await this.store.range(due)).length > 0) return true;
     const deliveries = await this.store.range<PendingDelivery>({ prefix: ['delivery'] });
-    return deliveries.some(({ value }) => (value.notBefore ?? 0) <= now);
+    // Of those that are ordered, the first alone is tried.
+    const lanes = new Set<string>();
+    return deliveries.some(({ value: { notBefore = 0, orderingKey, targetArn } }) => {
+      const lane = orderingKey && `${targetArn} ${orderingKey}`;
+      if (lane && lanes.has(lane)) return false;
+      if (lane) lanes.add(lane);
+      return notBefore <= now;
+    });
   }
 
   #deliver(delivery: PendingDelivery): DeliveryOutcome {
