@@ -26,7 +26,11 @@ export function failureReply(error: unknown, failed: FailedRequest, logger: Logg
   const model = failed.model?.error(general.code);
   // 400 is what an error has that was thrown without a status: then the model's counts.
   const status = general.status === 400 ? (model?.status ?? 400) : general.status;
-  const named = inDialect(dialect, status === general.status ? general : withStatus(general, status));
+  const named = inDialect(
+    dialect,
+    status === general.status ? general : withStatus(general, status),
+    failed.model?.service.accessDenied,
+  );
   const reply = failed.protocol
     ? failed.protocol.encodeError(named, failed.model?.error(named.code), failed.replyContext)
     : plainError(dialect, named, failed.replyContext);

@@ -114,10 +114,14 @@ export function wireError(
   return new ServiceError(code, message, { status, ...(members && { members }) });
 }
 
-/** The name that this kind of service gives an error that another part threw under its general name. */
-export function inDialect(dialect: Dialect, error: ServiceError): ServiceError {
-  if (error.code !== 'AccessDenied' || names[dialect].accessDenied[0] === 'AccessDenied') return error;
-  const [code, status] = names[dialect].accessDenied;
+/**
+ * The name that this kind of service gives an error that another part threw under its general name; `accessDenied`: the
+ * service's own name for it.
+ */
+export function inDialect(dialect: Dialect, error: ServiceError, accessDenied?: string): ServiceError {
+  const [usual, status] = names[dialect].accessDenied;
+  const code = accessDenied ?? usual;
+  if (error.code !== 'AccessDenied' || code === 'AccessDenied') return error;
   return new ServiceError(code, error.message, {
     status,
     members: error.members,

@@ -6,6 +6,7 @@ export const snsModel: ServiceModel = {
   protocols: ['query'],
   version: '2010-03-31',
   xmlNamespace: 'http://sns.amazonaws.com/doc/2010-03-31/',
+  accessDenied: 'AuthorizationError',
   anonymous: ['ConfirmSubscription', 'Unsubscribe'],
   schemas: () => import('@aws-sdk/client-sns/dist-es/schemas/schemas_0.js'),
 };

@@ -29,6 +29,8 @@ export interface ServiceModel {
   readonly unsigned?: readonly string[];
   /** Operations that work without a signature, too, by an address with `Action` alone; with one, policies decide. */
   readonly anonymous?: readonly string[];
+  /** What the service calls a request that policies do not allow, where it differs from its protocol's way. */
+  readonly accessDenied?: string;
   /** The bucket is in the host or the first path segment, errors and empty results have S3's own form. */
   readonly s3?: boolean;
   /** The module with the SDK's schemas, e.g. `@aws-sdk/client-lambda/dist-es/schemas/schemas_0.js`. */

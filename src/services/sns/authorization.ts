@@ -25,16 +25,21 @@ export async function authorization(
   input: Input,
   context: RequestContext,
 ): Promise<readonly AuthorizationRequest[]> {
-  const action = `sns:${operation === 'PublishBatch' ? 'Publish' : operation}`;
+  // Written as in SNS's messages; policies do not distinguish case.
+  const action = `SNS:${operation === 'PublishBatch' ? 'Publish' : operation}`;
   if (operation === 'CreateTopic') {
     const resource = topicArn({ ...context, name: input.Name ?? '' });
     const conditions = tagConditions(input.Tags, undefined, {});
     const requests = [{ action, resource, conditions }];
-    return input.Tags?.length ? [...requests, { action: 'sns:TagResource', resource, conditions }] : requests;
+    return input.Tags?.length ? [...requests, { action: 'SNS:TagResource', resource, conditions }] : requests;
   }
   const arn = input.TopicArn ?? input.TargetArn ?? input.ResourceArn;
   const name = arn === undefined ? undefined : parseTopicArn(arn);
-  if (!name) return [{ action, resource: operation === 'Publish' && input.TargetArn ? input.TargetArn : '*' }];
+  if (!name) {
+    const device = operation === 'Publish' ? input.TargetArn : undefined;
+    // What acts on no topic acts on all of the account's.
+    return [{ action, resource: device ?? topicArn({ ...context, name: '*' }) }];
+  }
   const topic = (await state.store.get<TopicRecord>(keys.topic(name)))?.value;
   return [
     {
