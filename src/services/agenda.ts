@@ -93,28 +93,27 @@ export class Agenda {
   async #work(): Promise<void> {
     const { clock, logger } = this.#options;
     try {
-      await this.#runDue();
-      const next = await this.#first();
-      if (next !== undefined && next < this.#timerAt) this.#arm(Math.max(next, this.#retryAt(next)));
+      const tried = clock.now();
+      await this.#runDue(tried);
+      const left = await this.#first();
+      // What became due meanwhile is next; what is due although it was just tried has to wait.
+      const retry = left !== undefined && left <= tried ? clock.now() + RETRY_MS : Number.POSITIVE_INFINITY;
+      const next = Math.min(retry, (await this.#first(tried)) ?? retry);
+      if (next < this.#timerAt) this.#arm(next);
     } catch (error) {
       logger.error('what became due was not done; it is tried again in a minute', { error: String(error) });
       this.#arm(clock.now() + RETRY_MS);
     }
   }
 
-  /** An entry that is due although it was just tried has to wait. */
-  #retryAt(next: number): number {
-    const now = this.#options.clock.now();
-    return next <= now ? now + RETRY_MS : next;
-  }
-
-  async #runDue(): Promise<void> {
-    const { store, clock, logger, prefix, run } = this.#options;
+  /** Does what is due up to this time. */
+  async #runDue(until: number): Promise<void> {
+    const { store, logger, prefix, run } = this.#options;
     let after: Key | undefined;
     for (;;) {
       const page = await store.range({
         prefix,
-        before: [...prefix, clock.now() + 1],
+        before: [...prefix, until + 1],
         ...(after ? { after } : {}),
         limit: PAGE,
       });
@@ -132,9 +131,11 @@ export class Agenda {
     }
   }
 
-  async #first(): Promise<number | undefined> {
+  /** The earliest time of an entry; of those after a time, if one is given. */
+  async #first(after?: number): Promise<number | undefined> {
     const { store, prefix } = this.#options;
-    const [entry] = await store.range({ prefix, limit: 1 });
+    const from = after === undefined ? {} : { from: [...prefix, after + 1] };
+    const [entry] = await store.range({ prefix, ...from, limit: 1 });
     return entry && (entry.key[prefix.length] as number);
   }
 }
