@@ -1,4 +1,5 @@
-import { compileEventPattern, RuleIndex } from '../../events/index.ts';
+import type { Logger } from '../../base/logger.ts';
+import { compileEventPattern, InvalidInputError, InvalidPatternError, RuleIndex } from '../../events/index.ts';
 import type { Entry, Store } from '../../store/index.ts';
 import type { EventEnvelope } from './envelope.ts';
 import { type ActiveRule, activate } from './invocation.ts';
@@ -27,9 +28,12 @@ export class BusTable {
   /** Revision of what is known of each thing: changes may be told out of order. */
   readonly #revisions = new Map<string, number>();
 
-  constructor(id: BusId, exists: boolean) {
+  readonly #logger: Logger;
+
+  constructor(id: BusId, exists: boolean, logger: Logger) {
     this.id = id;
     this.exists = exists;
+    this.#logger = logger;
   }
 
   /** The rules that the event matches. */
@@ -51,16 +55,31 @@ export class BusTable {
     if (!this.#isNews(`rule ${name}`, revision)) return;
     this.#rules.remove(name);
     if (rule?.state !== 'ENABLED' || rule.pattern === undefined) return;
-    const active = activate({ ...this.id, rule: name }, rule);
-    this.#rules.add(name, compileEventPattern(rule.pattern, 'eventbridge'), active);
+    const { pattern } = rule;
+    this.#unlessUnreadable({ rule: name }, () => {
+      const active = activate({ ...this.id, rule: name }, rule);
+      this.#rules.add(name, compileEventPattern(pattern, 'eventbridge'), active);
+    });
   }
 
   setArchive(name: string, archive: ArchiveRecord | undefined, revision: number): void {
     if (!this.#isNews(`archive ${name}`, revision)) return;
     this.#archives.delete(name);
     if (!archive) return;
-    const pattern = archive.pattern === undefined ? undefined : compileEventPattern(archive.pattern, 'eventbridge');
-    this.#archives.set(name, { id: archive.id, matches: (event) => pattern?.matches(event) ?? true });
+    this.#unlessUnreadable({ archive: name }, () => {
+      const pattern = archive.pattern === undefined ? undefined : compileEventPattern(archive.pattern, 'eventbridge');
+      this.#archives.set(name, { id: archive.id, matches: (event) => pattern?.matches(event) ?? true });
+    });
+  }
+
+  /** What an earlier version took and this one does not must not keep the others of the bus from being served. */
+  #unlessUnreadable(what: object, read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof InvalidPatternError || error instanceof InvalidInputError)) throw error;
+      this.#logger.warn('a rule or archive cannot be read, and gets no events', { ...what, reason: error.message });
+    }
   }
 
   #isNews(what: string, revision: number): boolean {
@@ -73,10 +92,12 @@ export class BusTable {
 /** The tables of the buses that are there and were used so far, read from the store when first needed and kept current by who writes. */
 export class BusTables {
   readonly #store: Store;
+  readonly #logger: Logger;
   readonly #tables = new Map<string, Promise<BusTable>>();
 
-  constructor(store: Store) {
+  constructor({ logger, store }: { readonly logger: Logger; readonly store: Store }) {
     this.#store = store;
+    this.#logger = logger;
   }
 
   async get(id: BusId): Promise<BusTable> {
@@ -101,7 +122,7 @@ export class BusTables {
 
   async #load(id: BusId): Promise<BusTable> {
     const bus = await this.#store.get(busKey(id));
-    const table = new BusTable(id, bus !== undefined || id.bus === DEFAULT_BUS);
+    const table = new BusTable(id, bus !== undefined || id.bus === DEFAULT_BUS, this.#logger);
     const rules: Entry<RuleRecord>[] = await this.#store.range<RuleRecord>({ prefix: rulePrefix(id) });
     for (const { key, modRevision, value } of rules) table.setRule(key.at(-1) as string, value, modRevision);
     const archives = await this.#store.range<ArchiveRecord>({ prefix: archivePrefix(id) });

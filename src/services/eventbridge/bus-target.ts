@@ -27,10 +27,16 @@ export async function acceptEvent(
   if (buses > 1) return thirdBus(id, delivery);
   const now = state.clock.now();
   const { account, id: deliveryId, payload, region } = delivery;
-  const event = readEnvelope(payload, { account, id: deliveryId, region, time: eventTime(now) });
-  if (!event) {
+  const given = readEnvelope(payload, { account, id: deliveryId, region, time: eventTime(now) });
+  if (!given) {
     return reject('INVALID_JSON', 'An event bus takes events: a source, a detail-type and an object as the detail.');
   }
+  const isMade = (delivery.attributes as Partial<InvocationAttributes> | undefined)?.transformed === true;
+  // What a rule's owner made of an event is the owner's own: it comes from no service and no other account.
+  if (isMade && /^aws\./i.test(given.source)) {
+    return reject('NOT_AUTHORIZED_FOR_SOURCE', `Not authorized for the source ${given.source}.`);
+  }
+  const event: EventEnvelope = isMade ? { ...given, account, region } : given;
   if (delivery.source !== SERVICE_EVENT_SOURCE && !(await allows(state, id, delivery.caller, event))) {
     return reject('NO_PERMISSIONS', `${busArn(id)} does not let ${delivery.caller?.service} send it events.`);
   }
@@ -38,7 +44,7 @@ export async function acceptEvent(
   const { traceHeader } = delivery;
   const match = state.publisher.match(table, {
     event,
-    text: isWhole(text, event) ? text : JSON.stringify(event),
+    text: !isMade && isWhole(text, event) ? text : JSON.stringify(event),
     ingestedAt: now,
     traceHeader,
     buses: buses + 1,

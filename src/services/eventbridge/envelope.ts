@@ -68,7 +68,8 @@ export function readEnvelope(
   const text = (value: unknown, otherwise: string) => (typeof value === 'string' ? value : otherwise);
   return {
     version: '0',
-    id: text(given.id, missing.id),
+    // It becomes part of a key where events are archived.
+    id: typeof given.id === 'string' && /^[\w-]{1,64}$/.test(given.id) ? given.id : missing.id,
     'detail-type': detailType,
     source,
     account: text(given.account, missing.account),

@@ -1,5 +1,12 @@
 import type { HttpParameters, Target } from '@aws-sdk/client-eventbridge';
-import { compileInput, type DeliveryRequest, type InputTransform, type TargetParameters } from '../../events/index.ts';
+import {
+  compileInput,
+  type DeliveryRequest,
+  type InputTransform,
+  InvalidInputError,
+  stringAttributes,
+  type TargetParameters,
+} from '../../events/index.ts';
 import type { EventEnvelope } from './envelope.ts';
 import { type RuleId, type RuleRecord, ruleArn } from './records.ts';
 
@@ -24,6 +31,8 @@ export interface InvocationAttributes extends Record<string, unknown> {
   readonly event?: string | undefined;
   /** Buses that the event has been on. */
   readonly buses: number;
+  /** The payload is not the event but what the target's input made of it. */
+  readonly transformed?: true;
   readonly http?: HttpParameters;
 }
 
@@ -49,7 +58,7 @@ export interface ActiveRule {
 export function activate(id: RuleId, { targets }: Pick<RuleRecord, 'targets'>): ActiveRule {
   const arn = ruleArn(id);
   const prepared = targets.map((target) => prepare(id, arn, target));
-  return { arn, invocations: (event) => prepared.map((invoke) => invoke(event)) };
+  return { arn, invocations: (event) => prepared.flatMap((invoke) => invoke(event)) };
 }
 
 /** How the target's input is made from the event; `undefined`: it is the event itself. */
@@ -63,7 +72,13 @@ export function inputOf(target: Target): InputTransform | undefined {
   return compileInput({ input, inputPath, inputTransformer }, target.Id!);
 }
 
-function prepare(id: RuleId, arn: string, target: Target): (event: BusEvent) => DeliveryRequest {
+/** Throws InvalidInputError for an input, or a parameter out of the event, that cannot be made. */
+export function checkInputs(target: Target): void {
+  inputOf(target);
+  httpParametersOf(target);
+}
+
+function prepare(id: RuleId, arn: string, target: Target): (event: BusEvent) => readonly DeliveryRequest[] {
   const { account, region } = id;
   const input = inputOf(target);
   const deadLetters = target.DeadLetterConfig?.Arn;
@@ -89,21 +104,66 @@ function prepare(id: RuleId, arn: string, target: Target): (event: BusEvent) => 
   };
   const http = httpParametersOf(target);
   return ({ buses, event, ingestedAt, text, traceHeader }) => {
-    const payload = input?.(event, { ruleArn: arn, ruleName: id.rule, ingestionTime: ingestedAt });
+    let payload: Uint8Array | undefined;
+    try {
+      payload = input?.(event, { ruleArn: arn, ruleName: id.rule, ingestionTime: ingestedAt });
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      return deadLetters === undefined ? [] : [unmade(fixed, deadLetters, text, error)];
+    }
     const attributes: InvocationAttributes = {
       ...remembered,
       buses,
+      ...(payload === undefined ? {} : { transformed: true }),
       ...(http ? { http: http(event) } : {}),
       ...(payload !== undefined && deadLetters !== undefined ? { event: text } : {}),
     };
-    return {
-      ...fixed,
-      payload: payload ?? Buffer.from(text),
-      attributes,
-      ...(traceHeader === undefined ? {} : { traceHeader }),
-    };
+    return [
+      {
+        ...fixed,
+        payload: payload ?? Buffer.from(text),
+        attributes,
+        ...(traceHeader === undefined ? {} : { traceHeader }),
+      },
+    ];
   };
 }
+
+/** The dead letter of an event out of which the target's input cannot be made: there is nothing to try. */
+function unmade(
+  { account, caller: { roleArn: _, ...caller }, region, source, targetArn }: Unsent,
+  deadLetters: string,
+  text: string,
+  { message }: InvalidInputError,
+): DeliveryRequest {
+  return {
+    source,
+    targetArn: deadLetters,
+    payload: Buffer.from(text),
+    account,
+    region,
+    caller,
+    parameters: {
+      messageAttributes: stringAttributes({
+        ERROR_CODE: 'INVALID_PARAMETER',
+        ERROR_MESSAGE: message,
+        RETRY_ATTEMPTS: '0',
+        RULE_ARN: caller.sourceArn,
+        TARGET_ARN: targetArn,
+      }),
+    },
+    attributes: {
+      ruleArn: caller.sourceArn,
+      retries: MAXIMUM_RETRIES,
+      ageSeconds: MAXIMUM_AGE_SECONDS,
+      buses: 0,
+    } satisfies InvocationAttributes,
+  };
+}
+
+type Unsent = Pick<DeliveryRequest, 'account' | 'region' | 'source' | 'targetArn'> & {
+  readonly caller: { readonly service: string; readonly sourceArn: string; readonly roleArn?: string };
+};
 
 function parametersOf({ SqsParameters }: Target): TargetParameters | undefined {
   const messageGroupId = SqsParameters?.MessageGroupId;

@@ -1,3 +1,4 @@
+import type { Logger } from '../../base/logger.ts';
 import type { Delivery } from '../../events/index.ts';
 import type { Store, Transaction } from '../../store/index.ts';
 import { type BusTable, BusTables } from './bus-tables.ts';
@@ -18,8 +19,8 @@ export class Publisher {
   readonly tables: BusTables;
   readonly #delivery: Pick<Delivery, 'enqueue'>;
 
-  constructor(parts: { readonly store: Store; readonly delivery: Pick<Delivery, 'enqueue'> }) {
-    this.tables = new BusTables(parts.store);
+  constructor(parts: { readonly store: Store; readonly delivery: Pick<Delivery, 'enqueue'>; readonly logger: Logger }) {
+    this.tables = new BusTables(parts);
     this.#delivery = parts.delivery;
   }
 

@@ -1,9 +1,10 @@
 import type { Target } from '@aws-sdk/client-eventbridge';
 import { parseArn } from '../../base/arn.ts';
 import { type Delivery, InvalidInputError } from '../../events/index.ts';
+import { checkHeader } from './connections/credentials.ts';
 import { Constraints } from './constraints.ts';
 import { invalid, invalidParameter, refused } from './errors.ts';
-import { inputOf, MAXIMUM_AGE_SECONDS, MAXIMUM_RETRIES } from './invocation.ts';
+import { checkInputs, MAXIMUM_AGE_SECONDS, MAXIMUM_RETRIES } from './invocation.ts';
 import type { Place } from './records.ts';
 
 const SERVED =
@@ -64,9 +65,10 @@ export function checkTarget(target: Target, place: Place, delivery: Pick<Deliver
   }
   checkRole(target, kind, place);
   checkParameters(target, kind);
+  checkEventStaysWhole(target, kind, place);
   if (target.DeadLetterConfig?.Arn !== undefined) checkDeadLetters(target.DeadLetterConfig.Arn);
   try {
-    inputOf(target);
+    checkInputs(target);
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
     throw invalid(error.message);
@@ -110,6 +112,20 @@ function checkParameters(target: Target, kind: Kind): void {
   new Constraints().length('sqsParameters.messageGroupId', sqs?.MessageGroupId, 1, 128).check();
   if (http && kind !== 'api-destination') {
     throw invalid(`Parameter(s) HttpParameters not supported for target: ${id}.`);
+  }
+  for (const name of Object.keys(http?.HeaderParameters ?? {})) checkHeader(name);
+}
+
+/**
+ * Source: API Reference, "PutTargets": what another account's bus gets is the event itself, so that nobody there is told
+ * of an event that was none.
+ */
+function checkEventStaysWhole(target: Target, kind: Kind, place: Place): void {
+  if (kind !== 'event-bus' || parseArn(target.Arn!)!.account === place.account) return;
+  for (const member of ['Input', 'InputPath', 'InputTransformer'] as const) {
+    if (target[member] !== undefined) {
+      throw invalid(`${member} is not supported for target ${target.Id}: an event bus of another account.`);
+    }
   }
 }
 

@@ -142,7 +142,8 @@ function checkHttpParameters(member: string, given: ConnectionHttpParameters | u
   }
 }
 
-function checkHeader(name: string): void {
+/** Throws ValidationException for what cannot be the name of a header. */
+export function checkHeader(name: string): void {
   if (!HEADER_NAME.test(name)) throw invalidParameter('HeaderParameters', `${name} is not the name of a header.`);
 }
 

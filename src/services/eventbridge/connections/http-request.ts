@@ -119,9 +119,27 @@ function recordOf(
   return Object.fromEntries((parameters ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? '']));
 }
 
-/** Line breaks would end a header: a value that came with an event loses them. */
+/** What says how a request is sent is not the sender's to say. Source: EventBridge User Guide, "API destinations". */
+const RESERVED = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Line breaks would end a header: a value that came with an event loses them. Reserved names are left out. */
 function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value.replace(/[\r\n\0]+/g, ' ')]),
+    Object.entries(headers)
+      .filter(([name]) => !RESERVED.has(name.toLowerCase()))
+      // Nor does a header have other characters than bytes.
+      .map(([name, value]) => [name.toLowerCase(), value.replace(/[^\t\x20-\x7e\x80-\xff]+/g, ' ')]),
   );
 }
