@@ -12,6 +12,9 @@ interface Template {
   readonly sample: string;
 }
 
+/** Characters: more than any target takes. A template of 8 KB can name an event of 1 MB a thousand times. */
+const MAX_FILLED = 2 * 1024 * 1024;
+
 const PLACEHOLDER = /<([A-Za-z0-9_.-]+)>/y;
 const QUOTED_TEXT = /\s*("(?:[^"\\]|\\.)*")/sy;
 
@@ -33,7 +36,28 @@ export function compileTemplate(template: string, names: ReadonlySet<string>): (
   }
   if (isText) checkTexts(sample);
   else checkJson(sample);
-  return (variables) => pieces.map((piece) => (typeof piece === 'string' ? piece : fill(piece, variables))).join('');
+  return (variables) => filled(pieces, variables);
+}
+
+/** Each variable is looked up once, however often the template has it. Throws InvalidInputError for what is too long. */
+function filled(pieces: readonly Piece[], variables: Variables): string {
+  const known = new Map<string, string>();
+  const textOf = (piece: Piece): string => {
+    if (typeof piece === 'string') return piece;
+    const key = `${piece.quoted ? '"' : ''}${piece.name}`;
+    const text = known.get(key) ?? fill(piece, variables);
+    known.set(key, text);
+    return text;
+  };
+  let result = '';
+  for (const piece of pieces) {
+    const text = textOf(piece);
+    if (result.length + text.length > MAX_FILLED) {
+      throw new InvalidInputError(`makes an input of more than ${MAX_FILLED} characters.`);
+    }
+    result += text;
+  }
+  return result;
 }
 
 function fill({ name, quoted }: Exclude<Piece, string>, variables: Variables): string {

@@ -146,7 +146,7 @@ function unmade(
     parameters: {
       messageAttributes: stringAttributes({
         ERROR_CODE: 'INVALID_PARAMETER',
-        ERROR_MESSAGE: message,
+        ERROR_MESSAGE: `The input transformer ${message}`,
         RETRY_ATTEMPTS: '0',
         RULE_ARN: caller.sourceArn,
         TARGET_ARN: targetArn,
