@@ -134,7 +134,7 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
       logs: (query, signal) => stage.world.logs(query, signal),
       outgoing: {
         list: (query, limit) => stage.world.outgoing.list(query, limit),
-        follow: (query, signal) => stage.world.outgoing.follow(query, signal),
+        follow: (query, limit, signal) => stage.world.outgoing.follow(query, limit, signal),
         clear: (query) => stage.world.outgoing.clear(query),
       },
       certificates: () => authority.files(),

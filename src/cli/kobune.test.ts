@@ -94,6 +94,7 @@ describe('kobune up, status and down', () => {
       ['reset'],
       ['invoke', 'f'],
       ['logs', 'f'],
+      ['outbox'],
     ]) {
       const [name = '', ...rest] = words;
       const { code, err } = await kobune([name, '--data', join(directory, 'none'), ...rest]);
@@ -239,6 +240,36 @@ describe('the commands for a running Kobune', () => {
     follower.kill();
     await once(follower, 'exit');
     client.destroy();
+  });
+
+  it('outbox prints what was sent, then what comes, and deletes it', async () => {
+    const send = async (PhoneNumber: string, Message: string) => {
+      const body = new URLSearchParams({ Action: 'Publish', Version: '2010-03-31', PhoneNumber, Message });
+      assert.equal((await fetch(endpoint, { method: 'POST', body })).status, 200);
+    };
+    assert.equal((await kobune(['outbox', '--data', data])).out, 'Nothing was sent.\n');
+    await send('+4915112345678', 'to Ada\nin two lines');
+    await send('+4915112345679', 'to Ben');
+    const { out } = await kobune(['outbox', '--to', '+4915112345678', '--data', data]);
+    assert.match(out, /^\S+Z sms to \+4915112345678\n {2}to Ada\n {2}in two lines\n\n$/);
+    const newest = await kobune(['outbox', '--limit', '1', '--json', '--data', data]);
+    assert.equal(JSON.parse(newest.out).body, 'to Ben');
+    assert.equal((await kobune(['outbox', '--kind', 'email', '--data', data, '--json'])).out, '');
+    const follower = spawn(process.execPath, [command, 'outbox', '--follow', '--json', '--data', data], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const lines = createInterface({ input: follower.stdout })[Symbol.asyncIterator]();
+    const next = async () => JSON.parse(String((await lines.next()).value)).body;
+    assert.deepEqual([await next(), await next()], ['to Ada\nin two lines', 'to Ben']);
+    await send('+4915112345678', 'what comes later');
+    assert.equal(await next(), 'what comes later');
+    follower.kill();
+    await once(follower, 'exit');
+    const cleared = await kobune(['outbox', '--clear', '--to', '+4915112345678', '--data', data]);
+    assert.equal(cleared.out, '2 messages deleted.\n');
+    const wrong = await kobune(['outbox', '--limit', 'x', '--data', data]);
+    assert.deepEqual([wrong.code, /--limit x is not a number/.test(wrong.err)], [2, true]);
+    assert.equal((await kobune(['outbox', '--kind', 'pigeon', '--data', data])).code, 2);
   });
 
   it('invoke tells of a function that is not there', async () => {

@@ -31,14 +31,14 @@ export async function outbox(terminal: Terminal, directory: string, options: Out
     else print(terminal, `${deleted} ${deleted === 1 ? 'message' : 'messages'} deleted.`);
     return;
   }
-  const { messages } = await client.get<{ messages: readonly OutgoingMessage[] }>(`outbox?${query}`);
-  for (const message of messages) show(terminal, message, options.json);
-  if (!options.follow) {
-    if (messages.length === 0 && !options.json) print(terminal, 'Nothing was sent.');
+  if (options.follow) {
+    query.set('follow', 'true');
+    for await (const message of client.lines<OutgoingMessage>(`outbox?${query}`)) show(terminal, message, options.json);
     return;
   }
-  query.set('follow', 'true');
-  for await (const message of client.lines<OutgoingMessage>(`outbox?${query}`)) show(terminal, message, options.json);
+  const { messages } = await client.get<{ messages: readonly OutgoingMessage[] }>(`outbox?${query}`);
+  for (const message of messages) show(terminal, message, options.json);
+  if (messages.length === 0 && !options.json) print(terminal, 'Nothing was sent.');
 }
 
 function show(terminal: Terminal, message: OutgoingMessage, json: boolean): void {

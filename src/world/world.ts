@@ -181,8 +181,8 @@ function unclosed(service: AwsService): AwsService {
 function outgoingOf(sns: Once<Sns>): Outgoing {
   return {
     list: async (query, limit) => (await sns()).outbox.list(query, limit),
-    follow: async function* (query, signal) {
-      yield* (await sns()).outbox.follow(query, signal);
+    follow: async function* (query, limit, signal) {
+      yield* (await sns()).outbox.follow(query, limit, signal);
     },
     clear: async (query) => (await sns()).outbox.clear(query),
   };

@@ -171,18 +171,16 @@ function outgoingQuery({ searchParams }: URL): OutgoingQuery {
   };
 }
 
-/** The newest messages as one object, or with `follow=true` those that come, one a line. */
+/** The newest messages as one object, or with `follow=true` one a line, and then those that come. */
 async function outbox(control: Control, url: URL, response: ServerResponse): Promise<unknown> {
   const query = outgoingQuery(url);
-  if (url.searchParams.get('follow') === 'true') {
-    await stream((signal) => control.outgoing.follow(query, signal), response);
-    return undefined;
-  }
   const limit = Number(url.searchParams.get('limit') ?? 100);
   if (!Number.isInteger(limit) || limit < 1 || limit > MOST_OUTGOING) {
     throw invalid(`"limit" is a number from 1 to ${MOST_OUTGOING}`);
   }
-  return { messages: await control.outgoing.list(query, limit) };
+  if (url.searchParams.get('follow') !== 'true') return { messages: await control.outgoing.list(query, limit) };
+  await stream((signal) => control.outgoing.follow(query, limit, signal), response);
+  return undefined;
 }
 
 function streamLogs(control: Control, query: LogQuery, response: ServerResponse): Promise<void> {

@@ -75,8 +75,8 @@ export interface LogEntry {
 export interface Outgoing {
   /** The newest that match, oldest first. */
   list(query: OutgoingQuery, limit: number): Promise<readonly OutgoingMessage[]>;
-  /** Those that come, until the signal is aborted. */
-  follow(query: OutgoingQuery, signal: AbortSignal): AsyncIterable<OutgoingMessage>;
+  /** The newest that match, then those that come, until the signal is aborted. */
+  follow(query: OutgoingQuery, limit: number, signal: AbortSignal): AsyncIterable<OutgoingMessage>;
   /** Deletes those that match; resolves to their number. */
   clear(query: OutgoingQuery): Promise<number>;
 }

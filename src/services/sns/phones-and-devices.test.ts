@@ -264,15 +264,17 @@ describe('the outbox', () => {
   it('is followed', async () => {
     const gone = new AbortController();
     const seen: string[] = [];
+    await send('0');
+    await send('1');
     const following = (async () => {
-      for await (const { body } of test.sns.outbox.follow({ account: ACCOUNT, kind: 'sms' }, gone.signal)) {
+      for await (const { body } of test.sns.outbox.follow({ account: ACCOUNT, kind: 'sms' }, 1, gone.signal)) {
         seen.push(body);
-        if (seen.length === 2) gone.abort();
+        if (seen.length === 3) gone.abort();
       }
     })();
-    await send('1');
     await send('2');
+    await send('3');
     await following;
-    assert.deepEqual(seen, ['1', '2']);
+    assert.deepEqual(seen, ['1', '2', '3']);
   });
 });

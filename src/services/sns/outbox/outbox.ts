@@ -52,15 +52,21 @@ export class Outbox {
     }
   }
 
-  /** Entries as they come, until the signal is aborted. */
-  async *follow(query: OutboxQuery, signal: AbortSignal): AsyncIterable<OutboxEntry> {
+  /** The newest entries that match, then those that come, until the signal is aborted. */
+  async *follow(query: OutboxQuery, limit: number, signal: AbortSignal): AsyncIterable<OutboxEntry> {
+    // The watch opens first, so that nothing is missed between the two.
     const watch = this.#store.watch<OutboxEntry>({ prefix: keys.outbox(query.account) });
     const stop = () => watch.close();
     signal.addEventListener('abort', stop, { once: true });
     try {
+      const listed = await this.list(query, limit);
+      yield* listed;
+      const last = listed.at(-1)?.id ?? 0;
       for await (const { events } of watch) {
         for (const event of events) {
-          if (event.type === 'put' && matches(event.entry.value, query)) yield event.entry.value;
+          if (event.type !== 'put') continue;
+          const { value } = event.entry;
+          if (value.id > last && matches(value, query)) yield value;
         }
       }
     } finally {
