@@ -237,7 +237,7 @@ class StoredDelivery implements Delivery {
     }
     const target = await this.#targetOf(delivery.targetArn);
     if (target?.accept && (await this.#handOver(attempt, target))) return;
-    const outcome = await this.#deliver(carried(attempt), target);
+    const outcome = await this.#deliver(attempt, target);
     // The process is going down: whatever came back may be the abort's own doing, so the next start tries again.
     if (this.#abort.signal.aborted && outcome.type !== 'delivered') return;
     await this.#record(attempt, (transaction) => this.#conclude(transaction, attempt, outcome));
@@ -262,12 +262,13 @@ class StoredDelivery implements Delivery {
     return this.#targets.get(targetKind(target) ?? '')?.();
   }
 
-  async #deliver(delivery: PendingDelivery, target: DeliveryTarget | undefined): Promise<DeliveryOutcome> {
+  async #deliver(attempt: Attempt, target: DeliveryTarget | undefined): Promise<DeliveryOutcome> {
+    const { delivery } = attempt;
     if (!target?.deliver) {
       return { type: 'rejected', reason: `no target of this kind is served: ${delivery.targetArn}` };
     }
     try {
-      return await target.deliver(delivery, this.#abort.signal);
+      return await target.deliver(carried(attempt), this.#abort.signal);
     } catch (error) {
       return this.#failure(delivery, error);
     }
