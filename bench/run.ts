@@ -13,6 +13,7 @@ const BENCHMARKS = [
   'functions',
   'invoke',
   'event-sources',
+  'eventbridge',
   'scheduler',
   's3',
   'sqs',
