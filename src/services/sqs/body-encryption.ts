@@ -114,6 +114,7 @@ const NAMES: Readonly<Record<string, string>> = {
   InvalidKeyUsageException: 'KmsInvalidKeyUsage',
   KMSInvalidStateException: 'KmsInvalidState',
   NotFoundException: 'KmsNotFound',
+  ThrottlingException: 'KmsThrottled',
 };
 
 /** KMS's errors under the names that SQS gives them. */

@@ -29,14 +29,14 @@ export function queueUrl(
 }
 
 /**
- * The queue that a URL names: whatever its host, its path is `/ACCOUNT/NAME`; clients give a plain name, too. Throws
- * InvalidAddress.
+ * The queue that a URL names: whatever its host, its path is `/ACCOUNT/NAME`, or with the Region, as other emulators write
+ * it, `/queue/REGION/ACCOUNT/NAME`; clients give a plain name, too. Throws InvalidAddress.
  */
 export function parseQueueUrl(url: string, context: Pick<RequestContext, 'account' | 'region'>): QueueName {
   const path = /^https?:\/\/[^/]+(\/.*)$/.exec(url)?.[1] ?? url;
-  const match = /^\/?(?:(\d{12})\/)?([\w-]{1,80}(?:\.fifo)?)$/.exec(path);
+  const match = /^\/?(?:(?:queue\/([a-z\d-]{1,32})\/)?(\d{12})\/)?([\w-]{1,80}(?:\.fifo)?)$/.exec(path);
   if (!match) throw invalidAddress(url);
-  return { account: match[1] ?? context.account, region: context.region, name: match[2]! };
+  return { account: match[2] ?? context.account, region: match[1] ?? context.region, name: match[3]! };
 }
 
 /** Source: SQS API Reference, "CreateQueue": up to 80 of letters, digits, `-` and `_`; a FIFO queue's ends with `.fifo`. */

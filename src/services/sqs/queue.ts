@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Key, Store } from '../../store/index.ts';
@@ -18,6 +19,8 @@ import { Waiters } from './waiters.ts';
 
 /** Entries that are read or erased at once: each may have 1 MiB. */
 const PAGE = 50;
+/** Pages after which others get their turn, while a long queue is read. */
+const TURN = 10;
 
 interface QueueParts {
   readonly store: Store;
@@ -165,11 +168,12 @@ export class Queue {
 
   async *#entries<V>(prefix: Key) {
     let after: Key | undefined;
-    for (;;) {
+    for (let pages = 1; ; pages += 1) {
       const page = await this.#parts.store.range<V>({ prefix, limit: PAGE, ...(after ? { after } : {}) });
       yield* page;
       if (page.length < PAGE) return;
       after = page.at(-1)!.key;
+      if (pages % TURN === 0) await setImmediate();
     }
   }
 

@@ -100,11 +100,14 @@ describe('SQS queue addresses', () => {
     for (const QueueUrl of [
       'https://sqs.us-east-1.amazonaws.com/000000000000/q',
       'http://localhost/000000000000/q',
+      'http://localhost:4566/queue/us-east-1/000000000000/q',
       'q',
     ]) {
       await world.call('SendMessage', { QueueUrl, MessageBody: 'x' });
     }
-    assert.deepEqual(await world.counts('q'), [3, 0, 0]);
+    assert.deepEqual(await world.counts('q'), [4, 0, 0]);
+    const elsewhere = { QueueUrl: 'http://localhost/queue/eu-west-1/000000000000/q', MessageBody: 'x' };
+    await assert.rejects(world.call('SendMessage', elsewhere), failure('QueueDoesNotExist'));
     const other = { QueueUrl: 'http://localhost/111111111111/q', MessageBody: 'x' };
     await assert.rejects(world.call('SendMessage', other), failure('QueueDoesNotExist'));
     const broken = { QueueUrl: 'http://localhost/a/b/c', MessageBody: 'x' };
