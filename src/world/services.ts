@@ -104,7 +104,7 @@ export function createServices(options: ServicesOptions): Services {
   );
   const sqs = onceStarted(async () => (await import('../services/sqs/index.ts')).createSqs({ ...common, encryption }));
   const sns = onceStarted(async () =>
-    (await import('../services/sns/index.ts')).createSns({ ...common, delivery, endpoint }),
+    (await import('../services/sns/index.ts')).createSns({ ...common, delivery, encryption, endpoint }),
   );
   const eventbridge = onceStarted(async () =>
     (await import('../services/eventbridge/index.ts')).createEventBridge({ ...common, delivery, encryption }),

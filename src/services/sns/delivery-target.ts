@@ -63,7 +63,7 @@ async function acceptMessage(
   };
   if (text === '') return { type: 'rejected', code: 'InvalidParameter', reason: 'Invalid parameter: Empty message' };
   try {
-    await publish(state, transaction, publication(state, name, message, traceHeader));
+    await publish(state, transaction, publication(state, name, message, { traceHeader, publisher: { caller } }));
     return { type: 'delivered' };
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;

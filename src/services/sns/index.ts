@@ -5,11 +5,13 @@ import type { Delivery, DeliverySource, DeliveryTarget } from '../../events/inde
 import type { Store } from '../../store/index.ts';
 import { Agenda } from '../agenda.ts';
 import type { ServiceAccess } from '../authorization.ts';
+import type { Encryption } from '../encryption.ts';
 import type { AwsService, RequestContext } from '../service.ts';
 import { authorization } from './authorization.ts';
 import { DeliveryPace } from './delivery-pace.ts';
 import { notificationSource } from './delivery-source.ts';
 import { snsTarget } from './delivery-target.ts';
+import { MessageEncryption } from './message-encryption.ts';
 import { MessageSigner } from './message-signer.ts';
 import * as confirmation from './operations/confirmation.ts';
 import * as platforms from './operations/platforms.ts';
@@ -34,6 +36,8 @@ export interface SnsOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly delivery: Delivery;
+  /** Keys for topics with server-side encryption. */
+  readonly encryption: Encryption;
   /** Where this Kobune is reached, `http://127.0.0.1:4566`: for the addresses in messages. */
   readonly endpoint: () => string;
   /** What other services may do here, and this one elsewhere, in enforce mode. */
@@ -66,6 +70,7 @@ export function createSns(options: SnsOptions): Sns {
   const state: SnsState = {
     ...options,
     signer: new MessageSigner(options),
+    encryptedMessages: new MessageEncryption(options),
     outbox: new Outbox(options.store),
     subscribers: new Subscribers(),
     pace: new DeliveryPace(options.clock),
@@ -131,7 +136,7 @@ export function createSns(options: SnsOptions): Sns {
     service,
     deliveryTarget: snsTarget(state),
     outboxTarget: outboxTarget(state),
-    deliverySource: notificationSource,
+    deliverySource: notificationSource(state.encryptedMessages),
     outbox: state.outbox,
     certificate: (path) => state.signer.certificate(path),
     start: () => state.expiry.start(),

@@ -31,7 +31,11 @@ export async function emitPlatformEvent(
   });
   const message = { text, attributes: {}, size: messageSize(text, {}) };
   try {
-    await publish(state, transaction, publication(state, topic, message, undefined));
+    await publish(
+      state,
+      transaction,
+      publication(state, topic, message, { publisher: { caller: { service: 'sns.amazonaws.com' } } }),
+    );
   } catch (error) {
     // A topic that is gone keeps nobody from changing devices.
     if (!(error instanceof ServiceError)) throw error;

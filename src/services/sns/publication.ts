@@ -5,6 +5,7 @@ import { CUSTOMER_RETRY, MANAGED_RETRY, type RetryPolicy } from './delivery-poli
 import { type Envelope, envelopeAttributes, envelopeText, lambdaEvent } from './envelope.ts';
 import { invalidParameter, notFound } from './errors.ts';
 import { contentDeduplicationId, type Message, textFor } from './message.ts';
+import type { OpenKey, Publisher, Sealing } from './message-encryption.ts';
 import { isFifo, type TopicName, topicArn } from './names.ts';
 import type { OutboxDetails } from './outbox/outbox-target.ts';
 import { hasPayload, platformPayload } from './platform-payload.ts';
@@ -33,7 +34,9 @@ export interface NotificationAttributes extends Record<string, unknown> {
   readonly maximumAge: number;
   readonly deadLetters?: string | undefined;
   /** The dead letter, where it is not what was delivered. */
-  readonly deadLetterBody?: string | undefined;
+  readonly deadLetterBody?: Uint8Array | undefined;
+  /** Payload and dead letter are encrypted. */
+  readonly sealing?: Sealing | undefined;
   readonly outbox?: OutboxDetails;
 }
 
@@ -49,6 +52,7 @@ export interface Publication {
   /** Epoch ms. */
   readonly time: number;
   readonly traceHeader?: string | undefined;
+  readonly publisher: Publisher;
   /** Envelopes by their text. */
   readonly envelopes: Map<string, Promise<Envelope>>;
 }
@@ -62,10 +66,10 @@ export function publication(
   state: SnsState,
   topic: TopicName,
   message: Message,
-  traceHeader: string | undefined,
+  { publisher, traceHeader }: Pick<Publication, 'publisher' | 'traceHeader'>,
 ): Publication {
   const messageId = state.random.uuid();
-  return { topic, message, messageId, time: state.clock.now(), traceHeader, envelopes: new Map() };
+  return { topic, message, messageId, time: state.clock.now(), traceHeader, publisher, envelopes: new Map() };
 }
 
 /**
@@ -77,17 +81,19 @@ export async function publish(state: SnsState, transaction: Transaction, given: 
   if (!found) throw notFound('Topic');
   const { subscribers, topic } = found;
   checkForTopic(topic, given.message);
+  const key = await state.encryptedMessages.keyFor(topic, given.publisher);
   const fifo = isFifo(topic.name);
   const message: Message = fifo
     ? { ...given.message, deduplicationId: given.message.deduplicationId ?? contentDeduplicationId(given.message) }
     : given.message;
   if (!fifo) {
-    for (const subscriber of subscribers) await send(state, transaction, { ...given, message }, topic, subscriber);
+    const sent = { ...given, message, key };
+    for (const subscriber of subscribers) await send(state, transaction, sent, topic, subscriber);
     return { messageId: given.messageId };
   }
   const { repeated, ...published } = await deduplicated(transaction, topic, message, given);
   if (!repeated) {
-    const numbered = { ...given, message, sequenceNumber: published.sequenceNumber };
+    const numbered = { ...given, message, key, sequenceNumber: published.sequenceNumber };
     for (const subscriber of subscribers) await send(state, transaction, numbered, topic, subscriber);
   }
   return published;
@@ -114,6 +120,8 @@ export function checkForTopic(topic: TopicRecord, message: Message): void {
 
 interface Numbered extends Publication {
   readonly sequenceNumber?: string | undefined;
+  /** By which it is kept encrypted until it is delivered. */
+  readonly key: OpenKey | undefined;
 }
 
 async function send(
@@ -153,7 +161,21 @@ async function requestFor(
     caller: callerOf(topic),
     ...(sent.traceHeader === undefined ? {} : { traceHeader: sent.traceHeader }),
     ...(isFifo(name) ? { orderingKey: `${name} ${sent.message.groupId}` } : {}),
+    ...(sent.key ? sealed(state, sent.key, kind) : kind),
+  };
+}
+
+function sealed(state: SnsState, key: OpenKey, kind: Kind): Kind {
+  const { deadLetterBody } = kind.attributes;
+  const seal = (content: Uint8Array): Uint8Array => state.encryptedMessages.seal(key, content);
+  return {
     ...kind,
+    payload: seal(kind.payload),
+    attributes: {
+      ...kind.attributes,
+      sealing: key.sealing,
+      ...(deadLetterBody === undefined ? {} : { deadLetterBody: seal(deadLetterBody) }),
+    },
   };
 }
 
@@ -174,7 +196,7 @@ async function kindOf(
   const envelope = () => envelopeFor(state, sent, topic, text, arn);
   // What a dead-letter queue gets where a subscription's own form says nothing to it.
   const lost = async () =>
-    deadLetters === undefined ? {} : { deadLetters, deadLetterBody: envelopeText(await envelope()) };
+    deadLetters === undefined ? {} : { deadLetters, deadLetterBody: Buffer.from(envelopeText(await envelope())) };
   const links = { messageId: sent.messageId, topicArn: topicArn(topic), unsubscribeUrl: unsubscribeUrl(state, arn) };
   switch (record.protocol) {
     case 'sqs':

@@ -3,6 +3,7 @@ import type { Agenda } from '../agenda.ts';
 import type { DeliveryPace } from './delivery-pace.ts';
 import { notFound } from './errors.ts';
 import type { SnsOptions } from './index.ts';
+import type { MessageEncryption } from './message-encryption.ts';
 import type { MessageSigner } from './message-signer.ts';
 import type { TopicName } from './names.ts';
 import type { Outbox } from './outbox/outbox.ts';
@@ -13,6 +14,7 @@ import type { Turns } from './turns.ts';
 /** What the operations work on. */
 export interface SnsState extends SnsOptions {
   readonly signer: MessageSigner;
+  readonly encryptedMessages: MessageEncryption;
   readonly outbox: Outbox;
   readonly subscribers: Subscribers;
   readonly pace: DeliveryPace;

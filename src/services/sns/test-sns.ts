@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import { createManualClock, type ManualClock } from '../../base/system-clock.ts';
 import { createSeededRandom } from '../../base/system-random.ts';
 import { createDelivery, type Delivery, type DeliveryOutcome, type PendingDelivery } from '../../events/index.ts';
 import { openMemoryStore, type Store } from '../../store/index.ts';
 import type { ServiceAccess } from '../authorization.ts';
+import type { Encryption, KeyUser } from '../encryption.ts';
 import type { Principal, RequestContext } from '../service.ts';
 import { createSns, type OutboxEntry, type Sns } from './index.ts';
 import { MessageSigner } from './message-signer.ts';
@@ -67,6 +69,9 @@ export class TestSns {
   readonly arrivals: Arrival[] = [];
   /** What targets answer. */
   answer: (delivery: PendingDelivery) => DeliveryOutcome = () => ({ type: 'delivered' });
+  /** Who used keys, and what is wrong with them. */
+  readonly keyUsers: KeyUser[] = [];
+  keyProblem: string | undefined;
   /** What IAM answers. */
   allows: ServiceAccess['allows'] = async () => true;
   delivery!: Delivery;
@@ -86,6 +91,7 @@ export class TestSns {
     this.sns = createSns({
       ...base,
       delivery: this.delivery,
+      encryption: this.#keys(),
       endpoint: () => 'http://127.0.0.1:4566',
       access: { allows: (question) => this.allows(question) },
       enforce: true,
@@ -204,6 +210,31 @@ export class TestSns {
       if (lane) lanes.add(lane);
       return notBefore <= now;
     });
+  }
+
+  /** Keys that note who uses them; `keyProblem` is what they answer. */
+  #keys(): Encryption {
+    const use = (user: KeyUser): void => {
+      this.keyUsers.push(user);
+      if (this.keyProblem) throw new ServiceError(this.keyProblem, 'The key cannot be used.');
+    };
+    const sealed = (bytes: Uint8Array, context: object) =>
+      Buffer.concat([Buffer.from(`${JSON.stringify(context)}\n`), bytes]);
+    return {
+      encrypt: async () => assert.fail('SNS encrypts by data keys'),
+      decrypt: async (ciphertext, context, user) => {
+        use(user);
+        const text = Buffer.from(ciphertext);
+        const line = text.indexOf('\n');
+        assert.equal(text.subarray(0, line).toString(), JSON.stringify(context));
+        return text.subarray(line + 1);
+      },
+      generateDataKey: async (keyArn, context, user) => {
+        use(user);
+        const plaintext = Buffer.alloc(32, this.keyUsers.length);
+        return { keyArn, plaintext, ciphertext: sealed(plaintext, context) };
+      },
+    };
   }
 
   #deliver(delivery: PendingDelivery): DeliveryOutcome {

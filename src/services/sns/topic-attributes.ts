@@ -12,6 +12,8 @@ export interface TopicAttributes {
   readonly SignatureVersion?: '1' | '2';
   readonly TracingConfig?: 'PassThrough';
   readonly MaximumMessageSize?: string;
+  /** The key by which messages are kept encrypted until they are delivered. */
+  readonly KmsMasterKeyId?: string;
   readonly FifoTopic?: 'true' | 'false';
   readonly ContentBasedDeduplication?: 'true' | 'false';
   readonly FifoThroughputScope?: 'Topic' | 'MessageGroup';
@@ -61,6 +63,10 @@ const CHECKS: Readonly<Record<keyof TopicAttributes, Check>> = {
     if (Number.isInteger(size) && size >= MESSAGE_SIZE.least && size <= MESSAGE_SIZE.most) return String(size);
     throw invalidParameter(`${prefix}MaximumMessageSize`);
   },
+  KmsMasterKeyId: (value, { prefix }) => {
+    if (value.length >= 1 && value.length <= 2048) return value;
+    throw invalidParameter(`${prefix}KmsMasterKeyId`);
+  },
   FifoTopic: boolean,
   ContentBasedDeduplication: (value, context) => {
     if (!context.fifo)
@@ -100,9 +106,6 @@ function checkAttribute(
 ): string {
   if (FEEDBACK.test(attribute)) {
     throw refused(attribute, 'The delivery status is not logged; dead-letter queues tell what was not delivered.');
-  }
-  if (attribute === 'KmsMasterKeyId') {
-    throw refused(attribute, 'Messages are kept on this machine only until they are delivered; leave it out.');
   }
   if (attribute === 'ArchivePolicy') {
     throw refused(`${attribute} of ${name}`, 'Messages are not archived; subscribe a queue that keeps them.');
@@ -154,6 +157,7 @@ export function describeTopic(topic: TopicRecord, counts: SubscriptionCounts): R
     ...optional('DeliveryPolicy', attributes.DeliveryPolicy),
     ...optional('SignatureVersion', attributes.SignatureVersion),
     ...optional('TracingConfig', attributes.TracingConfig),
+    ...optional('KmsMasterKeyId', attributes.KmsMasterKeyId),
     ...optional('MaximumMessageSize', attributes.MaximumMessageSize),
     ...(fifo
       ? {

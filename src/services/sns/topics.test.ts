@@ -66,7 +66,6 @@ describe('SNS CreateTopic', () => {
 
   it('refuses by name what is not served', async () => {
     for (const [name, value] of [
-      ['KmsMasterKeyId', 'alias/aws/sns'],
       ['ArchivePolicy', '{"MessageRetentionPeriod":"30"}'],
       ['SQSSuccessFeedbackRoleArn', 'arn:aws:iam::1:role/r'],
       ['TracingConfig', 'Active'],

@@ -51,11 +51,15 @@ export async function publish(
   if (!arn) throw invalidParameter('TopicArn or TargetArn Reason: no value for required parameter');
   const topic = topicOfRegion(arn, context);
   const message = readMessage(input);
-  const given = publication(state, topic, message, traceHeaderOf(context.headers));
+  const given = publication(state, topic, message, senderOf(context));
   const { messageId, sequenceNumber } = await inTurn(state, topic, () =>
     state.store.transact((transaction) => publishTo(state, transaction, given)),
   );
   return { MessageId: messageId, ...(sequenceNumber === undefined ? {} : { SequenceNumber: sequenceNumber }) };
+}
+
+function senderOf({ headers, principal }: RequestContext): Pick<Publication, 'publisher' | 'traceHeader'> {
+  return { traceHeader: traceHeaderOf(headers), publisher: { principal } };
 }
 
 function checkDirectSize(message: Message): void {
@@ -77,7 +81,7 @@ export async function publishBatch(
   const entries = input.PublishBatchRequestEntries ?? [];
   checkEntries(entries);
   const topic = await findTopic(state.store, name);
-  const traceHeader = traceHeaderOf(context.headers);
+  const sender = senderOf(context);
   const failed: BatchResultErrorEntry[] = [];
   const ready: { readonly id: string; readonly given: Publication }[] = [];
   let size = 0;
@@ -86,7 +90,7 @@ export async function publishBatch(
       const message = readMessage(entry);
       size += message.size;
       checkForTopic(topic, { ...message, size: 0 });
-      ready.push({ id: entry.Id!, given: publication(state, name, message, traceHeader) });
+      ready.push({ id: entry.Id!, given: publication(state, name, message, sender) });
     } catch (error) {
       failed.push(failure(entry.Id!, error));
     }
