@@ -1,14 +1,32 @@
 import type { Transaction } from '../../store/index.ts';
+import { invalidParameterValue } from './errors.ts';
 import type { IndexedMessage } from './indexed-message.ts';
-import { parseQueueArn } from './names.ts';
+import { parseQueueArn, type QueueName, queueArn } from './names.ts';
 import type { Queue } from './queue.ts';
-import { keys, type MessageRecord } from './records.ts';
+import { keys, type MessageRecord, type QueueSettings } from './records.ts';
 import type { SqsState } from './state.ts';
 
 /** The queue's dead-letter queue; `undefined` when it has none, or none any more: then nothing leaves it. */
 export async function deadLetterQueueOf(state: SqsState, queue: Queue): Promise<Queue | undefined> {
   const name = parseQueueArn(queue.record.settings.redrivePolicy?.deadLetterTargetArn ?? '');
   return name && state.queues.find(name);
+}
+
+/** The dead-letter queue must be there and let this one use it. Throws InvalidParameterValue. */
+export async function checkRedrive(state: SqsState, settings: QueueSettings, name: QueueName): Promise<void> {
+  const { redrivePolicy } = settings;
+  if (!redrivePolicy) return;
+  const refused = (reason: string) =>
+    invalidParameterValue(
+      `Value ${JSON.stringify(redrivePolicy)} for parameter RedrivePolicy is invalid. Reason: ${reason}`,
+    );
+  const target = await state.queues.find(parseQueueArn(redrivePolicy.deadLetterTargetArn)!);
+  if (!target) throw refused('Dead letter target does not exist.');
+  const allowed = target.record.settings.redriveAllowPolicy;
+  const denied =
+    allowed?.redrivePermission === 'denyAll' ||
+    (allowed?.redrivePermission === 'byQueue' && !allowed.sourceQueueArns?.includes(queueArn(name)));
+  if (denied) throw refused('Queue does not have permission to use the dead-letter queue.');
 }
 
 /** True when the next receive of the message is one too many. */

@@ -10,6 +10,7 @@ import { authorization } from './authorization.ts';
 import { BodyEncryption } from './body-encryption.ts';
 import { sqsTarget } from './delivery-target.ts';
 import { MoveTasks } from './move-tasks.ts';
+import * as attributes from './operations/attributes.ts';
 import * as moveTasks from './operations/move-tasks.ts';
 import * as permissions from './operations/permissions.ts';
 import * as queues from './operations/queues.ts';
@@ -78,7 +79,7 @@ export function createSqs(options: SqsOptions): Sqs {
       DeleteMessage: bind(received.deleteMessage),
       DeleteMessageBatch: bind(received.deleteMessageBatch),
       DeleteQueue: bind(queues.deleteQueue),
-      GetQueueAttributes: bind(queues.getQueueAttributes),
+      GetQueueAttributes: bind(attributes.getQueueAttributes),
       GetQueueUrl: bind(queues.getQueueUrl),
       ListDeadLetterSourceQueues: bind(queues.listDeadLetterSourceQueues),
       ListMessageMoveTasks: bind(moveTasks.listMessageMoveTasks),
@@ -89,7 +90,7 @@ export function createSqs(options: SqsOptions): Sqs {
       RemovePermission: bind(permissions.removePermission),
       SendMessage: bind(sendMessage),
       SendMessageBatch: bind(sendMessageBatch),
-      SetQueueAttributes: bind(queues.setQueueAttributes),
+      SetQueueAttributes: bind(attributes.setQueueAttributes),
       StartMessageMoveTask: bind((_state, input: Parameters<typeof moveTasks.startMessageMoveTask>[2]) =>
         moveTasks.startMessageMoveTask(state, tasks, input),
       ),

@@ -221,3 +221,12 @@ export function shownSettings(settings: QueueSettings, name: QueueName): Record<
     Object.entries(shown).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   );
 }
+
+/** Attributes without those that are not set: older clients send them. */
+export function givenAttributes(
+  given: Readonly<Record<string, string | undefined>> | undefined,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(given ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}

@@ -2,8 +2,6 @@ import type {
   CreateQueueCommandInput,
   CreateQueueCommandOutput,
   DeleteQueueCommandInput,
-  GetQueueAttributesCommandInput,
-  GetQueueAttributesCommandOutput,
   GetQueueUrlCommandInput,
   GetQueueUrlCommandOutput,
   ListDeadLetterSourceQueuesCommandInput,
@@ -11,24 +9,20 @@ import type {
   ListQueuesCommandInput,
   ListQueuesCommandOutput,
   PurgeQueueCommandInput,
-  QueueAttributeName,
-  SetQueueAttributesCommandInput,
 } from '@aws-sdk/client-sqs';
 import { ServiceError } from '../../../base/errors.ts';
 import type { RequestContext } from '../../service.ts';
-import { invalidAttributeName, invalidParameterValue, queueDoesNotExist } from '../errors.ts';
-import {
-  checkQueueName,
-  invalidQueueName,
-  isFifo,
-  parseQueueArn,
-  parseQueueUrl,
-  type QueueName,
-  queueArn,
-  queueUrl,
-} from '../names.ts';
+import { checkRedrive } from '../dead-letters.ts';
+import { invalidParameterValue, queueDoesNotExist } from '../errors.ts';
+import { checkQueueName, invalidQueueName, isFifo, parseQueueUrl, type QueueName, queueUrl } from '../names.ts';
 import type { Queue } from '../queue.ts';
-import { changeSettings, DEFAULT_FIFO_SETTINGS, DEFAULT_SETTINGS, shownSettings } from '../queue-settings.ts';
+import {
+  changeSettings,
+  DEFAULT_FIFO_SETTINGS,
+  DEFAULT_SETTINGS,
+  givenAttributes,
+  shownSettings,
+} from '../queue-settings.ts';
 import { keys, type QueueRecord, type QueueSettings, type RemainsRecord } from '../records.ts';
 import type { SqsState } from '../state.ts';
 import { checkTags } from './tags.ts';
@@ -57,7 +51,7 @@ export async function createQueue(
   const { account, region } = context;
   const name: QueueName = { account, region, name: input.QueueName! };
   checkQueueName(name.name);
-  const attributes = definedOnly(input.Attributes);
+  const attributes = givenAttributes(input.Attributes);
   const fifo = attributes.FifoQueue?.toLowerCase() === 'true';
   if (fifo && !isFifo(name.name)) {
     throw invalidParameterValue(
@@ -111,29 +105,6 @@ function checkSame(existing: QueueRecord, wanted: QueueSettings, given: Readonly
       `A queue already exists with the same name and a different value for attribute ${attribute}`,
     );
   }
-}
-
-/** The dead-letter queue must be there and let this one use it. */
-async function checkRedrive(state: SqsState, settings: QueueSettings, name: QueueName): Promise<void> {
-  const { redrivePolicy } = settings;
-  if (!redrivePolicy) return;
-  const refused = (reason: string) =>
-    invalidParameterValue(
-      `Value ${JSON.stringify(redrivePolicy)} for parameter RedrivePolicy is invalid. Reason: ${reason}`,
-    );
-  const target = await state.queues.find(parseQueueArn(redrivePolicy.deadLetterTargetArn)!);
-  if (!target) throw refused('Dead letter target does not exist.');
-  const allowed = target.record.settings.redriveAllowPolicy;
-  const denied =
-    allowed?.redrivePermission === 'denyAll' ||
-    (allowed?.redrivePermission === 'byQueue' && !allowed.sourceQueueArns?.includes(queueArn(name)));
-  if (denied) throw refused('Queue does not have permission to use the dead-letter queue.');
-}
-
-function definedOnly(given: Readonly<Record<string, string | undefined>> | undefined): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(given ?? {}).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
 }
 
 export async function deleteQueue(
@@ -236,73 +207,6 @@ export async function sourcesOf(state: SqsState, queue: Queue): Promise<QueueRec
   return all
     .map(({ value }) => value)
     .filter(({ settings }) => settings.redrivePolicy?.deadLetterTargetArn === queue.arn);
-}
-
-export async function getQueueAttributes(
-  state: SqsState,
-  input: GetQueueAttributesCommandInput,
-  context: RequestContext,
-): Promise<Output<GetQueueAttributesCommandOutput>> {
-  const queue = await queueOf(state, input, context);
-  queue.settle();
-  const { created, modified, settings } = queue.record;
-  const { index } = queue;
-  const all: Record<string, string> = {
-    QueueArn: queue.arn,
-    ApproximateNumberOfMessages: String(index.visible),
-    ApproximateNumberOfMessagesNotVisible: String(index.inFlight),
-    ApproximateNumberOfMessagesDelayed: String(index.delayed),
-    CreatedTimestamp: String(Math.floor(created / 1000)),
-    LastModifiedTimestamp: String(Math.floor(modified / 1000)),
-    ...shownSettings(settings, queue.record),
-  };
-  const names: readonly string[] = input.AttributeNames ?? [];
-  for (const name of names) if (!KNOWN.has(name)) throw invalidAttributeName(name);
-  const wanted = names.includes('All') ? Object.keys(all) : names;
-  const shown = Object.fromEntries(wanted.flatMap((name) => (name in all ? [[name, all[name]!]] : [])));
-  return Object.keys(shown).length === 0 ? {} : { Attributes: shown };
-}
-
-const KNOWN: ReadonlySet<string> = new Set<QueueAttributeName>([
-  'All',
-  'ApproximateNumberOfMessages',
-  'ApproximateNumberOfMessagesDelayed',
-  'ApproximateNumberOfMessagesNotVisible',
-  'ContentBasedDeduplication',
-  'CreatedTimestamp',
-  'DeduplicationScope',
-  'DelaySeconds',
-  'FifoQueue',
-  'FifoThroughputLimit',
-  'KmsDataKeyReusePeriodSeconds',
-  'KmsMasterKeyId',
-  'LastModifiedTimestamp',
-  'MaximumMessageSize',
-  'MessageRetentionPeriod',
-  'Policy',
-  'QueueArn',
-  'ReceiveMessageWaitTimeSeconds',
-  'RedriveAllowPolicy',
-  'RedrivePolicy',
-  'SqsManagedSseEnabled',
-  'VisibilityTimeout',
-]);
-
-export async function setQueueAttributes(
-  state: SqsState,
-  input: SetQueueAttributesCommandInput,
-  context: RequestContext,
-): Promise<object> {
-  const queue = await queueOf(state, input, context);
-  const attributes = definedOnly(input.Attributes);
-  await changeQueue(state, queue, async (record) => {
-    const settings = changeSettings(record.settings, attributes, record);
-    await checkRedrive(state, settings, record);
-    return { ...record, settings, modified: state.clock.now() };
-  });
-  // A shorter retention period may have let go of messages.
-  queue.settle();
-  return {};
 }
 
 /** Changes a queue's record, durably. Throws QueueDoesNotExist. */
