@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createSeededRandom } from '../base/system-random.ts';
-import { decodeKey, encodeKey, encodePrefix, MAX_KEY_BYTES, prefixEnd } from './key-codec.ts';
+import {
+  decodeKey,
+  encodeBound,
+  encodeKey,
+  encodePrefix,
+  encodeSought,
+  MAX_KEY_BYTES,
+  prefixEnd,
+} from './key-codec.ts';
 import type { Key, KeyPart } from './store.ts';
 
 /** The documented order, written down without the encoding. */
@@ -83,5 +91,20 @@ describe('key encoding', () => {
     assert.throws(() => encodeKey(['\ud800']), TypeError);
     assert.throws(() => encodeKey([true as unknown as string]), TypeError);
     assert.throws(() => encodeKey(['x'.repeat(MAX_KEY_BYTES)]), RangeError);
+  });
+
+  it('finds nothing under what cannot be a key', () => {
+    assert.equal(encodeSought(['a', 1]), encodeKey(['a', 1]));
+    assert.equal(encodeSought(['x'.repeat(MAX_KEY_BYTES)]), undefined);
+    assert.equal(encodeSought(['\ud800']), undefined);
+    assert.throws(() => encodeSought([]), TypeError);
+  });
+
+  it('cuts bounds where no key goes on', () => {
+    assert.equal(encodeBound(['a', 1]), encodeKey(['a', 1]));
+    const long = encodeBound(['x'.repeat(10_000)]);
+    assert.equal(long.length, MAX_KEY_BYTES);
+    assert.ok(encodeKey(['w']) < long && long < encodeKey(['y']));
+    assert.equal(encodeBound(['\ud800']), encodeKey(['\ufffd']));
   });
 });

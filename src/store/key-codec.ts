@@ -29,6 +29,22 @@ export function encodeKey(key: Key): EncodedKey {
   return encoded;
 }
 
+/** As `encodeKey`; `undefined` for what nothing can be kept under: what clients ask for need not be a key that there can be. */
+export function encodeSought(key: Key): EncodedKey | undefined {
+  for (const part of key) if (typeof part === 'string' && !part.isWellFormed()) return undefined;
+  const encoded = encodePrefix(key);
+  if (encoded.length === 0) throw new TypeError('a key needs at least one part');
+  return encoded.length > MAX_KEY_BYTES ? undefined : encoded;
+}
+
+/** A bound of a range, which need not be a key that there can be: cut where no key goes on, and made well-formed. */
+export function encodeBound(key: Key): EncodedKey {
+  return encodePrefix(key.map((part) => (typeof part === 'string' ? part.toWellFormed() : part))).slice(
+    0,
+    MAX_KEY_BYTES,
+  );
+}
+
 /** Like `encodeKey`, for the start of a range: may be empty. */
 export function encodePrefix(key: Key): EncodedKey {
   let encoded = '';

@@ -1,21 +1,23 @@
 import type { Driver, Scan } from './driver.ts';
 import type { EncodedKey } from './key-codec.ts';
-import { encodeKey, encodePrefix, prefixEnd } from './key-codec.ts';
+import { encodeBound, encodePrefix, encodeSought, prefixEnd } from './key-codec.ts';
 import type { StoredRecord } from './record.ts';
 import type { RangeOptions } from './store.ts';
 
 /** The scan that range options ask for. The smallest string above `key` is `key` and a zero byte. */
 export function scanOf(options: Omit<RangeOptions, 'revision'>): Scan {
-  const prefix = encodePrefix(options.prefix);
+  const { limit = Number.POSITIVE_INFINITY, reverse = false } = options;
+  const prefix = options.prefix.length === 0 ? encodePrefix([]) : encodeSought(options.prefix);
+  if (prefix === undefined) return { start: '', end: '', reverse, limit };
   let start = prefix;
   let end = prefixEnd(prefix);
-  if (options.from) start = larger(start, encodeKey(options.from));
-  if (options.after) start = larger(start, `${encodeKey(options.after)}\x00`);
+  if (options.from) start = larger(start, encodeBound(options.from));
+  if (options.after) start = larger(start, `${encodeBound(options.after)}\x00`);
   if (options.before) {
-    const before = encodeKey(options.before);
+    const before = encodeBound(options.before);
     if (before < end) end = before;
   }
-  return { start, end, reverse: options.reverse ?? false, limit: options.limit ?? Number.POSITIVE_INFINITY };
+  return { start, end, reverse, limit };
 }
 
 /** Scans the driver with some keys replaced (undefined: taken away). */

@@ -2,7 +2,7 @@ import { CommitQueue, type HistoryLimits } from './commit-queue.ts';
 import type { Driver } from './driver.ts';
 import { Gate, type GateHold } from './gate.ts';
 import { recordAt, undoneAfter } from './history.ts';
-import { type EncodedKey, encodeKey, encodePrefix } from './key-codec.ts';
+import { type EncodedKey, encodeKey, encodePrefix, encodeSought } from './key-codec.ts';
 import { mergeScan, scanOf } from './merge-scan.ts';
 import { RecentWrites } from './recent-writes.ts';
 import { decodeRecord, encodeRecord, type StoredRecord } from './record.ts';
@@ -50,7 +50,8 @@ export class RevisionedStore implements Store {
 
   async get<V = Value>(key: Key, options?: { readonly revision?: number }): Promise<Entry<V> | undefined> {
     this.#assertOpen();
-    const encoded = encodeKey(key);
+    const encoded = encodeSought(key);
+    if (encoded === undefined) return undefined;
     const record =
       options?.revision === undefined
         ? this.#driver.get(encoded)

@@ -37,6 +37,27 @@ export function describeStore(name: string, open: OpenTestedStore): void {
       assert.ok(!('gone' in value));
     });
 
+    it('has nothing under what cannot be a key, and goes on from it all the same', async () => {
+      await using opened = await open();
+      const { store } = opened;
+      await store.put(['a', 'one'], 1);
+      const long = 'b'.repeat(10_000);
+      const none = { prefix: ['a', long] };
+      assert.equal(await store.get(['a', long]), undefined);
+      assert.equal(await store.get(['a', '\ud800']), undefined);
+      assert.deepEqual(await store.range(none), []);
+      const values = async (options: object) =>
+        (await store.range({ prefix: ['a'], ...options })).map(({ value }) => value);
+      assert.deepEqual(await values({ after: ['a', long] }), [1]);
+      assert.deepEqual(await values({ before: ['a', long] }), []);
+      assert.deepEqual(await values({ from: ['a', 'z'.repeat(10_000)] }), []);
+      await store.transact(async (transaction) => {
+        assert.equal(await transaction.get(['a', long]), undefined);
+        assert.deepEqual(await transaction.range(none), []);
+        assert.equal((await transaction.range({ prefix: ['a'], after: ['a', long] })).length, 1);
+      });
+    });
+
     it('is not changed by a caller who changes what it put or got', async () => {
       await using opened = await open();
       const { store } = opened;

@@ -1,6 +1,6 @@
 import type { CommitQueue } from './commit-queue.ts';
 import type { Driver, Scan } from './driver.ts';
-import { type EncodedKey, encodeKey } from './key-codec.ts';
+import { type EncodedKey, encodeKey, encodeSought } from './key-codec.ts';
 import { mergeScan, scanOf } from './merge-scan.ts';
 import { decodeRecord, encodeRecord, type StoredRecord, stamp } from './record.ts';
 import type { Entry, Key, RangeOptions, Transaction, Value } from './store.ts';
@@ -24,7 +24,9 @@ export class TransactionView implements Transaction {
   }
 
   async get<V = Value>(key: Key): Promise<Entry<V> | undefined> {
-    const encoded = this.#open(key);
+    this.#open();
+    const encoded = encodeSought(key);
+    if (encoded === undefined) return undefined;
     let record = this.writes.get(encoded);
     if (record === undefined && !this.writes.has(encoded)) {
       if (!this.reads.has(encoded)) this.reads.set(encoded, this.#queue.headRevision);

@@ -63,3 +63,23 @@ describe('SNS message attributes', () => {
     });
   });
 });
+
+describe('SNS names that are very long', () => {
+  it('are kept when they may be, and otherwise not there', async () => {
+    const TopicArn = await test.topic();
+    const Endpoint = `https://example.com/${'x'.repeat(2028)}`;
+    const arn = await test.subscribe(TopicArn, 'https', Endpoint);
+    assert.equal(await test.subscribe(TopicArn, 'https', Endpoint), arn);
+    const application = { Name: 'app', Platform: 'GCM', Attributes: CREDENTIALS };
+    const { PlatformApplicationArn } = await test.call('CreatePlatformApplication', application);
+    const device = { PlatformApplicationArn, Token: 'x'.repeat(4096) };
+    const { EndpointArn } = await test.call('CreatePlatformEndpoint', device);
+    assert.equal((await test.call('CreatePlatformEndpoint', device)).EndpointArn, EndpointArn);
+    await assert.rejects(test.call('ConfirmSubscription', { TopicArn, Token: 'x'.repeat(10_000) }), {
+      code: 'InvalidParameter',
+      message: 'Invalid parameter: Token',
+    });
+    const NextToken = Buffer.from(JSON.stringify(['x'.repeat(10_000)])).toString('base64url');
+    assert.deepEqual(await test.call('ListTopics', { NextToken }), { Topics: [] });
+  });
+});

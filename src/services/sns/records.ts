@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Key } from '../../store/index.ts';
 import type { ApplicationName, EndpointName, Place, SubscriptionName, TopicName } from './names.ts';
 import type { SubscriptionAttributes } from './subscription-attributes.ts';
@@ -75,6 +76,9 @@ export interface SandboxNumberRecord {
   readonly language: string;
 }
 
+/** Addresses and tokens can be longer than a part of a key may be. */
+const brief = (text: string): string => (Buffer.byteLength(text) <= 512 ? text : `sha256:${hash('sha256', text)}`);
+
 const ROOT = 'sns';
 const placed = (kind: string, { account, region }: Place, ...rest: Key): Key => [ROOT, kind, account, region, ...rest];
 
@@ -88,7 +92,7 @@ export const keys = {
   subscription: (name: SubscriptionName): Key => placed('subscription', name, name.name, name.id),
   /** A topic's subscription for an endpoint: its id. */
   subscribed: (topic: TopicName, protocol: string, endpoint: string): Key =>
-    placed('subscribed', topic, topic.name, protocol, endpoint),
+    placed('subscribed', topic, topic.name, protocol, brief(endpoint)),
   /** Subscriptions by the account that made them. */
   ownedSubscriptions: (owner: string, region: string): Key => [ROOT, 'owned', owner, region],
   ownedSubscription: (owner: string, { account, region, name, id }: SubscriptionName): Key => [
@@ -118,7 +122,7 @@ export const keys = {
   endpoints: (name: ApplicationName): Key => placed('endpoint', name, name.platform, name.name),
   endpoint: (name: EndpointName): Key => placed('endpoint', name, name.platform, name.name, name.id),
   /** A device's endpoint: its id. */
-  device: (name: ApplicationName, token: string): Key => placed('device', name, name.platform, name.name, token),
+  device: (name: ApplicationName, token: string): Key => placed('device', name, name.platform, name.name, brief(token)),
   smsAttributes: (place: Place): Key => placed('sms', place),
   sandboxNumbers: (place: Place): Key => placed('sandbox-number', place),
   sandboxNumber: (place: Place, number: string): Key => placed('sandbox-number', place, number),

@@ -41,7 +41,8 @@ const OTHER_SOURCES: Readonly<Record<string, string>> = {
  */
 export function parseSource(arn: string | undefined, region: string): Arn {
   const source = parseArn(arn ?? '');
-  const other = OTHER_SOURCES[source?.service ?? ''];
+  const service = source?.service ?? '';
+  const other = Object.hasOwn(OTHER_SOURCES, service) ? OTHER_SOURCES[service] : undefined;
   if (other !== undefined) throw unsupported(`${other} as an event source (${arn})`, 'map an SQS queue');
   if (source?.service !== 'sqs') {
     throw invalidParameter('Unrecognized event source, must be kinesis, dynamodb stream or sqs.');
