@@ -16,6 +16,7 @@ const BENCHMARKS = [
   'eventbridge',
   'scheduler',
   's3',
+  'sns',
   'sqs',
   'store',
   'store-crash',
