@@ -22,6 +22,8 @@ export interface AccessOptions {
   readonly credentials: CredentialLookup | undefined;
   /** Epoch ms. */
   readonly now: () => number;
+  /** Epoch ms by the machine, when `now` may have been moved away from it: clients sign by the one or the other. */
+  readonly machineTime?: (() => number) | undefined;
 }
 
 /** Finds out who sends a request, and in enforce mode whether the signature proves it. */
@@ -72,6 +74,7 @@ export class Access {
       {
         s3: dialect === 's3',
         now,
+        machineTime: this.#options.machineTime?.(),
       },
     );
     if (rejection) throw rejected(rejection, signature, dialect, now);

@@ -27,6 +27,8 @@ import { missingMembers, unknownOperation, wireError } from './wire-errors.ts';
 export interface AwsFrontEndOptions {
   readonly services: Iterable<ServiceEntry>;
   readonly clock: Clock;
+  /** Epoch ms by the machine: signatures may be of its time, too, when the clock has been moved. */
+  readonly machineTime?: () => number;
   readonly random: Random;
   readonly logger: Logger;
   /** `open`: any credentials are accepted. `enforce`: signatures are verified and policies evaluated. */
@@ -85,6 +87,7 @@ class WireFrontEnd implements AwsFrontEnd {
       mode: options.mode,
       credentials: options.credentials,
       now: () => options.clock.now(),
+      machineTime: options.machineTime,
     });
   }
 

@@ -25,6 +25,7 @@ const principal = {
 
 interface World {
   readonly now?: () => number;
+  readonly machineTime?: () => number;
   readonly operations?: Readonly<Record<string, AnyOperation>>;
   readonly deny?: boolean;
 }
@@ -44,6 +45,7 @@ function enforcing(world: World = {}): Promise<Served> {
   return Served.start({
     mode: 'enforce',
     clock: clockAt(world.now ?? Date.now),
+    ...(world.machineTime ? { machineTime: world.machineTime } : {}),
     services: [
       entry(stsModel, { GetCallerIdentity: who, AssumeRoleWithWebIdentity: async () => ({}) }),
       entry(s3Model, { PutObject: put, GetObject: async () => ({ Body: Buffer.from('body') }), ...world.operations }),
@@ -206,6 +208,15 @@ describe('SigV4 in enforce mode', () => {
     }
     await using served = await enforcing({ now: () => Date.now() + 14 * 60_000 });
     await new S3Client(config(served)).send(new GetObjectCommand({ Bucket: 'b', Key: 'k' }));
+  });
+
+  it("takes the machine's time, too, when the clock has been moved", async () => {
+    const now = () => Date.now() + 86_400_000;
+    await using served = await enforcing({ now, machineTime: Date.now });
+    await new S3Client(config(served)).send(new GetObjectCommand({ Bucket: 'b', Key: 'k' }));
+    await using other = await enforcing({ now, machineTime: () => Date.now() - 16 * 60_000 });
+    const fail = await failure(new S3Client(config(other)).send(new GetObjectCommand({ Bucket: 'b', Key: 'k' })));
+    assert.equal(fail.name, 'RequestTimeTooSkewed');
   });
 
   it('lets a client set its clock by the Date header and succeed on its second try', async () => {

@@ -115,7 +115,15 @@ export function createWorld(options: WorldOptions): World {
       (await services.iam()).authorizer.authorize(principal, requests, context),
   };
   const entries = serviceEntries(services);
-  const door = { clock, random, logger, mode: enforce ? 'enforce' : 'open', credentials, authorizer } as const;
+  const door = {
+    clock,
+    machineTime: Date.now,
+    random,
+    logger,
+    mode: enforce ? 'enforce' : 'open',
+    credentials,
+    authorizer,
+  } as const;
   const functionUrls = createFunctionUrlFrontEnd({ ...door, urls: async () => (await services.lambda()).urls });
   const aws = createAwsFrontEnd({ ...door, services: Object.values(entries), onRequest: options.observe });
   const certificates = createSigningCertificateFrontEnd(async (path) => (await services.sns()).certificate(path));

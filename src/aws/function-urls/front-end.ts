@@ -20,6 +20,8 @@ export interface FunctionUrlFrontEndOptions {
   readonly credentials?: CredentialLookup;
   readonly authorizer?: Authorizer;
   readonly clock: Clock;
+  /** Epoch ms by the machine: signatures may be of its time, too, when the clock has been moved. */
+  readonly machineTime?: () => number;
   readonly random: Random;
   readonly logger: Logger;
 }
@@ -45,6 +47,7 @@ class FunctionUrlFrontEnd implements FrontEnd {
       mode: options.mode,
       credentials: options.credentials,
       now: () => options.clock.now(),
+      machineTime: options.machineTime,
     });
   }
 

@@ -25,14 +25,15 @@ export class SignatureVerifier {
     signature: Signature,
     secret: string,
     payloadHash: string,
-    options: { readonly s3: boolean; readonly now: number },
+    options: { readonly s3: boolean; readonly now: number; readonly machineTime?: number | undefined },
   ): Rejection | undefined {
+    const { machineTime = options.now, now } = options;
     const time = timestampTime(signature.timestamp);
-    if (
-      signature.expires === undefined ? Math.abs(options.now - time) > maximumSkew : time - options.now > maximumSkew
-    ) {
-      return { kind: 'skewed' };
-    }
+    const skewed =
+      signature.expires === undefined
+        ? Math.min(Math.abs(now - time), Math.abs(machineTime - time)) > maximumSkew
+        : time - now > maximumSkew;
+    if (skewed) return { kind: 'skewed' };
     const unsigned = unsignedHeader(request, signature);
     if (unsigned !== undefined) return { kind: 'unsignedHeader', header: unsigned };
     const canonical = canonicalRequest(request, signature, payloadHash, options.s3);
