@@ -91,7 +91,15 @@ function request(
       return {
         targetArn: endpoint,
         payload: body,
-        parameters: { http: { local, headers } },
+        parameters: {
+          http: {
+            local,
+            headers:
+              envelope.Type === 'UnsubscribeConfirmation'
+                ? { ...headers, 'x-amz-sns-subscription-arn': subscriptionArn(subscription) }
+                : headers,
+          },
+        },
         attributes: { retry, maximumAge: 3600 },
       };
     }

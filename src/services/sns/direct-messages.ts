@@ -38,8 +38,9 @@ export async function sendSms(
   sms: {
     readonly to: string;
     readonly body: string;
-    readonly messageId: string;
+    readonly messageId?: string | undefined;
     readonly from?: string | undefined;
+    readonly topicArn?: string | undefined;
     readonly options?: Readonly<Record<string, string>> | undefined;
   },
 ): Promise<void> {
@@ -51,6 +52,7 @@ export async function sendSms(
     to: sms.to,
     body: sms.body,
     messageId: sms.messageId,
+    ...(sms.topicArn === undefined ? {} : { topicArn: sms.topicArn }),
     time: state.clock.now(),
     from: sms.from ?? from,
     options: { 'AWS.SNS.SMS.SMSType': type, ...sms.options },

@@ -54,11 +54,12 @@ describe('SNS text messages', () => {
   });
 
   it('of a topic begin with its display name', async () => {
+    await test.call('SetSMSAttributes', { attributes: { DefaultSenderID: 'Shop' } });
     const topic = await test.topic('t', { DisplayName: 'Notifications' });
     await test.subscribe(topic, 'sms', PHONE);
     await test.publish(topic, 'hello');
     const [sms] = await test.outbox();
-    assert.deepEqual([sms!.body, sms!.topicArn], ['Notificati> hello', topic]);
+    assert.deepEqual([sms!.body, sms!.topicArn, sms!.from], ['Notificati> hello', topic, 'Shop']);
   });
 
   it('have settings that are checked', async () => {

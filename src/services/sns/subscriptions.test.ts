@@ -230,6 +230,8 @@ describe('SNS Unsubscribe', () => {
     assert.deepEqual(await counts(), ['0', '0', '1']);
     const message = JSON.parse(test.arrivals[0]!.body);
     assert.equal(message.Type, 'UnsubscribeConfirmation');
+    const { headers } = test.arrivals[0]!.delivery.parameters!.http!;
+    assert.equal(headers!['x-amz-sns-subscription-arn'], SubscriptionArn);
     const input = { TopicArn: topic, Token: message.Token };
     assert.deepEqual(await test.call('ConfirmSubscription', input, UNSIGNED), { SubscriptionArn });
     await test.publish(topic, 'back');

@@ -133,6 +133,19 @@ describe('SNS topic attributes', () => {
     }
   });
 
+  it('allow large messages only to queues and functions', async () => {
+    await test.subscribe(ARN, 'sms', '+4915112345678');
+    await assert.rejects(set('MaximumMessageSize', '262145'), { code: 'InvalidParameter' });
+    const TopicArn = await test.topic('large', { MaximumMessageSize: '1048576' });
+    await test.subscribe(TopicArn, 'sqs', QUEUE);
+    await assert.rejects(test.subscribe(TopicArn, 'sms', '+4915112345678'), { code: 'InvalidParameter' });
+    await test.publish(TopicArn, 'x'.repeat(1_048_576));
+    await assert.rejects(test.publish(TopicArn, 'x'.repeat(1_048_577)), {
+      message: 'Invalid parameter: Message too long',
+    });
+    assert.equal(test.arrivals.length, 1);
+  });
+
   it('are of a topic that exists, in its own region', async () => {
     const TopicArn = `${ARN}x`;
     await assert.rejects(test.call('GetTopicAttributes', { TopicArn }), {

@@ -28,6 +28,8 @@ import { checkCount, readTags, tagList } from '../tags.ts';
 import {
   describeTopic,
   hasAttributes,
+  LARGE_MESSAGES,
+  maximumMessageSize,
   policyOf,
   readTopicAttributes,
   type TopicAttributes,
@@ -132,11 +134,26 @@ export async function setTopicAttributes(
   input: SetTopicAttributesCommandInput,
   context: RequestContext,
 ): Promise<object> {
-  await change(state, topicOfRegion(input.TopicArn, context), (topic) => ({
-    ...topic,
-    attributes: withTopicAttribute(topic, input.AttributeName!, input.AttributeValue ?? ''),
-  }));
+  const name = topicOfRegion(input.TopicArn, context);
+  await state.store.transact(async (transaction) => {
+    const topic = await findTopic(transaction, name);
+    const attributes = withTopicAttribute(topic, input.AttributeName!, input.AttributeValue ?? '');
+    const next: TopicRecord = { ...topic, attributes };
+    if (maximumMessageSize(next) > LARGE_MESSAGES.above) await checkSubscriptions(transaction, name);
+    transaction.put(keys.topic(name), next);
+  });
   return {};
+}
+
+/** A topic for large messages has few subscriptions, of certain protocols. Throws InvalidParameter. */
+async function checkSubscriptions(transaction: Transaction, name: TopicName): Promise<void> {
+  const limit = LARGE_MESSAGES.subscriptions + 1;
+  const found = await transaction.range<SubscriptionRecord>({ prefix: keys.subscriptions(name), limit });
+  const protocols: readonly string[] = LARGE_MESSAGES.protocols;
+  if (found.length < limit && found.every(({ value }) => protocols.includes(value.protocol))) return;
+  throw invalidParameter(
+    `MaximumMessageSize Reason: above ${LARGE_MESSAGES.above} bytes a topic has at most ${LARGE_MESSAGES.subscriptions} subscriptions, of queues and functions`,
+  );
 }
 
 export async function listTopics(

@@ -1,5 +1,6 @@
 import type { Acceptance, DeliveryTarget, PendingDelivery } from '../../../events/index.ts';
 import type { Transaction } from '../../../store/index.ts';
+import { sendSms } from '../direct-messages.ts';
 import type { SnsState } from '../state.ts';
 import type { OutboxEntry } from './outbox-entry.ts';
 
@@ -24,13 +25,18 @@ async function accept(state: SnsState, delivery: PendingDelivery, transaction: T
     return { type: 'rejected', reason: `neither an e-mail address nor a phone number: ${targetArn}` };
   }
   const details = (attributes?.outbox ?? {}) as OutboxDetails;
+  const body = Buffer.from(payload).toString();
+  if (number !== undefined) {
+    await sendSms(state, transaction, { account, region }, { to: decodeURIComponent(number), body, ...details });
+    return { type: 'delivered' };
+  }
   await state.outbox.add(transaction, {
     account,
     region,
-    kind: number === undefined ? 'email' : 'sms',
-    to: decodeURIComponent(number ?? address!),
+    kind: 'email',
+    to: decodeURIComponent(address!),
     subject: parameters?.subject,
-    body: Buffer.from(payload).toString(),
+    body,
     time: state.clock.now(),
     ...details,
   });
