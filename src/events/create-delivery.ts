@@ -1,7 +1,18 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
-import { CompactedError, type Store, type Transaction, type Watch } from '../store/index.ts';
+import { CompactedError, type Store, StoreWriteError, type Transaction, type Watch } from '../store/index.ts';
+import {
+  AcceptError,
+  type Attempt,
+  accept,
+  carried,
+  type DeliveryRecord,
+  expiryOf,
+  shortened,
+  throttleBackoff,
+} from './attempt.ts';
 import { DEAD_LETTER_SOURCE, deadLetterRequest, deadLetterSource } from './dead-letter.ts';
 import type {
   Acceptance,
@@ -29,23 +40,29 @@ export interface DeliveryOptions {
   readonly limits?: Partial<ReadyQueueLimits>;
   /** How long `close` waits for attempts under way, real milliseconds; 5,000 unless told. */
   readonly closeGraceMs?: number;
-}
-
-/** What the store keeps of a delivery. Written when it is enqueued and after each try that did not end it. */
-interface DeliveryRecord extends PendingDelivery {
-  /** Throttled tries since the last real attempt. */
-  readonly throttles?: number;
-  /** How the last try failed: told to the source when the event grows too old. */
-  readonly lastOutcome?: DeliveryOutcome;
+  /** How long a store that could not write is left alone at first, real milliseconds; 1,000 unless told. */
+  readonly writeRetryMs?: number;
 }
 
 const PREFIX = 'delivery';
-const PAGE = 1000;
-/** Tries to record what came of an attempt, before the delivery is left for the next start. */
+/** Deliveries that are read at once: each may be as large as an event can be. */
+const PAGE = 100;
+/** Times that a source is told of what came of an attempt, before it is tried again as a whole. */
 const RECORD_TRIES = 6;
-const MAX_THROTTLE_BACKOFF_MS = 300_000;
-/** Bytes. */
-const MAX_KEPT_RESPONSE = 256 * 1024;
+/** Until a delivery that could not be tried at all is tried again; doubles each time, up to an hour. */
+const UNTRIED_BACKOFF_MS = 60_000;
+const MAX_UNTRIED_BACKOFF_MS = 3_600_000;
+const MAX_WRITE_RETRY_MS = 30_000;
+
+/** What is known of a delivery while it waits. Its payload is in the store: there may be very many. */
+interface Waiting {
+  readonly id: string;
+  readonly lane: string;
+  readonly ordered: boolean;
+  readonly notBefore: number;
+  /** Times in a row that it could not even be tried. */
+  readonly untried: number;
+}
 
 /**
  * A durable queue of deliveries in the store. Every delivery is tried at least once, also across a crash; an attempt that
@@ -60,15 +77,13 @@ class StoredDelivery implements Delivery {
   readonly #targets = new Map<string, () => Promise<DeliveryTarget>>();
   readonly #sources = new Map<string, () => Promise<DeliverySource>>();
   readonly #ids: DeliveryIds;
-  readonly #queue: ReadyQueue<string>;
-  readonly #ordered = new OrderedLanes<PendingDelivery>((delivery) =>
-    this.#schedule(delivery, delivery.notBefore ?? 0),
-  );
+  readonly #queue: ReadyQueue<Waiting>;
+  readonly #ordered = new OrderedLanes<Waiting>((waiting) => this.#schedule(waiting, waiting.notBefore));
   /** Ids that wait, run or sleep in this process. */
   readonly #known = new Set<string>();
   readonly #timers = new Map<string, Timer>();
-  /** Ids whose source is not registered (yet), by source. */
-  readonly #unclaimed = new Map<string, PendingDelivery[]>();
+  /** Those whose source is not registered (yet), by source. */
+  readonly #unclaimed = new Map<string, Waiting[]>();
   readonly #abort = new AbortController();
   #watch: Watch<DeliveryRecord> | undefined;
   #watching: Promise<void> = Promise.resolve();
@@ -78,7 +93,7 @@ class StoredDelivery implements Delivery {
     this.#options = options;
     const limits = { perLane: 100, total: 1000, ...options.limits };
     this.#ids = new DeliveryIds(options.clock, options.random);
-    this.#queue = new ReadyQueue(limits, (id) => this.#try(id));
+    this.#queue = new ReadyQueue(limits, (waiting) => this.#try(waiting));
     this.registerSource(DEAD_LETTER_SOURCE, async () => deadLetterSource(options.logger));
   }
 
@@ -90,7 +105,7 @@ class StoredDelivery implements Delivery {
     this.#sources.set(name, load);
     const waiting = this.#unclaimed.get(name) ?? [];
     this.#unclaimed.delete(name);
-    for (const delivery of waiting) this.#queue.push(laneOf(delivery), delivery.id);
+    for (const each of waiting) this.#queue.push(each.lane, each);
   }
 
   supports(target: string): boolean {
@@ -111,6 +126,9 @@ class StoredDelivery implements Delivery {
 
   async start(): Promise<void> {
     const { store } = this.#options;
+    // What is enqueued from now on sorts after what is stored.
+    const [newest] = await store.range<DeliveryRecord>({ prefix: [PREFIX], reverse: true, limit: 1 });
+    if (newest) this.#ids.seen(newest.value.id);
     // The watch opens before the backlog is read, so a commit between the two is seen; `#known` drops the doubles.
     const watch = store.watch<DeliveryRecord>({ prefix: [PREFIX], fromRevision: store.revision });
     this.#watch = watch;
@@ -176,45 +194,46 @@ class StoredDelivery implements Delivery {
     if (this.#closed || this.#known.has(delivery.id)) return;
     this.#known.add(delivery.id);
     this.#ids.seen(delivery.id);
-    if (delivery.orderingKey === undefined) this.#schedule(delivery, delivery.notBefore ?? 0);
-    else this.#ordered.add(laneOf(delivery), delivery);
+    const waiting = waitingOf(delivery);
+    if (waiting.ordered) this.#ordered.add(waiting.lane, waiting);
+    else this.#schedule(waiting, waiting.notBefore);
   }
 
   /** The delivery is over: the next one of its order may begin. */
-  #forget(delivery: PendingDelivery): void {
-    this.#known.delete(delivery.id);
-    if (delivery.orderingKey !== undefined) this.#ordered.remove(laneOf(delivery), delivery.id);
+  #forget({ id, lane, ordered }: Waiting): void {
+    this.#known.delete(id);
+    if (ordered) this.#ordered.remove(lane, id);
   }
 
-  #schedule(delivery: PendingDelivery, time: number): void {
+  #schedule(waiting: Waiting, time: number): void {
     if (this.#closed) return;
-    const { id } = delivery;
-    const lane = laneOf(delivery);
+    const { id, lane } = waiting;
     if (time <= this.#options.clock.now()) {
-      this.#queue.push(lane, id);
+      this.#queue.push(lane, waiting);
       return;
     }
     this.#timers.set(
       id,
       this.#options.clock.at(time, () => {
         this.#timers.delete(id);
-        this.#queue.push(lane, id);
+        this.#queue.push(lane, waiting);
       }),
     );
   }
 
   /** One try of one delivery, and what follows from it. Never rejects. */
-  async #try(id: string): Promise<void> {
+  async #try(waiting: Waiting): Promise<void> {
+    const { id } = waiting;
     try {
       const entry = await this.#options.store.get<DeliveryRecord>([PREFIX, id]);
-      if (!entry) {
-        this.#known.delete(id);
-        return;
-      }
-      await this.#attempt(entry.value);
+      if (entry) await this.#attempt(entry.value);
+      else this.#forget(waiting);
     } catch (error) {
       if (this.#closed) return;
-      this.#options.logger.error('a delivery could not be tried; it stays for the next start', { id, error });
+      const { clock, logger } = this.#options;
+      const delay = Math.min(UNTRIED_BACKOFF_MS * 2 ** waiting.untried, MAX_UNTRIED_BACKOFF_MS);
+      logger.error('a delivery could not be tried; it is tried again later', { id, delayMs: delay, error });
+      this.#schedule({ ...waiting, untried: waiting.untried + 1 }, clock.now() + delay);
     }
   }
 
@@ -223,7 +242,8 @@ class StoredDelivery implements Delivery {
     if (!source) {
       this.#options.logger.warn('a delivery waits for its source', { source: delivery.source, id: delivery.id });
       const waiting = this.#unclaimed.get(delivery.source) ?? [];
-      this.#unclaimed.set(delivery.source, [...waiting, delivery]);
+      waiting.push(waitingOf(delivery));
+      this.#unclaimed.set(delivery.source, waiting);
       return;
     }
     const policy = await source.policy(delivery);
@@ -246,16 +266,20 @@ class StoredDelivery implements Delivery {
   /** Lets the target take it over in the store; false when it has to be delivered instead. */
   async #handOver(attempt: Attempt, target: DeliveryTarget): Promise<boolean> {
     let acceptance: Acceptance | undefined;
-    const revision = await this.#record(attempt, async (transaction) => {
-      try {
-        acceptance = await target.accept!(carried(attempt), transaction);
-      } catch (error) {
-        acceptance = this.#failure(attempt.delivery, error);
-      }
-      return acceptance && this.#conclude(transaction, attempt, acceptance);
-    });
-    if (revision !== undefined) acceptance?.committed?.(revision);
-    return acceptance !== undefined;
+    try {
+      const revision = await this.#record(attempt, async (transaction) => {
+        acceptance = await accept(target, attempt, transaction);
+        return acceptance && this.#conclude(transaction, attempt, acceptance);
+      });
+      if (revision !== undefined) acceptance?.committed?.(revision);
+      return acceptance !== undefined;
+    } catch (error) {
+      if (!(error instanceof AcceptError)) throw error;
+      // What the target wrote before it threw was not kept.
+      const outcome = this.#failure(attempt.delivery, error.cause);
+      await this.#record(attempt, (transaction) => this.#conclude(transaction, attempt, outcome));
+      return true;
+    }
   }
 
   async #targetOf(target: string): Promise<DeliveryTarget | undefined> {
@@ -283,14 +307,14 @@ class StoredDelivery implements Delivery {
 
   /**
    * Writes down what came of an attempt, in one transaction, then does what follows. A store that cannot write (a full
-   * disk) is asked again; in the end the delivery is left for the next start. Returns the revision of what was written.
+   * disk) is asked again until it can, and holds up what comes behind. Returns the revision of what was written.
    */
   async #record(
     attempt: Attempt,
     decide: (transaction: Transaction) => Promise<Next | undefined>,
   ): Promise<number | undefined> {
-    const { clock, logger, store } = this.#options;
-    const { delivery } = attempt;
+    const { clock, logger, store, writeRetryMs = 1000 } = this.#options;
+    const waiting = waitingOf(attempt.delivery);
     for (let tries = 1; ; tries += 1) {
       try {
         let revision: number | undefined;
@@ -299,19 +323,18 @@ class StoredDelivery implements Delivery {
             revision = committed;
           },
         });
-        if (next?.type === 'ended') this.#forget(delivery);
-        else if (next) this.#schedule(delivery, next.notBefore);
+        if (next?.type === 'ended') this.#forget(waiting);
+        else if (next) this.#schedule(waiting, next.notBefore);
         return revision;
       } catch (error) {
-        if (this.#closed) return undefined;
-        if (tries === RECORD_TRIES) {
-          logger.error('what came of a delivery could not be recorded; it stays for the next start', {
-            id: delivery.id,
-            error,
-          });
-          return undefined;
-        }
-        await clock.sleep(1000 * 2 ** (tries - 1), this.#abort.signal);
+        if (this.#closed || error instanceof AcceptError) throw error;
+        if (error instanceof StoreWriteError) {
+          if (tries === 1) logger.error('what came of a delivery cannot be written', { id: waiting.id, error });
+          // Real time on purpose: it is the disk that is waited for.
+          const delay = Math.min(writeRetryMs * 2 ** (tries - 1), MAX_WRITE_RETRY_MS);
+          await sleep(delay, undefined, { signal: this.#abort.signal });
+        } else if (tries === RECORD_TRIES) throw error;
+        else await clock.sleep(1000 * 2 ** (tries - 1), this.#abort.signal);
       }
     }
   }
@@ -354,34 +377,8 @@ class StoredDelivery implements Delivery {
   }
 }
 
-/** One try of a delivery. */
-interface Attempt {
-  readonly delivery: DeliveryRecord;
-  readonly source: DeliverySource;
-  readonly policy: DeliveryPolicy;
-}
-
-/** The delivery as the target sees it in this try. */
-function carried({ delivery, source }: Attempt): PendingDelivery {
-  return source.payload ? { ...delivery, payload: source.payload(delivery) } : delivery;
-}
-
 /** What follows from an attempt. */
 type Next = { readonly type: 'ended' } | { readonly type: 'again'; readonly notBefore: number };
-
-/** Epoch ms at which the event is too old. */
-const expiryOf = ({ delivery, policy }: Attempt): number => delivery.enqueuedAt + policy.maximumAgeSeconds * 1000;
-
-/** What is worth keeping of a failed try: a long answer would be written again at each of them. */
-function shortened(outcome: DeliveryOutcome): DeliveryOutcome {
-  if ((outcome.response?.length ?? 0) <= MAX_KEPT_RESPONSE) return outcome;
-  const { response: _, ...rest } = outcome;
-  return rest as DeliveryOutcome;
-}
-
-function throttleBackoff(policy: DeliveryPolicy, throttle: number): number {
-  return policy.throttleBackoffMs?.(throttle) ?? Math.min(1000 * 2 ** (throttle - 1), MAX_THROTTLE_BACKOFF_MS);
-}
 
 /**
  * A source's deliveries to one target share a lane: two sources of the same target do not hold each other up. Those that are
@@ -389,4 +386,9 @@ function throttleBackoff(policy: DeliveryPolicy, throttle: number): number {
  */
 function laneOf({ source, targetArn, orderingKey }: DeliveryRequest): string {
   return orderingKey === undefined ? `${source} ${targetArn}` : `${source} ${targetArn} ${orderingKey}`;
+}
+
+function waitingOf(delivery: DeliveryRequest & { readonly id: string }): Waiting {
+  const { id, notBefore = 0, orderingKey } = delivery;
+  return { id, lane: laneOf(delivery), ordered: orderingKey !== undefined, notBefore, untried: 0 };
 }
