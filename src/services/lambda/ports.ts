@@ -52,7 +52,12 @@ export interface EventQueues {
    */
   receive(
     queueArn: string,
-    options: { readonly maximum: number; readonly signal: AbortSignal },
+    options: {
+      readonly maximum: number;
+      readonly signal: AbortSignal;
+      /** The role in whose name the queue's key is used, when its messages are encrypted. */
+      readonly roleArn?: string;
+    },
   ): Promise<readonly EventMessage[]>;
   /** Deletes messages by their receipt handles; those that no longer hold are passed over. */
   delete(queueArn: string, receiptHandles: readonly string[]): Promise<void>;

@@ -30,6 +30,8 @@ export class QueuePoller {
   #lastEndedWell = true;
   #filter: Promise<MessageFilter> | undefined;
   #reading: Promise<void> = Promise.resolve();
+  /** The function's role, in whose name the queue is read. */
+  #roleArn = '';
   /** Why nothing is read. */
   #problem: string | undefined;
   #lastRun: string | undefined;
@@ -119,6 +121,7 @@ export class QueuePoller {
       return undefined;
     }
     this.#problem = undefined;
+    this.#roleArn = found.spec.roleArn;
     return queue;
   }
 
@@ -153,7 +156,11 @@ export class QueuePoller {
   async #receive(maximum: number, signal: AbortSignal): Promise<readonly EventMessage[]> {
     const { queues } = this.#room;
     const { filters, function: target, sourceArn } = this.#mapping;
-    const messages = await queues.receive(sourceArn, { maximum: Math.min(maximum, MAX_RECEIVE), signal });
+    const messages = await queues.receive(sourceArn, {
+      maximum: Math.min(maximum, MAX_RECEIVE),
+      signal,
+      roleArn: this.#roleArn,
+    });
     if (filters.length === 0 || messages.length === 0) return messages;
     this.#filter ??= messageFilter(filters);
     const passes = await this.#filter;
