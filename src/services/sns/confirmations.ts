@@ -2,16 +2,9 @@ import type { DeliveryRequest } from '../../events/index.ts';
 import type { Transaction } from '../../store/index.ts';
 import { effectiveDelivery } from './delivery-policy.ts';
 import { type Envelope, envelopeText, lambdaEvent } from './envelope.ts';
+import { httpHeaders, senderOf } from './message-details.ts';
 import { subscriptionArn, topicArn } from './names.ts';
-import {
-  CUSTOMER,
-  callerOf,
-  httpHeaders,
-  MANAGED,
-  type NotificationAttributes,
-  SOURCE,
-  senderOf,
-} from './publication.ts';
+import { CUSTOMER, callerOf, MANAGED, type NotificationAttributes, SOURCE } from './notification-attributes.ts';
 import { keys, type SubscriptionRecord, type TopicRecord } from './records.ts';
 import type { SnsState } from './state.ts';
 import { noteChange } from './subscribers.ts';

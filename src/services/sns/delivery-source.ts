@@ -1,7 +1,7 @@
 import type { DeadLetterMessage, DeliverySource, PendingDelivery } from '../../events/index.ts';
 import { retryDelay } from './delivery-policy.ts';
 import type { MessageEncryption } from './message-encryption.ts';
-import type { NotificationAttributes } from './publication.ts';
+import type { NotificationAttributes } from './notification-attributes.ts';
 
 /** How often messages are tried, and where they go when that was in vain. */
 export function notificationSource(encryption: MessageEncryption): DeliverySource {

@@ -9,9 +9,10 @@ import type {
 import type { Transaction } from '../../store/index.ts';
 import { type Message, messageSize } from './message.ts';
 import { endpointArn, isFifo, parseEndpointArn, parseTopicArn, topicArn } from './names.ts';
+import { SOURCE } from './notification-attributes.ts';
 import type { OutboxDetails } from './outbox/outbox-target.ts';
 import { platformPayload } from './platform-payload.ts';
-import { publication, publish, SOURCE } from './publication.ts';
+import { publication, publish } from './publication.ts';
 import { type ApplicationRecord, type EndpointRecord, keys, type TopicRecord } from './records.ts';
 import type { SnsState } from './state.ts';
 import { policyOf } from './topic-attributes.ts';
