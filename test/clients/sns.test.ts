@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import {
   AddPermissionCommand,
   CreateFunctionCommand,
@@ -218,6 +219,34 @@ describe('SNS by the AWS SDK', () => {
       bodies,
       Array.from({ length: 10 }, (_, index) => `m${index}`),
     );
+  });
+
+  it('hands the message group of a standard topic to standard queues', async () => {
+    const topic = await makeTopic('fair');
+    const queue = await makeQueue('fair');
+    await client.send(new sns.SubscribeCommand({ TopicArn: topic, Protocol: 'sqs', Endpoint: queue }));
+    await client.send(new sns.PublishCommand({ TopicArn: topic, Message: 'm', MessageGroupId: 'tenant' }));
+    const [message] = await receive(queue, 1);
+    assert.equal(message!.Attributes?.MessageGroupId, 'tenant');
+  });
+
+  it('encrypts messages by a key of KMS, and tells when it cannot', async () => {
+    const kms = new KMSClient(server.settings());
+    const { KeyMetadata } = await kms.send(new CreateKeyCommand({}));
+    const topic = await makeTopic('encrypted', { KmsMasterKeyId: KeyMetadata!.KeyId! });
+    const queue = await makeQueue('encrypted');
+    await client.send(new sns.SubscribeCommand({ TopicArn: topic, Protocol: 'sqs', Endpoint: queue }));
+    const publish = new sns.PublishCommand({ TopicArn: topic, Message: 'secret' });
+    await client.send(publish);
+    assert.equal(JSON.parse((await receive(queue, 1))[0]!.Body!).Message, 'secret');
+    const missing = await makeTopic('no-key', { KmsMasterKeyId: 'alias/nothing' });
+    await assert.rejects(
+      client.send(new sns.PublishCommand({ TopicArn: missing, Message: 'm' })),
+      sns.KMSNotFoundException,
+    );
+    const managed = await makeTopic('managed-key', { KmsMasterKeyId: 'alias/aws/sns' });
+    await client.send(new sns.PublishCommand({ TopicArn: managed, Message: 'm' }));
+    kms.destroy();
   });
 
   it('runs functions, in which AWS’s validator fetches the certificate where the message says', async () => {
