@@ -23,6 +23,7 @@ const BENCHMARKS = [
   'sandbox',
   'wire',
   'patterns',
+  'deliveries',
   'soak',
 ] as const;
 
