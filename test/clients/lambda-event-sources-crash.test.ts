@@ -12,7 +12,7 @@ const SERVER = `
 import { createLogger } from ${JSON.stringify(new URL('../../src/base/json-logger.ts', import.meta.url).href)};
 import { startKobune } from ${JSON.stringify(new URL('../../src/main.ts', import.meta.url).href)};
 const kobune = await startKobune({
-  dataDirectory: process.argv[1], ephemeral: false, host: '127.0.0.1', port: 0, iam: 'off', hosts: [], origins: [],
+  dataDirectory: process.argv[1], ephemeral: false, host: '127.0.0.1', port: Number(process.argv[2]), iam: 'off', hosts: [], origins: [],
   logger: createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) }),
   environment: process.env, onShutdown() {},
 });
@@ -27,8 +27,9 @@ interface Running {
   readonly world: QueueFunctions;
 }
 
-async function start(directory: string): Promise<Running> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', SERVER, directory], {
+/** `port` 0: the system chooses. */
+async function start(directory: string, port: number): Promise<Running> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', SERVER, directory, String(port)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   for await (const line of createInterface({ input: child.stdout! })) {
@@ -51,7 +52,7 @@ describe('An event source mapping when Kobune is killed', () => {
   it('gives the function every message that was accepted', { timeout: 60_000 }, async () => {
     const directory = await mkdtemp(join(tmpdir(), 'kobune-mapping-crash-'));
     try {
-      const first = await start(directory);
+      const first = await start(directory, 0);
       const seen = await first.world.queue('seen');
       const work = await first.world.queue('work', { VisibilityTimeout: '2' });
       await first.world.relay('relay', seen);
@@ -67,12 +68,11 @@ describe('An event source mapping when Kobune is killed', () => {
       }
       await kill(first);
 
-      const second = await start(directory);
-      // At another port, and so by another URL.
-      const told = await second.world.queue('seen');
+      // At the same port: the function has been told the queue's URL.
+      const second = await start(directory, Number(new URL(seen.url).port));
       const missing = new Set(bodies);
       while (missing.size > 0) {
-        const { Records } = await second.world.event(told);
+        const { Records } = await second.world.event(seen);
         for (const { body } of Records) missing.delete(body);
       }
       await kill(second);
