@@ -12,6 +12,11 @@ export class OrderedLanes<T extends Identified> {
     this.#begin = begin;
   }
 
+  /** Lanes with something in them. */
+  get size(): number {
+    return this.#lanes.size;
+  }
+
   /** Items may come out of order as long as none behind them has begun: they are put where their id belongs. */
   add(name: string, item: T): void {
     const lane = this.#lanes.get(name);
