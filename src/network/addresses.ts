@@ -36,6 +36,8 @@ const NEVER_V6 = new BlockList();
 NEVER_V6.addSubnet('::', 127, 'ipv6');
 NEVER_V6.addSubnet('fe80::', 10, 'ipv6');
 NEVER_V6.addSubnet('ff00::', 8, 'ipv6');
+/** Instance metadata over IPv6. Source: EC2 User Guide, "Access instance metadata for an EC2 instance". */
+NEVER_V6.addAddress('fd00:ec2::254', 'ipv6');
 
 /** The same for connections of the program itself, which may use IPv6 too: whether the address is another machine's. */
 export function isOffMachine(address: string): boolean {

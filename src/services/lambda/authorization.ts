@@ -1,7 +1,14 @@
 import type { AuthorizationRequest, RequestContext } from '../service.ts';
 import { type MappingRecord, mappingArn } from './event-sources/mapping-record.ts';
 import { keys, type PolicyRecord } from './model.ts';
-import { functionArn, layerArn, layerVersionArn, parseFunctionName, parseLayerVersionArn } from './names.ts';
+import {
+  type FunctionName,
+  functionArn,
+  layerArn,
+  layerVersionArn,
+  parseFunctionName,
+  parseLayerVersionArn,
+} from './names.ts';
 import { policyDocument } from './permissions.ts';
 import type { Room } from './room.ts';
 
@@ -55,7 +62,7 @@ export async function authorizationOf(
 ): Promise<readonly AuthorizationRequest[]> {
   const action = `lambda:${ACTIONS[operation] ?? operation}`;
   if (UNBOUND.has(operation)) return [{ action, resource: '*' }];
-  if (operation.endsWith('EventSourceMapping')) return [await mappingRequest(room, action, input, context)];
+  if (operation.endsWith('EventSourceMapping')) return mappingRequests(room, action, input, context);
   if (input.LayerName !== undefined) {
     const name = input.LayerName.split(':').pop()!;
     const resource =
@@ -90,24 +97,26 @@ export async function authorizationOf(
   return requests;
 }
 
-/** A mapping's operations can be bound to the function that it invokes; creation acts on nothing that is there yet. */
-async function mappingRequest(
+/**
+ * A mapping's operations can be bound to the function that it invokes, and to the one that it is to invoke; creation acts
+ * on nothing that is there yet.
+ */
+async function mappingRequests(
   room: Room,
   action: string,
   input: Named,
   context: RequestContext,
-): Promise<AuthorizationRequest> {
-  if (input.UUID === undefined) {
-    const target = parseFunctionName(input.FunctionName, undefined, context);
-    const conditions = { 'lambda:FunctionArn': [functionArn(target, target.name, target.qualifier)] };
-    return { action, resource: '*', conditions };
-  }
+): Promise<AuthorizationRequest[]> {
+  const boundTo = (target: FunctionName) => ({
+    'lambda:FunctionArn': [functionArn(target, target.name, target.qualifier)],
+  });
+  const named = () => boundTo(parseFunctionName(input.FunctionName, undefined, context));
+  if (input.UUID === undefined) return [{ action, resource: '*', conditions: named() }];
   const resource = mappingArn(context, input.UUID);
   const record = (await room.store.get<MappingRecord>(keys.eventSource(context, input.UUID)))?.value;
-  if (!record) return { action, resource };
-  const { function: target } = record;
-  const conditions = { 'lambda:FunctionArn': [functionArn(target, target.name, target.qualifier)] };
-  return { action, resource, conditions };
+  if (!record) return [{ action, resource }];
+  const request = { action, resource, conditions: boundTo(record.function) };
+  return input.FunctionName === undefined ? [request] : [request, { action, resource, conditions: named() }];
 }
 
 /** Whoever deploys a package out of a bucket must be able to read it there. */

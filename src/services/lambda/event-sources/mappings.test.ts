@@ -280,6 +280,12 @@ describe('An event source mapping', () => {
     assert.deepEqual(await ask('DeleteEventSourceMapping', { UUID }), [
       { action: 'lambda:DeleteEventSourceMapping', resource: arn, conditions },
     ]);
+    // Who may change what reads for one function must not make another one read by it.
+    const action = 'lambda:UpdateEventSourceMapping';
+    assert.deepEqual(await ask('UpdateEventSourceMapping', { UUID, FunctionName: 'g' }), [
+      { action, resource: arn, conditions },
+      { action, resource: arn, conditions: { 'lambda:FunctionArn': [arnOf('g')] } },
+    ]);
     assert.deepEqual(await ask('ListEventSourceMappings', { FunctionName: 'f' }), [
       { action: 'lambda:ListEventSourceMappings', resource: '*' },
     ]);
