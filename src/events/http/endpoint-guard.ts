@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns';
+import { type LookupAddress, lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { isOffMachine } from '../../network/index.ts';
 
@@ -11,17 +11,21 @@ export function isAllowedHost(hostname: string, local: boolean): boolean {
   return local || isIP(address) === 0 || isOffMachine(address);
 }
 
-/** A lookup for connections that finds no addresses of this machine: a name is judged by what it resolves to. */
-export function guardedLookup(local: boolean): LookupFunction {
+/**
+ * A lookup for connections that finds no addresses of this machine: a name is judged by what it resolves to, by `resolve`
+ * (the system's unless told).
+ */
+export function guardedLookup(local: boolean, resolve: LookupFunction = lookup as LookupFunction): LookupFunction {
   return (hostname, options, callback) => {
     // glibc does not resolve *.localhost (RFC 6761, 6.3).
     const name = local && /(^|\.)localhost$/i.test(hostname) ? 'localhost' : hostname;
-    lookup(name, { ...options, all: true }, (error, addresses) => {
+    resolve(name, { ...options, all: true }, (error, found) => {
       if (error) {
         callback(error, []);
         return;
       }
-      const allowed = local ? addresses : addresses.filter(({ address }) => isOffMachine(address));
+      const addresses = found as readonly LookupAddress[];
+      const allowed = addresses.filter(({ address }) => local || isOffMachine(address.replace(/%.*/, '')));
       if (allowed.length === 0) {
         callback(Object.assign(new Error(`${hostname} is on the machine that Kobune runs on`), { code: 'EACCES' }), []);
       } else if (options.all) callback(null, allowed);

@@ -38,6 +38,8 @@ async function deliver(delivery: PendingDelivery, signal: AbortSignal): Promise<
     return { type: 'failed', reason, code, ...answer, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   } catch (error) {
     const { code = 'CONNECTION_FAILURE', message } = error as NodeJS.ErrnoException;
+    // Thrown by Node for a method or header that cannot be sent: it will not be better next time.
+    if (error instanceof TypeError) return { type: 'rejected', reason: message, code: 'INVALID_REQUEST' };
     return { type: 'failed', reason: message || code, code };
   }
 }
@@ -54,6 +56,10 @@ function send(url: URL, { parameters, payload }: PendingDelivery, closing: Abort
   const timeout = AbortSignal.timeout(timeoutMs);
   const withoutBody = method === 'GET' || method === 'HEAD';
   return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      const late = new Error(`the endpoint did not answer within ${timeoutMs} ms`);
+      reject(timeout.aborted ? Object.assign(late, { code: 'TIMEOUT' }) : error);
+    };
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(
       url,
       {
@@ -71,7 +77,7 @@ function send(url: URL, { parameters, payload }: PendingDelivery, closing: Abort
           size += chunk.length;
           if (size > MAX_RESPONSE * 16) response.destroy();
         });
-        response.on('error', reject);
+        response.on('error', fail);
         response.on('close', () => {
           resolve({
             status: response.statusCode ?? 0,
@@ -81,9 +87,7 @@ function send(url: URL, { parameters, payload }: PendingDelivery, closing: Abort
         });
       },
     );
-    request.on('error', (error) => {
-      reject(timeout.aborted ? new Error(`the endpoint did not answer within ${timeoutMs} ms`) : error);
-    });
+    request.on('error', fail);
     request.end(withoutBody ? undefined : payload);
   });
 }
