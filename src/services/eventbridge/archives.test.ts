@@ -244,6 +244,7 @@ describe('EventBridge replays', () => {
       replay('x', { EventEndTime: new Date(START - DAY) }),
       invalid('Parameter EventEndTime is not valid. Reason: EventStartTime must be before EventEndTime.'),
     );
+    await assert.rejects(replay('x', { EventEndTime: new Date(Number.NaN) }), { code: 'ValidationException' });
     await assert.rejects(
       replay('x', { EventSourceArn: eventsArn('archive/none') }),
       invalid('Parameter EventSourceArn is not valid. Reason: Archive none does not exist.'),

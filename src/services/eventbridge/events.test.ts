@@ -53,10 +53,10 @@ describe('EventBridge PutEvents', () => {
         { ...good, Detail: '{' },
         { ...good, Source: 'aws.ec2' },
         { ...good, EventBusName: 'arn:aws:sqs:us-east-1:000000000000:q' },
-        good,
+        { ...good, Time: new Date(Number.NaN) },
       ],
     });
-    assert.equal(FailedEntryCount, 8);
+    assert.equal(FailedEntryCount, 9);
     assert.deepEqual(
       Entries.map(
         ({ ErrorCode, ErrorMessage }: Record<string, string>) => ErrorCode && `${ErrorCode}: ${ErrorMessage}`,
@@ -71,10 +71,10 @@ describe('EventBridge PutEvents', () => {
         'MalformedDetail: Detail is malformed.',
         'NotAuthorizedForSourceException: Not authorized for the source.',
         'InvalidArgument: Parameter EventBusName is not valid. Reason: Provided Arn is not in correct format.',
-        undefined,
+        'InvalidArgument: Parameter Time is not valid. Reason: it is no time.',
       ],
     );
-    assert.equal((await test.arrived()).length, 2);
+    assert.equal((await test.arrived()).length, 1);
   });
 
   it('refuses more than 10 entries, or more than 1 MB', async () => {

@@ -96,6 +96,8 @@ export const ruleKey = (id: RuleId): Key => [...rulePrefix(id), id.rule];
 /** When a scheduled rule comes next. */
 export const nextKey = ({ account, region, bus, rule }: RuleId): Key => [ROOT, 'next', account, region, bus, rule];
 export const RULES_DUE: Key = [ROOT, 'rule-due'];
+/** Up to this time, every scheduled rule that became due did so while Kobune ran. */
+export const RULES_HORIZON: Key = [ROOT, 'rule-horizon'];
 /** Archives with a retention, and replays that ended, by when they are looked at again. */
 export const HOUSEKEEPING_DUE: Key = [ROOT, 'housekeeping-due'];
 

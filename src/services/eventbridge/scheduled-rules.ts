@@ -8,7 +8,7 @@ import { type EventEnvelope, envelopeText, eventTime } from './envelope.ts';
 import { invalidParameter } from './errors.ts';
 import { activate, type BusEvent } from './invocation.ts';
 import type { Publisher } from './publisher.ts';
-import { nextKey, RULES_DUE, type RuleId, type RuleRecord, ruleArn, ruleKey } from './records.ts';
+import { nextKey, RULES_DUE, RULES_HORIZON, type RuleId, type RuleRecord, ruleArn, ruleKey } from './records.ts';
 
 export interface ScheduledRulesOptions {
   readonly store: Store;
@@ -20,6 +20,8 @@ export interface ScheduledRulesOptions {
 
 /** Times of one rule that one transaction invokes. */
 const BATCH = 200;
+/** Later than this, it is catching up: the clock was moved, or the process was not running. */
+const CATCHING_UP_MS = 60_000;
 
 /**
  * Invokes the targets of rules with a schedule. What is due is in the store, so one timer waits for the first of them; the
@@ -29,7 +31,8 @@ const BATCH = 200;
 export class ScheduledRules {
   readonly #options: ScheduledRulesOptions;
   readonly #agenda: Agenda;
-  #startedAt = 0;
+  /** The times after the first of these (exclusive) up to the second came while nothing ran. */
+  #missed = { after: 0, until: 0 };
   #closed = false;
 
   constructor(options: ScheduledRulesOptions) {
@@ -38,7 +41,8 @@ export class ScheduledRules {
   }
 
   async start(): Promise<void> {
-    this.#startedAt = this.#options.clock.now();
+    const horizon = (await this.#options.store.get<number>(RULES_HORIZON))?.value ?? 0;
+    this.#missed = { after: horizon, until: this.#options.clock.now() };
     await this.#agenda.start();
   }
 
@@ -89,13 +93,20 @@ export class ScheduledRules {
     const expression = parseSchedule(rule.schedule);
     const active = activate(id, rule);
     const now = clock.now();
+    // A jump of the clock that the process's end interrupts is caught up with by the next run.
+    if (next !== undefined && next < now - CATCHING_UP_MS && !this.#wasMissed(next)) {
+      transaction.put(RULES_HORIZON, now);
+    }
     for (let count = 0; count < BATCH && next !== undefined && next <= now; count += 1) {
       publisher.invoke(transaction, active, this.#event(id, next));
-      const missed = next <= this.#startedAt;
-      next = expression.next(missed ? this.#startedAt : next, rule.anchor);
+      next = expression.next(this.#wasMissed(next) ? this.#missed.until : next, rule.anchor);
     }
     await this.#move(transaction, id, next);
     return next;
+  }
+
+  #wasMissed(time: number): boolean {
+    return time > this.#missed.after && time <= this.#missed.until;
   }
 
   /** Source: EventBridge User Guide, "Creating a scheduled rule": the targets get a `Scheduled Event`. */

@@ -79,13 +79,15 @@ async function take(state: EventBridgeState, entry: PutEventsRequestEntry, conte
     );
   }
   const now = state.clock.now();
+  const time = entry.Time?.getTime() ?? now;
+  if (Number.isNaN(time)) return failure('InvalidArgument', 'Parameter Time is not valid. Reason: it is no time.');
   const event: EventEnvelope = {
     version: '0',
     id: state.random.uuid(),
     'detail-type': entry.DetailType!,
     source,
     account: context.account,
-    time: eventTime(entry.Time?.getTime() ?? now),
+    time: eventTime(time),
     region: context.region,
     resources: entry.Resources ?? [],
     detail,

@@ -48,7 +48,7 @@ export async function startReplay(
   if (!bus) throw invalidParameter('Destination.Arn', 'Must contain an event bus ARN.');
   const from = input.EventStartTime!.getTime();
   const to = input.EventEndTime!.getTime();
-  if (from >= to) throw invalidParameter('EventEndTime', 'EventStartTime must be before EventEndTime.');
+  if (!(from < to)) throw invalidParameter('EventEndTime', 'EventStartTime must be before EventEndTime.');
   const replay = await state.store.transact(async (transaction) => {
     await requireBus(transaction, bus);
     const archiveName = archiveIn(input.EventSourceArn!, place);
