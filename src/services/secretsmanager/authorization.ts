@@ -32,7 +32,9 @@ export async function secretsAuthorization(
   context: RequestContext,
 ): Promise<readonly AuthorizationRequest[]> {
   const action = `secretsmanager:${operation}`;
-  if (input.SecretId !== undefined) return [await onSecret(state, action, input.SecretId, input, context)];
+  if (input.SecretId !== undefined) {
+    return [await onSecret(state, action, input.SecretId, input, context), ...invoking(operation, input, context)];
+  }
   if (input.Name === undefined) return [{ action, resource: '*', conditions: requested(operation, input) }];
   const { account, region } = context;
   // The six characters are not known yet; policies are written with `-??????` or `*` there.
@@ -43,6 +45,15 @@ export async function secretsAuthorization(
     conditions: { 'secretsmanager:Name': [input.Name], ...requested(operation, input) },
   };
   return input.Tags?.length ? [create, { ...create, action: 'secretsmanager:TagResource' }] : [create];
+}
+
+/**
+ * Who names a function has Secrets Manager call it, so must be allowed to call it. A function of another account says
+ * itself whom it lets in. Source: API Reference, "RotateSecret", the required permissions.
+ */
+function invoking(operation: string, { RotationLambdaARN: arn }: SecretInput, { account }: RequestContext) {
+  if (operation !== 'RotateSecret' || arn === undefined || parseArn(arn)?.account !== account) return [];
+  return [{ action: 'lambda:InvokeFunction', resource: arn }];
 }
 
 /** What is asked about one secret. */

@@ -278,6 +278,18 @@ describe('Secrets Manager authorization', () => {
     });
   });
 
+  it('asks whether who names a rotation function may call it', async () => {
+    await create('turning');
+    const RotationLambdaARN = 'arn:aws:lambda:us-east-1:000000000000:function:f';
+    const asked = await questions('RotateSecret', { SecretId: 'turning', RotationLambdaARN });
+    assert.deepEqual(
+      asked.map(({ action }) => action),
+      ['secretsmanager:RotateSecret', 'lambda:InvokeFunction'],
+    );
+    assert.deepEqual(asked[1], { action: 'lambda:InvokeFunction', resource: RotationLambdaARN });
+    assert.equal((await questions('RotateSecret', { SecretId: 'turning' })).length, 1);
+  });
+
   it('asks about what is to be made, and a batch as such', async () => {
     const make = await questions('CreateSecret', { Name: 'n', Tags: [{ Key: 'a', Value: 'b' }] });
     assert.deepEqual(
