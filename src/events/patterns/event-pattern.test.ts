@@ -231,6 +231,34 @@ describe('an event pattern', () => {
   });
 });
 
+describe('a filter of Lambda', () => {
+  const record = {
+    body: { temperature: 28, state: 'stopped', location: 'New York', note: '', gone: null, tags: ['cold', 'wet'] },
+    eventSource: 'aws:sqs',
+  };
+  for (const [what, body, expected] of [
+    ['null', { gone: [null] }, true],
+    ['empty', { note: [''] }, true],
+    ['equals', { state: ['stopped'] }, true],
+    ['equals, in any case', { location: [{ 'equals-ignore-case': 'new york' }] }, true],
+    ['and', { state: ['stopped'], temperature: [1] }, false],
+    ['or', { state: ['running', 'stopped'] }, true],
+    ['or, of several fields', { $or: [{ state: ['running'] }, { temperature: [28] }] }, true],
+    ['not', { state: [{ 'anything-but': ['running'] }] }, true],
+    ['numeric, equal', { temperature: [{ numeric: ['=', 28] }] }, true],
+    ['numeric, range', { temperature: [{ numeric: ['>', 10, '<=', 20] }] }, false],
+    ['exists', { state: [{ exists: true }] }, true],
+    ['does not exist', { ProductName: [{ exists: false }] }, true],
+    ['begins with', { location: [{ prefix: 'New' }] }, true],
+    ['ends with', { location: [{ suffix: 'York' }] }, true],
+    ['a member of an array', { tags: ['wet'] }, true],
+  ] as const) {
+    it(`${expected ? 'lets through' : 'holds back'}: ${what}`, () => {
+      assert.equal(compileEventPattern({ body }, 'lambda').matches(record), expected);
+    });
+  }
+});
+
 describe('a wildcard', () => {
   const wild = (wildcard: string, text: string) => matches({ a: [{ wildcard }] }, { a: text });
   it('stands for any characters, and escaped for itself', () => {
