@@ -46,6 +46,7 @@ describe('EventBridge event buses', () => {
       Name: 'b',
       Description: 'two',
     });
+    await test.call('UpdateEventBus', { Name: 'b' });
     assert.deepEqual(await test.call('DescribeEventBus', { Name: eventsArn('event-bus/b') }), {
       Arn: eventsArn('event-bus/b'),
       Name: 'b',

@@ -86,10 +86,13 @@ function checkKind(arn: string, delivery: Pick<Delivery, 'supports'>): Kind {
   return (parsed.service === 'events' ? parsed.resource.split('/')[0] : parsed.service) as Kind;
 }
 
-/** Other accounts and Regions, and API destinations, are reached in the name of a role; log groups never are. */
+/** Log groups are written to where the rule is. Other accounts and Regions, and API destinations, are reached in the name of a role; log groups never are. */
 function checkRole({ Arn: arn, RoleArn: role }: Target, kind: Kind, place: Place): void {
   const { account, region } = parseArn(arn!)!;
   const elsewhere = account !== place.account || region !== place.region;
+  if (kind === 'logs' && elsewhere) {
+    throw invalid(`A log group must be in the account and Region of the rule: ${arn}.`);
+  }
   if (role === undefined) {
     if (kind === 'api-destination' || (kind === 'event-bus' && elsewhere)) {
       throw invalid(`RoleArn is required for target ${arn}.`);

@@ -99,7 +99,9 @@ export async function updateEventBus(
   const settings = settingsOf(input);
   let bus: BusRecord | undefined;
   await change(state, id, async (transaction) => {
-    bus = { ...(await requireBus(transaction, id)), modifiedAt: state.clock.now(), ...settings };
+    const existing = await requireBus(transaction, id);
+    const description = settings.description ?? existing.description;
+    bus = { ...existing, description, modifiedAt: state.clock.now() };
     transaction.put(busKey(id), bus);
     return true;
   });
