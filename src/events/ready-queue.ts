@@ -38,6 +38,11 @@ export class ReadyQueue<T> {
     return this.#running;
   }
 
+  /** Lanes with something in them. */
+  get lanes(): number {
+    return this.#lanes.size;
+  }
+
   push(laneName: string, item: T): void {
     if (this.#stopped) return;
     let lane = this.#lanes.get(laneName);
