@@ -106,7 +106,10 @@ describe('EventBridge log groups', () => {
   it('are of the account and Region of the rule', async () => {
     await test.call('PutRule', { Name: 'r', EventPattern: JSON.stringify(APP) });
     const put = (place: string) =>
-      test.call('PutTargets', { Rule: 'r', Targets: [{ Id: '1', Arn: `arn:aws:logs:${place}:log-group:/aws/events/x` }] });
+      test.call('PutTargets', {
+        Rule: 'r',
+        Targets: [{ Id: '1', Arn: `arn:aws:logs:${place}:log-group:/aws/events/x` }],
+      });
     for (const place of [`${REGION}:111122223333`, `eu-west-1:${ACCOUNT}`]) {
       await assert.rejects(put(place), { code: 'ValidationException', message: /account and Region of the rule/ });
     }

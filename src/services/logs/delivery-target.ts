@@ -16,6 +16,10 @@ export function logsTarget(state: LogsState): DeliveryTarget {
           code: 'InvalidParameterException',
         };
       }
+      // A policy that lets other accounts in cannot be put here, so none does.
+      if (arn.account !== delivery.account) {
+        return { type: 'rejected', reason: 'The log group is of another account.', code: 'AccessDeniedException' };
+      }
       const id = { account: arn.account, region: arn.region, group };
       if (!(await state.store.get<GroupRecord>(groupKey(id)))) {
         return {
