@@ -88,6 +88,9 @@ async function allows(state: SnsState, topic: TopicRecord, caller: DeliveryCalle
 async function acceptPush(state: SnsState, delivery: PendingDelivery, transaction: Transaction): Promise<Acceptance> {
   const { account, attributes, payload, region, targetArn } = delivery;
   const name = parseEndpointArn(targetArn)!;
+  if (name.account !== account) {
+    return { type: 'rejected', code: 'AuthorizationError', reason: 'Endpoint belongs to another account' };
+  }
   const endpoint = await transaction.get<EndpointRecord>(keys.endpoint(name));
   if (!endpoint) return { type: 'rejected', code: 'NotFound', reason: 'Endpoint does not exist' };
   const application = await transaction.get<ApplicationRecord>(keys.application(name));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { PendingDelivery } from '../../events/index.ts';
 import { as, OTHER, TestSns } from './test-sns.ts';
 
 let test: TestSns;
@@ -43,6 +44,23 @@ describe('SNS platform applications and endpoints', () => {
     await assert.rejects(test.call('Subscribe', subscription, as(OTHER)), {
       code: 'InvalidParameter',
       message: /Application endpoint arn invalid/,
+    });
+    const delivery: PendingDelivery = {
+      source: 's3',
+      id: 'd1',
+      enqueuedAt: 0,
+      attempts: 0,
+      account: OTHER,
+      region: 'us-east-1',
+      targetArn: EndpointArn,
+      payload: Buffer.from('x'),
+    };
+    await test.store.transact(async (transaction) => {
+      const outcome = await test.sns.deliveryTarget.accept!(delivery, transaction);
+      assert.deepEqual(
+        [outcome?.type, outcome && 'code' in outcome && outcome.code],
+        ['rejected', 'AuthorizationError'],
+      );
     });
     assert.deepEqual((await test.call('GetEndpointAttributes', { EndpointArn })).Attributes, {
       Enabled: 'true',
