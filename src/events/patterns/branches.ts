@@ -81,10 +81,8 @@ function readField(value: unknown, before: readonly Fields[], reading: Reading):
     if (!(error instanceof InvalidPatternError)) throw error;
     throw wrong(error.message, path);
   }
-  return before.map((fields) => {
-    if (fields.has(name)) throw wrong(`Path \`${name}\` cannot be allowed multiple times`, path);
-    return new Map(fields).set(name, leaf);
-  });
+  // A path that was there before, by an `$or` or with dots, is replaced, as by Event Ruler.
+  return before.map((fields) => new Map(fields).set(name, leaf));
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -189,8 +189,6 @@ describe('an event pattern', () => {
       { source: [{ 'anything-but': { 'equals-ignore-case': 1 } }] },
     ],
     ['wildcard match pattern must be a string', { source: [{ 'anything-but': { wildcard: [1] } }] }],
-    ['Path `a.b` cannot be allowed multiple times', { a: { b: ['x'] }, 'a.b': ['y'] }],
-    ['Path `a` cannot be allowed multiple times', { a: ['x'], $or: [{ a: ['y'] }, { b: ['z'] }] }],
     ['"$or" must be an object or an array', { $or: 1 }],
     ['Unrecognized match type a', { $or: [{ a: ['x'] }] }],
   ] as const) {
@@ -205,6 +203,15 @@ describe('an event pattern', () => {
       );
     });
   }
+
+  it('has the last of several values for a path, within a member of $or too', () => {
+    const pattern = { a: ['x'], $or: [{ a: ['y'] }, { b: ['z'] }] };
+    assert.ok(matches(pattern, { a: 'y' }));
+    assert.ok(matches(pattern, { a: 'x', b: 'z' }));
+    assert.ok(!matches(pattern, { a: 'x' }));
+    assert.ok(matches({ a: { b: ['x'] }, 'a.b': ['y'] }, { a: { b: 'y' } }));
+    assert.ok(compileEventPattern('{"a":["x"],"a":["y"]}', 'eventbridge').matches({ a: 'y' }));
+  });
 
   it('stands for up to 1,000 combinations of $or', () => {
     const alternatives = (name: string) => ({

@@ -119,12 +119,10 @@ function matchesByDescription(pattern: object, event: unknown): boolean {
       (found) => wanted.matches({ field: found.value }) && attempt(others, new Map([...elements, ...found.elements])),
     );
   };
-  return branchesOf(pattern).some((branch) =>
-    attempt(
-      branch.sort(([one], [other]) => (one < other ? -1 : 1)),
-      new Map(),
-    ),
-  );
+  // The last of several fields of a path counts.
+  return branchesOf(pattern)
+    .map((branch) => [...new Map(branch)].sort(([one], [other]) => (one < other ? -1 : 1)))
+    .some((branch) => attempt(branch, new Map()));
 }
 
 describe('patterns of any kind', () => {
