@@ -1,60 +1,29 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
 import * as lambda from '@aws-sdk/client-lambda';
 import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { KillableKobune } from '../support/killable-kobune.ts';
 import { ROLE, zipOf } from './lambda-server.ts';
 
-const SERVER = `
-import { createLogger } from ${JSON.stringify(new URL('../../src/base/json-logger.ts', import.meta.url).href)};
-import { startKobune } from ${JSON.stringify(new URL('../../src/main.ts', import.meta.url).href)};
-const kobune = await startKobune({
-  dataDirectory: process.argv[1], ephemeral: false, host: '127.0.0.1', port: 0, iam: 'off', hosts: [], origins: [],
-  logger: createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) }),
-  environment: process.env, onShutdown() {},
-});
-process.on('SIGTERM', async () => { await kobune.close(); process.exit(0); });
-process.stdout.write('ready ' + kobune.endpoint + '\\n');
-setInterval(() => {}, 60_000);
-`;
-
 interface Running {
-  readonly child: ChildProcess;
+  readonly kobune: KillableKobune;
   readonly client: lambda.LambdaClient;
   readonly s3: S3Client;
 }
 
 async function start(directory: string): Promise<Running> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', SERVER, directory], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  for await (const line of createInterface({ input: child.stdout! })) {
-    if (!line.startsWith('ready ')) continue;
-    const settings = {
-      endpoint: line.slice('ready '.length),
-      region: 'us-east-1',
-      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    };
-    return {
-      child,
-      client: new lambda.LambdaClient(settings),
-      s3: new S3Client({ ...settings, forcePathStyle: true }),
-    };
-  }
-  throw new Error('the server ended before it was ready');
+  const kobune = await KillableKobune.start(directory);
+  const settings = kobune.settings();
+  return { kobune, client: new lambda.LambdaClient(settings), s3: new S3Client({ ...settings, forcePathStyle: true }) };
 }
 
-async function stop({ child, client, s3 }: Running, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+async function stop({ client, kobune, s3 }: Running, how: 'kill' | 'stop'): Promise<void> {
   client.destroy();
   s3.destroy();
-  const exited = once(child, 'exit');
-  child.kill(signal);
-  await exited;
+  await kobune[how]();
 }
 
 describe('Lambda when Kobune is killed', () => {
@@ -94,12 +63,12 @@ describe('Lambda when Kobune is killed', () => {
           return answer.$metadata.requestId!;
         }),
       );
-      await stop(first, 'SIGKILL');
+      await stop(first, 'kill');
 
       const second = await start(directory);
       const recorded = await recordedRequests(second.s3, accepted);
       assert.deepEqual([...recorded].sort(), [...accepted].sort());
-      await stop(second, 'SIGTERM');
+      await stop(second, 'stop');
     } finally {
       await rm(directory, { recursive: true, force: true });
     }

@@ -8,16 +8,18 @@ const SERVER = `
 import { createLogger } from ${source('base/json-logger.ts')};
 import { startKobune } from ${source('main.ts')};
 const kobune = await startKobune({
-  dataDirectory: process.argv[1], ephemeral: false, host: '127.0.0.1', port: 0, iam: 'off', hosts: [], origins: [],
+  dataDirectory: process.argv[1], ephemeral: false, host: '127.0.0.1', port: Number(process.argv[2]), iam: 'off', hosts: [], origins: [],
   logger: createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) }),
   environment: process.env, onShutdown() {},
 });
+process.on('SIGTERM', async () => { await kobune.close(); process.exit(0); });
+// The test has ended, whichever way: nothing of it is left behind.
+process.stdin.on('end', () => process.exit(1)).resume();
 process.stdout.write('ready ' + kobune.endpoint + '\\n');
-setInterval(() => {}, 60_000);
 `;
 
 /** A Kobune in a process of its own, which can be killed and started again on the same data directory. */
-export class KillableKobune {
+export class KillableKobune implements AsyncDisposable {
   readonly endpoint: string;
   readonly #child: ChildProcess;
 
@@ -26,9 +28,10 @@ export class KillableKobune {
     this.#child = child;
   }
 
-  static async start(directory: string): Promise<KillableKobune> {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', SERVER, directory], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+  /** `port` 0: the system chooses. */
+  static async start(directory: string, port = 0): Promise<KillableKobune> {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', SERVER, directory, String(port)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
     });
     for await (const line of createInterface({ input: child.stdout! })) {
       if (line.startsWith('ready ')) return new KillableKobune(line.slice('ready '.length), child);
@@ -42,11 +45,28 @@ export class KillableKobune {
     return { endpoint: this.endpoint, region: 'us-east-1', credentials, maxAttempts: 1 };
   }
 
+  get port(): number {
+    return Number(new URL(this.endpoint).port);
+  }
+
   /** As `kill -9` does. */
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  /** As `kobune down` does. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
+    this.#child.kill(signal);
     await exited;
   }
 }
