@@ -109,7 +109,8 @@ export interface DeliveryTarget {
   /**
    * Takes the delivery over within the store: what it writes to `transaction` and the removal of the delivery become
    * durable together, so it happens exactly once. Runs again when the transaction does, so it has no other effects, and
-   * it writes nothing unless it answers `delivered`; what it wrote before it throws is not kept. `undefined`: this one has to be delivered instead.
+   * it writes nothing unless it answers `delivered`; what it wrote before it throws is not kept. `undefined`: this one has
+   * to be delivered instead.
    */
   accept?(delivery: PendingDelivery, transaction: Transaction): Promise<Acceptance | undefined>;
   /** Delivers to somewhere outside of the store; at least once. */
