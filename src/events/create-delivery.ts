@@ -29,14 +29,14 @@ import type {
 import { DeliveryIds } from './delivery-ids.ts';
 import { OrderedLanes } from './ordered-lanes.ts';
 import { ReadyQueue, type ReadyQueueLimits } from './ready-queue.ts';
-import { targetKind } from './target-kind.ts';
+import { isEndpoint, targetKind } from './target-kind.ts';
 
 export interface DeliveryOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Attempts under way at once: 100 for one source and target, 1,000 in all, unless told. */
+  /** Attempts under way at once: 100 for one source and target, 1,000 of endpoints and 1,000 of others, unless told. */
   readonly limits?: Partial<ReadyQueueLimits>;
   /** How long `close` waits for attempts under way, real milliseconds; 5,000 unless told. */
   readonly closeGraceMs?: number;
@@ -58,6 +58,8 @@ const MAX_WRITE_RETRY_MS = 30_000;
 interface Waiting {
   readonly id: string;
   readonly lane: string;
+  /** It goes to an endpoint outside. */
+  readonly endpoint: boolean;
   readonly ordered: boolean;
   readonly notBefore: number;
   /** Times in a row that it could not even be tried. */
@@ -78,6 +80,8 @@ class StoredDelivery implements Delivery {
   readonly #sources = new Map<string, () => Promise<DeliverySource>>();
   readonly #ids: DeliveryIds;
   readonly #queue: ReadyQueue<Waiting>;
+  /** Endpoints that do not answer must not take every turn from queues and functions. */
+  readonly #endpoints: ReadyQueue<Waiting>;
   readonly #ordered = new OrderedLanes<Waiting>((waiting) => this.#schedule(waiting, waiting.notBefore));
   /** Ids that wait, run or sleep in this process. */
   readonly #known = new Set<string>();
@@ -94,6 +98,7 @@ class StoredDelivery implements Delivery {
     const limits = { perLane: 100, total: 1000, ...options.limits };
     this.#ids = new DeliveryIds(options.clock, options.random);
     this.#queue = new ReadyQueue(limits, (waiting) => this.#try(waiting));
+    this.#endpoints = new ReadyQueue(limits, (waiting) => this.#try(waiting));
     this.registerSource(DEAD_LETTER_SOURCE, async () => deadLetterSource(options.logger));
   }
 
@@ -105,7 +110,7 @@ class StoredDelivery implements Delivery {
     this.#sources.set(name, load);
     const waiting = this.#unclaimed.get(name) ?? [];
     this.#unclaimed.delete(name);
-    for (const each of waiting) this.#queue.push(each.lane, each);
+    for (const each of waiting) this.#push(each);
   }
 
   supports(target: string): boolean {
@@ -157,7 +162,7 @@ class StoredDelivery implements Delivery {
     this.#watch?.close();
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
-    const stopped = this.#queue.stop();
+    const stopped = Promise.all([this.#queue.stop(), this.#endpoints.stop()]);
     // Real time on purpose: a frozen clock must not keep the program from ending.
     const grace = setTimeout(() => this.#abort.abort(), this.#options.closeGraceMs ?? 5000);
     await Promise.race([
@@ -207,18 +212,22 @@ class StoredDelivery implements Delivery {
 
   #schedule(waiting: Waiting, time: number): void {
     if (this.#closed) return;
-    const { id, lane } = waiting;
+    const { id } = waiting;
     if (time <= this.#options.clock.now()) {
-      this.#queue.push(lane, waiting);
+      this.#push(waiting);
       return;
     }
     this.#timers.set(
       id,
       this.#options.clock.at(time, () => {
         this.#timers.delete(id);
-        this.#queue.push(lane, waiting);
+        this.#push(waiting);
       }),
     );
+  }
+
+  #push(waiting: Waiting): void {
+    (waiting.endpoint ? this.#endpoints : this.#queue).push(waiting.lane, waiting);
   }
 
   /** One try of one delivery, and what follows from it. Never rejects. */
@@ -389,6 +398,7 @@ function laneOf({ source, targetArn, orderingKey }: DeliveryRequest): string {
 }
 
 function waitingOf(delivery: DeliveryRequest & { readonly id: string }): Waiting {
-  const { id, notBefore = 0, orderingKey } = delivery;
-  return { id, lane: laneOf(delivery), ordered: orderingKey !== undefined, notBefore, untried: 0 };
+  const { id, notBefore = 0, orderingKey, targetArn } = delivery;
+  const ordered = orderingKey !== undefined;
+  return { id, lane: laneOf(delivery), endpoint: isEndpoint(targetArn), ordered, notBefore, untried: 0 };
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { CompactedError, openLmdbStore, openMemoryStore } from '../store/index.ts';
+import type { DeliveryOutcome } from './index.ts';
 import { START, settle, TARGET, until, World } from './test-delivery.ts';
 
 describe('Delivery', () => {
@@ -213,6 +214,32 @@ describe('Delivery', () => {
 });
 
 describe('Delivery under load', () => {
+  it('keeps queues and functions moving while endpoints outside do not answer, however many they are', async () => {
+    const world = new World(openMemoryStore(), { limits: { perLane: 2, total: 6 } });
+    const gate = Promise.withResolvers<void>();
+    let hanging = 0;
+    const hang = async (): Promise<DeliveryOutcome> => {
+      hanging += 1;
+      await gate.promise;
+      return { type: 'delivered' };
+    };
+    for (const kind of ['https', 'events']) world.delivery.registerTarget(kind, async () => ({ deliver: hang }));
+    await world.delivery.start();
+    for (let n = 0; n < 10; n += 1) {
+      await world.send(`https://example.com/${n}`);
+      await world.send(`arn:aws:events:us-east-1:000000000000:api-destination/d${n}/id`);
+    }
+    await until(() => hanging === 6);
+    for (let n = 0; n < 10; n += 1) await world.send(`${TARGET}-${n}`);
+    await until(() => world.ended.length === 10);
+    assert.equal(hanging, 6);
+    gate.resolve();
+    await until(() => world.ended.length === 30);
+    await world.delivery.close();
+    world.clock.close();
+    await world.store.close();
+  });
+
   it('bounds the attempts to one target and keeps the other targets moving', async () => {
     const world = new World(openMemoryStore(), { limits: { perLane: 3, total: 5 } });
     const slow = `${TARGET}-slow`;
