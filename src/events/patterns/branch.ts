@@ -34,6 +34,9 @@ const MAX_NESTING = 1000;
  * must not be there is looked for in what has been settled until then. A name with a dot is the same as two names. That is how
  * AWS's own matcher, Event Ruler, goes about it. Source: its README, "JSON Array Matching"; EventBridge User Guide,
  * "Considerations when creating event patterns".
+ *
+ * Known difference: once a field has been found in an element of an array, a field of the same beginning is looked for in that
+ * element only, and not also beside the array under a name with dots. Event Ruler would see both.
  */
 export class Branch {
   readonly #steps: readonly Step[];

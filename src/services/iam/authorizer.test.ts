@@ -55,6 +55,19 @@ describe('IAM authorization', () => {
     }
   });
 
+  it("denies everybody but the root user what a resource's unreadable policy is on", async () => {
+    const principal = await bob();
+    await call('PutUserPolicy', {
+      UserName: 'bob',
+      PolicyName: 'p',
+      PolicyDocument: policyOf({ Effect: 'Allow', Action: '*', Resource: '*' }),
+    });
+    await authorize(principal);
+    const unreadable = [{ ...request, resourcePolicy: '{"Statement":[{"Effect":"Deny","Who":"bob"}]}' }];
+    await assert.rejects(authorize(principal, unreadable), { code: 'AccessDenied', message: /explicit deny/ });
+    await authorize(ROOT, unreadable);
+  });
+
   it('says what is missing, as AWS does', async () => {
     const principal = await bob();
     await assert.rejects(authorize(principal), {

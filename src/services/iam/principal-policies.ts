@@ -10,6 +10,17 @@ const MAX_PRINCIPALS = 5000;
 const MAX_DOCUMENTS = 1000;
 /** A policy that cannot be read any more allows nothing. */
 const NOTHING = '{"Version":"2012-10-17","Statement":[]}';
+/** What a resource's policy denies is lost when it cannot be read: so all is denied but to the root user, who can mend it. */
+const UNREADABLE = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: {
+    Effect: 'Deny',
+    Principal: '*',
+    Action: '*',
+    Resource: '*',
+    Condition: { ArnNotLike: { 'aws:PrincipalArn': 'arn:aws:iam::*:root' } },
+  },
+});
 
 /** What limits and allows a principal, compiled. */
 export interface PrincipalPolicies {
@@ -62,8 +73,9 @@ export class PrincipalPolicyCache {
       try {
         policy = compilePolicy(document, kind);
       } catch (error) {
-        this.#logger.warn('a stored policy cannot be read and allows nothing', { error: String(error) });
-        policy = compilePolicy(NOTHING, kind);
+        const allowed = kind === 'resource' ? 'only what the root user does' : 'nothing';
+        this.#logger.warn('a stored policy cannot be read', { allowed, error: String(error) });
+        policy = compilePolicy(kind === 'resource' ? UNREADABLE : NOTHING, kind);
       }
       if (this.#documents.size >= MAX_DOCUMENTS) this.#documents.delete(this.#documents.keys().next().value!);
       this.#documents.set(key, policy);
