@@ -104,3 +104,27 @@ describe('SQS encryption by a KMS key', () => {
     assert.deepEqual(await world.bodies('q'), ['kept']);
   });
 });
+
+describe("SQS encryption by SQS's own key", () => {
+  it('keeps bodies of new queues encrypted, and asks nobody for it', async () => {
+    await world.create('q');
+    await world.send('q', 'secret');
+    await world.send('q', 'secret');
+    const [first, second] = await stored();
+    assert.ok(first && !first.includes('secret'));
+    assert.notEqual(first, second);
+    world.restart();
+    assert.deepEqual(await world.bodies('q'), ['secret', 'secret']);
+    assert.deepEqual(calls, []);
+  });
+
+  it('can be switched off, for messages that are sent from then on', async () => {
+    await world.create('q');
+    await world.send('q', 'before');
+    await world.call('SetQueueAttributes', { QueueUrl: urlOf('q'), Attributes: { SqsManagedSseEnabled: 'false' } });
+    await world.send('q', 'after');
+    const kept = await stored();
+    assert.ok(kept.includes('after') && !kept.includes('before'));
+    assert.deepEqual(await world.bodies('q'), ['before', 'after']);
+  });
+});

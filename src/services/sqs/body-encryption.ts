@@ -2,7 +2,9 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { ServiceError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
+import type { Store } from '../../store/index.ts';
 import type { Encryption, KeyUser } from '../encryption.ts';
+import { ManagedKey } from './managed-key.ts';
 import type { Queue } from './queue.ts';
 import type { MessageRecord, SealingKey } from './records.ts';
 
@@ -22,42 +24,57 @@ interface DataKey {
 type Sealed = Pick<MessageRecord, 'body' | 'key'>;
 
 /**
- * Encrypts bodies of queues that have a KMS key, with a data key of it that is used again for a while.
- * Source: SQS Developer Guide, "Amazon SQS Key management": the reuse period, 1 minute to 24 hours.
+ * Encrypts bodies: of queues that have a KMS key with a data key of it, which is used again for a while; of those that leave
+ * it to SQS with a key of its own. Source: SQS Developer Guide, "Encryption at rest in Amazon SQS" and "Amazon SQS Key
+ * management": the reuse period, 1 minute to 24 hours.
  */
 export class BodyEncryption {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #encryption: Encryption;
+  readonly #managed: ManagedKey;
   /** By queue id. */
   readonly #writing = new Map<string, DataKey & { readonly keyId: string }>();
   /** By encrypted form. */
   readonly #reading = new Map<string, DataKey>();
 
-  constructor(parts: { readonly clock: Clock; readonly random: Random; readonly encryption: Encryption }) {
+  constructor(parts: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly encryption: Encryption;
+  }) {
     this.#clock = parts.clock;
     this.#random = parts.random;
     this.#encryption = parts.encryption;
+    this.#managed = new ManagedKey(parts);
   }
 
-  /** True when the queue's bodies are encrypted by a KMS key. */
-  applies(queue: Queue): boolean {
-    return queue.record.settings.kmsMasterKeyId !== undefined;
+  /** True when the queue's bodies are encrypted. */
+  applies({ record: { settings } }: Queue): boolean {
+    return settings.kmsMasterKeyId !== undefined || settings.sqsManagedSseEnabled === true;
   }
 
   /** Throws KmsNotFound, KmsDisabled, KmsAccessDenied … */
   async seal(queue: Queue, body: string, user: Pick<KeyUser, 'principal' | 'caller'>): Promise<Sealed> {
+    if (queue.record.settings.kmsMasterKeyId === undefined) {
+      return { body: this.#encrypt(await this.#managed.get(), body) };
+    }
     const key = await this.#keyFor(queue, user);
+    return { body: this.#encrypt(key.plaintext, body), key: { ciphertext: key.ciphertext, queueArn: queue.arn } };
+  }
+
+  /** IV, ciphertext and tag. */
+  #encrypt(key: Uint8Array, body: string): Buffer {
     const iv = this.#random.bytes(IV_BYTES);
-    const cipher = createCipheriv('aes-256-gcm', key.plaintext, iv);
-    const encrypted = Buffer.concat([iv, cipher.update(body, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-    return { body: encrypted, key: { ciphertext: key.ciphertext, queueArn: queue.arn } };
+    const cipher = createCipheriv('aes-256-gcm', key, iv);
+    return Buffer.concat([iv, cipher.update(body, 'utf8'), cipher.final(), cipher.getAuthTag()]);
   }
 
   /** The body in the clear. */
   async open(queue: Queue, { body, key }: Sealed, user: Pick<KeyUser, 'principal' | 'caller'>): Promise<string> {
     if (typeof body === 'string') return body;
-    const plaintext = await this.#plaintextOf(queue, key!, user);
+    const plaintext = key ? await this.#plaintextOf(queue, key, user) : await this.#managed.get();
     const decipher = createDecipheriv('aes-256-gcm', plaintext, body.subarray(0, IV_BYTES));
     decipher.setAuthTag(body.subarray(body.length - TAG_BYTES));
     const middle = decipher.update(body.subarray(IV_BYTES, body.length - TAG_BYTES));

@@ -57,6 +57,7 @@ await Promise.all([
 `;
 
 const FAST = {
+  SqsManagedSseEnabled: 'false',
   ContentBasedDeduplication: 'false',
   DeduplicationScope: 'messageGroup',
   FifoThroughputLimit: 'perMessageGroupId',
@@ -90,7 +91,7 @@ describe('SQS when the process is killed', () => {
     const told = { plain: new Told(), 'ordered.fifo': new Told() };
     try {
       await withWorld(directory, async (world) => {
-        await world.create('plain');
+        await world.create('plain', { SqsManagedSseEnabled: 'false' });
         await world.create('ordered.fifo', FAST);
       });
       for (let round = 1; round <= ROUNDS; round += 1) {

@@ -53,7 +53,7 @@ export interface SealingKey {
 /** A message as it was sent. It does not change while it is in its queue. */
 export interface MessageRecord {
   readonly messageId: string;
-  /** Text, or its encrypted bytes together with `key`. */
+  /** Encrypted bytes, by `key` or without one by SQS's own; text where a queue's encryption is off. */
   readonly body: string | Uint8Array;
   readonly key?: SealingKey | undefined;
   readonly md5OfBody: string;
@@ -120,6 +120,7 @@ export interface MoveTaskRecord {
 const ROOT = 'sqs';
 
 export const keys = {
+  managedKey: (): Key => [ROOT, 'managed-key'],
   queues: (account: string, region: string): Key => [ROOT, 'queue', account, region],
   queue: ({ account, region, name }: QueueName): Key => [ROOT, 'queue', account, region, name],
   /** When a queue of this name was deleted. */
