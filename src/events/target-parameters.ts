@@ -29,8 +29,6 @@ export interface TargetParameters {
   };
   /** S3: the object to write. */
   readonly object?: { readonly key: string; readonly contentType?: string };
-  /** CloudWatch Logs: the stream to write to; one is named after the delivery unless told. */
-  readonly logStream?: string;
 }
 
 /** String attributes from a plain record. */

@@ -4,10 +4,14 @@ export interface Once<T> {
   made(): Promise<T> | undefined;
 }
 
+/** What could not be made is made anew when it is asked for again. */
 export function once<T>(make: () => Promise<T>): Once<T> {
   let made: Promise<T> | undefined;
   const get = () => {
-    made ??= make();
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
     return made;
   };
   return Object.assign(get, { made: () => made });
@@ -15,13 +19,19 @@ export function once<T>(make: () => Promise<T>): Once<T> {
 
 interface Started {
   start(): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** The same for what has to be started before it is used. */
 export function onceStarted<T extends Started>(make: () => Promise<T>): Once<T> {
   return once(async () => {
     const made = await make();
-    await made.start();
+    try {
+      await made.start();
+    } catch (error) {
+      await made.close();
+      throw error;
+    }
     return made;
   });
 }

@@ -3,7 +3,7 @@ import type { DeliveryTarget } from '../../events/index.ts';
 import { type GroupRecord, groupKey } from './records.ts';
 import type { LogsState } from './state.ts';
 
-/** Log groups as targets: each event is a log event in a stream of its own day and sender. */
+/** Log groups as targets: each event is a log event in a stream of its own. */
 export function logsTarget(state: LogsState): DeliveryTarget {
   return {
     deliver: async (delivery) => {
@@ -29,7 +29,7 @@ export function logsTarget(state: LogsState): DeliveryTarget {
         };
       }
       const message = Buffer.from(delivery.payload).toString();
-      const stream = delivery.parameters?.logStream ?? delivery.id;
+      const stream = delivery.id;
       state.writer.append(id, stream, [{ timestamp: state.clock.now(), message }], true);
       await state.writer.flush();
       return { type: 'delivered' };
