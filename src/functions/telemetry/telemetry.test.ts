@@ -36,9 +36,10 @@ const httpListener = `
 class Listener(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
         assert self.path == "/events?a=1" and self.headers["Content-Type"] == "application/json"
+        # Before the answer: the next batch is sent once this one was taken, and is served by another thread.
         got(json.loads(body))
+        self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
     def log_message(self, *args): pass
 server = http.server.ThreadingHTTPServer(("sandbox.localdomain", 8080), Listener)
 threading.Thread(target=server.serve_forever, daemon=True).start()
