@@ -1,4 +1,19 @@
 export { isOffMachine } from './addresses.ts';
+export type {
+  AddressRange,
+  Connected,
+  ContainerIdentity,
+  ContainerNetworks,
+  DeviceTraffic,
+  Endpoint,
+  EndpointSpec,
+  Network,
+  NetworkEvent,
+  NetworkNamespace,
+  NetworkSpec,
+  PortRequest,
+  PublishedPort,
+} from './container-networks.ts';
 export { CLONE_NEWNET, CLONE_NEWNS, type Kernel, KernelError, openKernel } from './kernel.ts';
 export {
   type Attachment,

@@ -1,0 +1,26 @@
+export type {
+  Container,
+  ContainerSpec,
+  ContainerState,
+  ContainerStatus,
+  Health,
+  LogConfig,
+  MountPoint,
+  MountSpec,
+  Resources,
+  RestartPolicy,
+} from './container.ts';
+export type {
+  AttachedStreams,
+  ContainerEngine,
+  ContainerEvent,
+  Exec,
+  ExecSpec,
+  LogLine,
+  LogOptions,
+  OutputChunk,
+  Stats,
+  Volume,
+  Volumes,
+  WaitCondition,
+} from './engine.ts';

@@ -1,0 +1,34 @@
+import type { Readable } from 'node:stream';
+import type { Blob, BlobLease, BlobRange, Transaction } from '../store/index.ts';
+
+export interface WriteContentOptions {
+  /** What the content must have; rejects with `DigestMismatchError`, keeping nothing. Of SHA-256 or SHA-512. */
+  readonly digest?: string;
+  /** The size it must have; rejects with `SizeMismatchError`. */
+  readonly size?: number;
+  /** Refuse past this many bytes. */
+  readonly maxSize?: number;
+}
+
+/**
+ * Blobs of images and registries, by digest: one store for both, over the data directory's blobs. A `sha512:` digest is
+ * a second name of a blob that is kept by its SHA-256. Nothing is deleted while it is referenced or leased.
+ */
+export interface ContentStore {
+  /** Size in bytes, `undefined` when it is not there. */
+  stat(digest: string): Promise<{ readonly size: number } | undefined>;
+  /** Streams bytes `start`..`end`, both inclusive; everything by default. `BlobNotFoundError`. */
+  open(digest: string, range?: BlobRange): Promise<Readable>;
+  /** For what is small: manifests, configurations. `BlobNotFoundError`. */
+  read(digest: string): Promise<Buffer>;
+  /** Writes and verifies. The result's digest is the one that was asked for, SHA-256 unless told; leased until `release`. */
+  write(source: AsyncIterable<Uint8Array> | Uint8Array, options?: WriteContentOptions): Promise<Blob & BlobLease>;
+  /** Holds what is there already; `undefined` when it is not. */
+  lease(digest: string): Promise<(Blob & BlobLease) | undefined>;
+  reference(transaction: Transaction, digest: string, owner: readonly string[]): void;
+  dereference(transaction: Transaction, digest: string, owner: readonly string[]): void;
+  /** Path of the finished file. */
+  path(digest: string): Promise<string>;
+  /** Deletes what is neither referenced nor leased. */
+  collect(): Promise<{ readonly deleted: number; readonly bytes: number }>;
+}

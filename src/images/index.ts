@@ -1,0 +1,43 @@
+export type {
+  BuildContext,
+  BuildErrorPlace,
+  Builder,
+  BuildOptions,
+  BuildProgress,
+  BuildResult,
+  BuildStep,
+  CacheLocation,
+  CacheUsage,
+} from './build/builder.ts';
+export type { Step, StepMount, StepRunner } from './build/step-runner.ts';
+export type { ContentStore, WriteContentOptions } from './content.ts';
+export type {
+  Image,
+  ImageEvent,
+  Images,
+  Layer,
+  NewImage,
+  RegistryAuth,
+  RemovedImage,
+  TransferOptions,
+  TransferProgress,
+} from './images.ts';
+export {
+  type Descriptor,
+  type HealthcheckConfig,
+  type HistoryEntry,
+  type ImageConfig,
+  type Index,
+  type Manifest,
+  MEDIA_TYPES,
+  type Platform,
+  type RunConfig,
+} from './oci.ts';
+export type {
+  PushPolicy,
+  Repositories,
+  RepositoryEvent,
+  StoredManifest,
+  Upload,
+} from './repositories/repositories.ts';
+export type { Change, CommitOptions, Root, RootStat, Roots } from './roots.ts';

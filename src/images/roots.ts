@@ -1,0 +1,75 @@
+import type { Readable } from 'node:stream';
+import type { Layer } from './images.ts';
+
+/** A path that differs from the image, as `docker diff` tells. */
+export interface Change {
+  /** Absolute, as the inside sees it. */
+  readonly path: string;
+  readonly kind: 'modified' | 'added' | 'deleted';
+}
+
+/** A root file system over layers, mounted with overlayfs. It outlives this process; `Roots.open` finds it again. */
+export interface Root {
+  readonly id: string;
+  /** Absolute host path at which it is mounted. */
+  readonly path: string;
+  /** Paths that were changed; empty for a read-only root. */
+  changes(): Promise<readonly Change[]>;
+  /** Bytes that were written into it. */
+  size(): Promise<number>;
+  /** Unmounts it and deletes what was written. Idempotent. */
+  remove(): Promise<void>;
+}
+
+export interface CommitOptions {
+  /** Paths that are not part of the layer (mount points of cache mounts, `/etc/hosts`), absolute as the inside sees it. */
+  readonly exclude?: readonly string[];
+  /** Times later than this become this; epoch seconds (`SOURCE_DATE_EPOCH`). */
+  readonly clampTime?: number;
+  readonly paused?: () => Promise<AsyncDisposable>;
+}
+
+/**
+ * Root file systems made of layers. Layers are unpacked once, in parallel, into directories of their own; a root is an overlay
+ * over them. Archives are unpacked in a place from which no name leads out, whatever they hold.
+ */
+export interface Roots {
+  /** Unpacks what is not yet. Progress is per layer, in bytes of its descriptor. */
+  unpack(layers: readonly Layer[], onProgress?: (diffId: string, bytes: number) => void): Promise<void>;
+  /** Makes and mounts a root. Unpacks what is missing first. `id` is `[a-z0-9-]+`, unique on this machine. */
+  create(id: string, layers: readonly Layer[], options?: { readonly readOnly?: boolean }): Promise<Root>;
+  /** A root that was made before, mounted again where a reboot has unmounted it; `undefined` when there is none. */
+  open(id: string): Promise<Root | undefined>;
+  /** Every root that there is, for finding orphans. */
+  list(): Promise<readonly string[]>;
+  /**
+   * Makes a layer of what was written into the root: the archive goes into the content store (leased until `release`), and
+   * what was written becomes the unpacked layer. With `consume` the root is gone afterwards, and nothing is copied.
+   */
+  commit(
+    root: Root,
+    options?: CommitOptions & { readonly consume?: boolean },
+  ): Promise<{ readonly layer: Layer; readonly empty: boolean; release(): void }>;
+  /** The file at `path` inside the root, as a tar archive whose first entry is named after it (`docker cp`). `undefined`: no such file. */
+  readArchive(root: Root, path: string): Promise<Readable | undefined>;
+  /** What `path` is, following no link at its end; `undefined` when it is not there. */
+  stat(root: Root, path: string): Promise<RootStat | undefined>;
+  /** Unpacks an archive below directory `path` of the root; no name or link leads out of the root. */
+  writeArchive(
+    root: Root,
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    options?: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean },
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RootStat {
+  readonly name: string;
+  readonly size: number;
+  /** Go's `os.FileMode` bits, as Docker's API tells them. */
+  readonly mode: number;
+  /** Epoch ms. */
+  readonly modifiedAt: number;
+  readonly linkTarget: string;
+}
