@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as sqs from '@aws-sdk/client-sqs';
+import { moveClock } from '../support/clock.ts';
 import { KillableKobune } from '../support/killable-kobune.ts';
-import { type Queue, QueueFunctions } from '../support/queue-functions.ts';
+import { FUNCTION_TIMEOUT_S, type Queue, QueueFunctions } from '../support/queue-functions.ts';
 
 const MESSAGES = 300;
 
@@ -12,7 +13,7 @@ const MESSAGES = 300;
 async function deployAndSend(kobune: KillableKobune, bodies: readonly string[]): Promise<Queue> {
   using world = new QueueFunctions(kobune.settings());
   const seen = await world.queue('seen');
-  const work = await world.queue('work', { VisibilityTimeout: '2' });
+  const work = await world.queue('work', { VisibilityTimeout: String(FUNCTION_TIMEOUT_S) });
   await world.relay('relay', seen);
   await world.map('relay', work);
   for (let from = 0; from < bodies.length; from += 10) {
@@ -36,6 +37,8 @@ describe('An event source mapping when Kobune is killed', () => {
       await first.kill();
       // At the same port: the function has been told the queue's URL.
       await using second = await KillableKobune.start(directory, first.port);
+      // What was being handled when it was killed is hidden until its time is up.
+      await moveClock(second, FUNCTION_TIMEOUT_S * 1000);
       using world = new QueueFunctions(second.settings());
       const missing = new Set(bodies);
       while (missing.size > 0) {

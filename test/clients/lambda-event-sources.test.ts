@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import * as lambda from '@aws-sdk/client-lambda';
-import { type Queue, QueueFunctions } from '../support/queue-functions.ts';
+import { moveClock } from '../support/clock.ts';
+import { eventually } from '../support/eventually.ts';
+import { FUNCTION_TIMEOUT_S, type Queue, QueueFunctions } from '../support/queue-functions.ts';
 import { type RunningKobune, runKobune, withoutBoto3, withoutCli } from '../support/running-kobune.ts';
 
 let server: RunningKobune;
@@ -70,7 +72,7 @@ describe('Event source mappings by the AWS SDK', () => {
   });
 
   it('filter, and give back only what the function reports', async () => {
-    const work = await world.queue('partly', { VisibilityTimeout: '2' });
+    const work = await world.queue('partly', { VisibilityTimeout: String(FUNCTION_TIMEOUT_S) });
     const { UUID } = await world.map('relay', work, {
       MaximumBatchingWindowInSeconds: 1,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
@@ -79,6 +81,9 @@ describe('Event source mappings by the AWS SDK', () => {
     for (const body of ['now', 'never', 'later']) await world.send(work, body);
     const bodies = ({ Records }: { Records: { body: string }[] }) => Records.map(({ body }) => body).sort();
     assert.deepEqual(bodies(await world.event(seen)), ['later', 'now']);
+    // The function has answered: only what it reported is left, hidden until its time is up.
+    await eventually(async () => ((await world.count(work)) === 1 ? true : undefined));
+    await moveClock(server, FUNCTION_TIMEOUT_S * 1000);
     const again = await world.event(seen);
     assert.deepEqual(bodies(again), ['later']);
     assert.equal(again.Records[0].attributes.ApproximateReceiveCount, '2');
@@ -90,7 +95,7 @@ describe('Event source mappings by the AWS SDK', () => {
     const work = await world.queue('errors', { VisibilityTimeout: '0' });
     await assert.rejects(world.map('relay', work), (error) => {
       assert.ok(error instanceof lambda.InvalidParameterValueException);
-      assert.equal(error.message, 'Queue visibility timeout: 0 seconds is less than Function timeout: 1 seconds');
+      assert.equal(error.message, 'Queue visibility timeout: 0 seconds is less than Function timeout: 20 seconds');
       return true;
     });
     await assert.rejects(world.map('none', work), lambda.InvalidParameterValueException);

@@ -7,6 +7,9 @@ import { zipOf } from './zip.ts';
 
 const ROLE = 'arn:aws:iam::000000000000:role/worker';
 
+/** Of each function. Long, since a busy machine may take seconds for a cold start. */
+export const FUNCTION_TIMEOUT_S = 20;
+
 /** Sends the whole event to the queue at `SEEN`; fails when a message says `bad`, reports those that say `later`. */
 const RELAY = `
 const { SendMessageCommand, SQSClient } = require('@aws-sdk/client-sqs');
@@ -56,7 +59,7 @@ export class QueueFunctions implements Disposable {
         Runtime: 'nodejs22.x',
         Handler: 'index.handler',
         Role: ROLE,
-        Timeout: 1,
+        Timeout: FUNCTION_TIMEOUT_S,
         MemorySize: 512,
         Code: { ZipFile: await zipOf({ 'index.js': RELAY }) },
         Environment: { Variables: { SEEN: seen.url, ...variables } },
