@@ -6,11 +6,14 @@
 //   node setup/setup.mjs --npm-only   npm packages alone
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const flags = new Set(process.argv.slice(2));
+
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
 
 /** Debian packages, and a file that shows that each is there. */
 const START_PACKAGES = {
@@ -19,10 +22,25 @@ const START_PACKAGES = {
   python3: ['/usr/bin/python3'],
   'python3-boto3': ['/usr/lib/python3/dist-packages/boto3'],
   'python3-pil': ['/usr/lib/python3/dist-packages/PIL'],
+  // What containers are run with.
+  runc: ['/usr/sbin/runc', '/usr/bin/runc'],
+  conmon: ['/usr/bin/conmon'],
+  tini: ['/usr/bin/tini'],
 };
 const TEST_PACKAGES = {
   awscli: ['/usr/bin/aws'],
   wrk: ['/usr/bin/wrk'],
+  // The base of test images; other programs that images, registries and the Docker API are tried with; Docker's own client.
+  'busybox-static': ['/bin/busybox', '/usr/bin/busybox'],
+  skopeo: ['/usr/bin/skopeo'],
+  buildah: ['/usr/bin/buildah'],
+  podman: ['/usr/bin/podman'],
+  'docker.io': ['/usr/bin/docker', '/usr/sbin/dockerd'],
+  'docker-compose': ['/usr/bin/docker-compose'],
+  'docker-registry': ['/usr/bin/docker-registry'],
+  git: ['/usr/bin/git'],
+  zstd: ['/usr/bin/zstd'],
+  iproute2: ['/usr/sbin/ip', '/bin/ip'],
 };
 
 try {
@@ -84,7 +102,19 @@ async function debianPackages(packages) {
   const environment = { DEBIAN_FRONTEND: 'noninteractive' };
   await step('Reading the package lists', ['apt-get'], ['update', '-qq'], environment);
   const install = ['install', '-y', '-qq', '--no-install-recommends', ...missing];
-  await step(`Installing ${missing.join(', ')}`, ['apt-get'], install, environment);
+  const allowServices = await forbidServices();
+  try {
+    await step(`Installing ${missing.join(', ')}`, ['apt-get'], install, environment);
+  } finally {
+    await allowServices();
+  }
+}
+
+/** Debian starts the services of packages as it installs them; here only their programs are wanted (policy-rc.d(8)). */
+async function forbidServices() {
+  if (existsSync(SERVICE_POLICY)) return async () => {};
+  await writeFile(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  return () => rm(SERVICE_POLICY, { force: true });
 }
 
 /** Runs a command quietly: one line while it runs, how long it took, and its output only when it fails. */
