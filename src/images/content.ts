@@ -23,6 +23,12 @@ export interface ContentStore {
   read(digest: string): Promise<Buffer>;
   /** Writes and verifies. The result's digest is the one that was asked for, SHA-256 unless told; leased until `release`. */
   write(source: AsyncIterable<Uint8Array> | Uint8Array, options?: WriteContentOptions): Promise<Blob & BlobLease>;
+  /**
+   * Takes over a complete file without copying it: it is gone from `path` then. `blob.digest` is its SHA-256 and `blob.size` its
+   * size, both computed by the caller while it wrote the file; `name` a SHA-512 digest that the caller has verified and
+   * by which it is to be known, too. The result has that digest if there is one. Leased until `release`.
+   */
+  adopt(path: string, blob: Blob, name?: string): Promise<Blob & BlobLease>;
   /** Holds what is there already; `undefined` when it is not. */
   lease(digest: string): Promise<(Blob & BlobLease) | undefined>;
   reference(transaction: Transaction, digest: string, owner: readonly string[]): void;

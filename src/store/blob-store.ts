@@ -11,6 +11,8 @@ export interface Blob {
 export interface WriteBlobOptions {
   /** Refuse (and leave nothing behind) past this many bytes: rejects with `BlobTooLargeError`. */
   readonly maxSize?: number;
+  /** The digest it must have: rejects with `BlobDigestError`, leaving nothing behind, when it has another. */
+  readonly digest?: string;
 }
 
 /**
@@ -24,6 +26,11 @@ export interface BlobStore {
    * result is held by a lease until `release`. Chunks must not be changed by the caller afterwards.
    */
   write(source: AsyncIterable<Uint8Array> | Uint8Array, options?: WriteBlobOptions): Promise<Blob & BlobLease>;
+  /**
+   * Takes over a complete file without copying it, where it is on the same file system: it is gone from `path` then. The
+   * caller has computed `digest` and `size` while it wrote the file. Held by a lease until `release`.
+   */
+  adopt(path: string, blob: Blob): Promise<Blob & BlobLease>;
   /** Opens bytes `start`..`end` (inclusive, like HTTP ranges); the whole blob by default. `BlobNotFoundError`. */
   open(digest: string, range?: BlobRange): Promise<Readable>;
   /** The same bytes in one buffer: the fast way for what is small enough to be held in memory. `BlobNotFoundError`. */
@@ -57,6 +64,18 @@ export class BlobTooLargeError extends Error {
     super(`the blob is larger than ${maxSize} bytes`);
     this.name = 'BlobTooLargeError';
     this.maxSize = maxSize;
+  }
+}
+
+/** The content is not the one that was asked for; nothing of it is kept. */
+export class BlobDigestError extends Error {
+  readonly expected: string;
+  readonly actual: string;
+  constructor(expected: string, actual: string) {
+    super(`the content has digest ${actual} instead of ${expected}`);
+    this.name = 'BlobDigestError';
+    this.expected = expected;
+    this.actual = actual;
   }
 }
 

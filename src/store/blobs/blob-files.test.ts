@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createManualClock } from '../../base/system-clock.ts';
 import { createSeededRandom } from '../../base/system-random.ts';
-import { BlobNotFoundError, type BlobStore, BlobTooLargeError } from '../blob-store.ts';
+import { BlobDigestError, BlobNotFoundError, type BlobStore, BlobTooLargeError } from '../blob-store.ts';
 import { openMemoryStore } from '../memory-store.ts';
 import type { Store } from '../store.ts';
 import { type BlobStoreOptions, openBlobStore } from './blob-files.ts';
@@ -35,6 +36,8 @@ async function open(options: Partial<BlobStoreOptions> = {}): Promise<Opened> {
     },
   };
 }
+
+const sharedMemory = () => (existsSync('/dev/shm') ? false : 'needs /dev/shm');
 
 const bytesOf = (size: number, seed = 1) => Buffer.from(createSeededRandom(seed).bytes(size));
 
@@ -89,6 +92,39 @@ describe('blob store: writing and reading', () => {
     }
   });
 
+  it('takes over a complete file without a copy', async () => {
+    await using at = await open();
+    const bytes = bytesOf(100_000);
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    for (const name of ['first', 'again']) {
+      const path = join(at.directory, name);
+      await writeFile(path, bytes);
+      const { ino } = await stat(path);
+      const blob = await at.blobs.adopt(path, { digest, size: bytes.length });
+      assert.deepEqual([blob.digest, blob.size], [digest, bytes.length]);
+      assert.equal((await stat(at.blobs.path(digest))).ino === ino, name === 'first');
+      await assert.rejects(stat(path), { code: 'ENOENT' });
+    }
+    assert.ok(bytes.equals(await at.blobs.read(digest)));
+    assert.equal((await at.blobs.collect()).deleted, 0, 'it is leased');
+    await assert.rejects(at.blobs.adopt(join(at.directory, 'none'), { digest, size: 1 }), { code: 'ENOENT' });
+  });
+
+  it('takes over a file of another file system by copying it', { skip: sharedMemory() }, async () => {
+    await using at = await open();
+    const directory = await mkdtemp('/dev/shm/kobune-blobs-');
+    try {
+      const [bytes, path] = [bytesOf(700_000), join(directory, 'file')];
+      const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+      await writeFile(path, bytes);
+      assert.equal((await at.blobs.adopt(path, { digest, size: bytes.length })).digest, digest);
+      assert.ok(bytes.equals(await at.blobs.read(digest)));
+      assert.deepEqual(await readdir(directory), []);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
   it('refuses what is larger than allowed and leaves nothing behind', async () => {
     await using at = await open();
     for (const source of [bytesOf(1001), chunks(bytesOf(5_000_000), 65_536)]) {
@@ -96,6 +132,20 @@ describe('blob store: writing and reading', () => {
     }
     await at.blobs.write(bytesOf(1000), { maxSize: 1000 });
     assert.equal((await at.files()).length, 1);
+  });
+
+  it('refuses what has another digest than asked for and leaves nothing behind', async () => {
+    await using at = await open();
+    const bytes = bytesOf(3_000_000);
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    for (const source of [bytes.subarray(1), chunks(bytes.subarray(1), 65_536)]) {
+      await assert.rejects(
+        at.blobs.write(source, { digest }),
+        (error) => error instanceof BlobDigestError && error.expected === digest,
+      );
+    }
+    assert.deepEqual(await at.files(), []);
+    assert.equal((await at.blobs.write(bytes, { digest })).digest, digest);
   });
 
   it('leaves nothing behind when the source fails', async () => {

@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import {
   type Blob,
+  BlobDigestError,
   type BlobLease,
   BlobNotFoundError,
   type BlobRange,
@@ -74,7 +75,11 @@ class BlobFiles implements BlobStore {
   }
 
   write(source: AsyncIterable<Uint8Array> | Uint8Array, options: WriteBlobOptions = {}): Promise<Blob & BlobLease> {
-    return this.#track(this.#write(source, options.maxSize ?? Number.POSITIVE_INFINITY));
+    return this.#track(this.#write(source, options.maxSize ?? Number.POSITIVE_INFINITY, options.digest));
+  }
+
+  adopt(path: string, blob: Blob): Promise<Blob & BlobLease> {
+    return this.#track(this.#adopt(path, blob));
   }
 
   async open(digest: string, range?: BlobRange): Promise<Readable> {
@@ -141,7 +146,11 @@ class BlobFiles implements BlobStore {
     while (this.#working.size > 0) await Promise.allSettled(this.#working);
   }
 
-  async #write(source: AsyncIterable<Uint8Array> | Uint8Array, maxSize: number): Promise<Blob & BlobLease> {
+  async #write(
+    source: AsyncIterable<Uint8Array> | Uint8Array,
+    maxSize: number,
+    expected?: string,
+  ): Promise<Blob & BlobLease> {
     if (this.#closed) throw new Error('the blob store is closed');
     const temporary = join(this.#temporary, this.#options.random.hex(32));
     const file = await open(temporary, 'wx', 0o600);
@@ -151,6 +160,7 @@ class BlobFiles implements BlobStore {
         source instanceof Uint8Array
           ? await writeBytes(file, source, maxSize)
           : await writeStream(file, source, maxSize);
+      if (expected !== undefined && written.digest !== expected) throw new BlobDigestError(expected, written.digest);
       const release = await this.#leases.take(written.digest);
       try {
         renamed = await this.#publish(file, temporary, this.path(written.digest));
@@ -163,6 +173,27 @@ class BlobFiles implements BlobStore {
       await file.close();
       if (!renamed) await rm(temporary, { force: true });
     }
+  }
+
+  async #adopt(path: string, { digest, size }: Blob): Promise<Blob & BlobLease> {
+    if (this.#closed) throw new Error('the blob store is closed');
+    const target = this.path(digest);
+    const file = await open(path, 'r');
+    try {
+      const release = await this.#leases.take(digest);
+      try {
+        if (!(await this.#publish(file, path, target))) await rm(path, { force: true });
+        return { digest, size, release: () => this.#let(digest, release) };
+      } catch (error) {
+        release();
+        if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+      }
+    } finally {
+      await file.close();
+    }
+    const copied = await this.#write(createReadStream(path, { highWaterMark: READ_CHUNK }), size);
+    await rm(path, { force: true });
+    return copied;
   }
 
   /** Gives a complete file its name; false when the same content is there already. */
