@@ -7,6 +7,7 @@ interface Ffi {
     definitions: Record<string, { readonly return: string; readonly arguments: readonly string[] }>,
   ): { readonly functions: Record<string, (...args: unknown[]) => unknown> };
   getInt32(pointer: unknown): number;
+  getRawPointer(bytes: Uint8Array): bigint;
 }
 
 export const CLONE_FS = 0x200;
@@ -44,16 +45,25 @@ const ERRNO_NAMES: Readonly<Record<number, string>> = {
   13: 'EACCES',
   16: 'EBUSY',
   17: 'EEXIST',
+  18: 'EXDEV',
   19: 'ENODEV',
   20: 'ENOTDIR',
   22: 'EINVAL',
+  27: 'EFBIG',
   28: 'ENOSPC',
+  30: 'EROFS',
+  34: 'ERANGE',
+  36: 'ENAMETOOLONG',
   38: 'ENOSYS',
+  39: 'ENOTEMPTY',
+  40: 'ELOOP',
+  61: 'ENODATA',
   95: 'EOPNOTSUPP',
   97: 'EAFNOSUPPORT',
   98: 'EADDRINUSE',
   99: 'EADDRNOTAVAIL',
   101: 'ENETUNREACH',
+  122: 'EDQUOT',
 };
 
 const SIGNATURES = {
@@ -73,10 +83,24 @@ const SIGNATURES = {
   listen: { return: 'int32', arguments: ['int32', 'int32'] },
   connect: { return: 'int32', arguments: ['int32', 'buffer', 'uint32'] },
   mkfifo: { return: 'int32', arguments: ['string', 'uint32'] },
+  chroot: { return: 'int32', arguments: ['string'] },
+  chdir: { return: 'int32', arguments: ['string'] },
+  mknod: { return: 'int32', arguments: ['string', 'uint32', 'uint64'] },
+  lsetxattr: { return: 'int32', arguments: ['string', 'string', 'buffer', 'uint64', 'int32'] },
+  lgetxattr: { return: 'int64', arguments: ['string', 'string', 'buffer', 'uint64'] },
+  llistxattr: { return: 'int64', arguments: ['string', 'buffer', 'uint64'] },
+  lremovexattr: { return: 'int32', arguments: ['string', 'string'] },
+  utimensat: { return: 'int32', arguments: ['int32', 'string', 'buffer', 'int32'] },
+  syncfs: { return: 'int32', arguments: ['int32'] },
   setsockopt: { return: 'int32', arguments: ['int32', 'int32', 'int32', 'buffer', 'uint32'] },
   send: { return: 'int64', arguments: ['int32', 'buffer', 'uint64', 'int32'] },
   recv: { return: 'int64', arguments: ['int32', 'buffer', 'uint64', 'int32'] },
   __errno_location: { return: 'pointer', arguments: [] },
+} as const;
+
+/** The same function for calls whose arguments may be addresses in any place. */
+const INTEGER_SYSCALL = {
+  syscall: { return: 'int64', arguments: ['int64', 'int64', 'int64', 'int64', 'int64', 'int64', 'int64'] },
 } as const;
 
 type CallName = Exclude<keyof typeof SIGNATURES, '__errno_location' | 'syscall'>;
@@ -105,6 +129,8 @@ export interface Kernel {
     fourth?: Uint8Array,
     fifth?: number,
   ): number;
+  /** A raw system call by number, with up to six arguments; a buffer is handed over as its address. */
+  syscall(name: string, number: number, ...args: readonly (number | Uint8Array)[]): number;
 }
 
 /** Loads the C library; `undefined` where this Node has no `node:ffi` (before 26.1) or the system is not Linux. */
@@ -112,13 +138,13 @@ export function openKernel(): Kernel | undefined {
   if (process.platform !== 'linux') return undefined;
   const ffi = loadFfi();
   if (!ffi) return undefined;
-  let functions: Record<string, (...args: unknown[]) => unknown>;
   try {
-    functions = ffi.dlopen(null, SIGNATURES).functions;
+    const { functions } = ffi.dlopen(null, SIGNATURES);
+    const { syscall } = ffi.dlopen(null, INTEGER_SYSCALL).functions;
+    return new LibcKernel(ffi, functions, syscall!);
   } catch {
     return undefined;
   }
-  return new LibcKernel(ffi, functions);
 }
 
 /**
@@ -143,11 +169,17 @@ function loadFfi(): Ffi | undefined {
 class LibcKernel implements Kernel {
   readonly #ffi: Ffi;
   readonly #functions: Record<string, (...args: unknown[]) => unknown>;
+  readonly #integerSyscall: (...args: unknown[]) => unknown;
   readonly #own = new Map<number, number>();
 
-  constructor(ffi: Ffi, functions: Record<string, (...args: unknown[]) => unknown>) {
+  constructor(
+    ffi: Ffi,
+    functions: Record<string, (...args: unknown[]) => unknown>,
+    integerSyscall: (...args: unknown[]) => unknown,
+  ) {
     this.#ffi = ffi;
     this.#functions = functions;
+    this.#integerSyscall = integerSyscall;
   }
 
   call(name: CallName, ...args: readonly unknown[]): number {
@@ -176,6 +208,16 @@ class LibcKernel implements Kernel {
         0n,
       ),
     );
+    if (result < 0) throw new KernelError(name, this.#errno());
+    return result;
+  }
+
+  syscall(name: string, number: number, ...args: readonly (number | Uint8Array)[]): number {
+    const words = Array.from({ length: 6 }, (_, i) => {
+      const arg = args[i] ?? 0;
+      return typeof arg === 'number' ? BigInt(arg) : this.#ffi.getRawPointer(arg);
+    });
+    const result = Number(this.#integerSyscall(BigInt(number), ...words));
     if (result < 0) throw new KernelError(name, this.#errno());
     return result;
   }

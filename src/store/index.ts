@@ -1,5 +1,5 @@
 export type { Blob, BlobLease, BlobRange, BlobStore, WriteBlobOptions } from './blob-store.ts';
-export { BlobNotFoundError, BlobTooLargeError } from './blob-store.ts';
+export { BlobDigestError, BlobNotFoundError, BlobTooLargeError } from './blob-store.ts';
 export { type BlobStoreOptions, openBlobStore } from './blobs/blob-files.ts';
 export { type HistoryLimits, StoreWriteError } from './commit-queue.ts';
 export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';

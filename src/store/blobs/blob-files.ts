@@ -191,7 +191,7 @@ class BlobFiles implements BlobStore {
     } finally {
       await file.close();
     }
-    const copied = await this.#write(createReadStream(path, { highWaterMark: READ_CHUNK }), size);
+    const copied = await this.#write(createReadStream(path, { highWaterMark: READ_CHUNK }), size, digest);
     await rm(path, { force: true });
     return copied;
   }
