@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Blob, BlobLease, BlobRange, Transaction } from '../store/index.ts';
 
 export interface WriteContentOptions {
-  /** What the content must have; rejects with `DigestMismatchError`, keeping nothing. Of SHA-256 or SHA-512. */
+  /** What the content must have; rejects with `BlobDigestError`, keeping nothing. Of SHA-256 or SHA-512. */
   readonly digest?: string;
   /** The size it must have; rejects with `SizeMismatchError`. */
   readonly size?: number;
@@ -37,4 +37,18 @@ export interface ContentStore {
   path(digest: string): Promise<string>;
   /** Deletes what is neither referenced nor leased. */
   collect(): Promise<{ readonly deleted: number; readonly bytes: number }>;
+}
+
+/** More or fewer bytes came than were told; nothing of them is kept. */
+export class SizeMismatchError extends Error {
+  readonly expected: number;
+  constructor(expected: number, actual: number) {
+    super(
+      actual > expected
+        ? `the content is larger than the ${expected} bytes that were told`
+        : `the content has ${actual} bytes instead of ${expected}`,
+    );
+    this.name = 'SizeMismatchError';
+    this.expected = expected;
+  }
 }

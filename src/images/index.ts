@@ -10,7 +10,8 @@ export type {
   CacheUsage,
 } from './build/builder.ts';
 export type { Step, StepMount, StepRunner } from './build/step-runner.ts';
-export type { ContentStore, WriteContentOptions } from './content.ts';
+export { type ContentStoreOptions, createContentStore } from './content/content-store.ts';
+export { type ContentStore, SizeMismatchError, type WriteContentOptions } from './content.ts';
 export type {
   Image,
   ImageEvent,
