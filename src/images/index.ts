@@ -34,10 +34,16 @@ export {
   type Platform,
   type RunConfig,
 } from './oci.ts';
+export { createRepositories, type RepositoriesOptions } from './repositories/create-repositories.ts';
+export { tiedTo } from './repositories/delete-manifest.ts';
+export { isDigest, isRepositoryName, isTag } from './repositories/grammar.ts';
+export { MANIFEST_TYPES, MAX_MANIFEST_SIZE } from './repositories/manifest-document.ts';
 export type {
-  PushPolicy,
+  ManifestInfo,
+  ManifestPush,
   Repositories,
   RepositoryEvent,
+  RepositoryPolicy,
   StoredManifest,
   Upload,
 } from './repositories/repositories.ts';
