@@ -311,25 +311,6 @@ export interface ExpandOptions {
   readonly onUse?: (name: string) => void;
 }
 
-/*
- * The functions of this room (index.ts):
- *
- *   parseDockerfile(text, { name }): Dockerfile         throws DockerfileError
- *   parseTrigger(text, { name, line? }): StageInstruction   an `OnBuild` of a base image
- *   expandWord(word, options: ExpandOptions): string    throws ExpansionError (message only: the caller knows the place)
- *   expandWords(word, options: ExpandOptions): string[] the same, split at unquoted spaces (EXPOSE)
- *   expandInstruction(instruction, options: ExpandOptions): the same instruction with all that the reference lets expand expanded,
- *     heredocs of COPY and ADD included; DockerfileError with its place. RUN's mounts: see expandMount.
- *   expandMount(mount, options: ExpandOptions): RunMount
- *   runCommand(run: RunInstruction, shell: readonly string[]): { arguments: string[]; script?: { name: string; content: string } }
- *     what to execute; `script`: a file of mode 0755 to show at `/dev/pipes/NAME`, read-only
- *   readPorts(word): string[]                           `80/tcp`, ranges spread
- *   dockerfileError(instruction, name, message): DockerfileError    for problems that show only while building
- *   createIgnore(text): Ignore
- *   createPattern(pattern) …                            COPY's globs
- *   isPredefinedArgument(name), PLATFORM_ARGUMENTS
- */
-
 /** What of a build context is left out. Paths are relative to the context, with `/`, without a leading one. */
 export interface Ignore {
   /** Whether the file or directory is left out. */
