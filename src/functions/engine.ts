@@ -9,11 +9,13 @@ export interface FunctionSpec {
   readonly version: string;
   readonly account: string;
   readonly region: string;
-  /** `nodejs22.x`, `python3.12`, `provided.al2023`, … */
+  /** `nodejs22.x`, `python3.12`, `provided.al2023`, …; empty for an image. */
   readonly runtime: string;
   /** `index.handler`; for `provided` runtimes whatever the bootstrap makes of it. */
   readonly handler: string;
   readonly code: CodeLocation;
+  /** Deployed as a container image: `code`, `runtime`, `handler` and `layers` are then empty. */
+  readonly image?: FunctionImage;
   /** Unpacked layers, in the order they are laid over `/opt` (later wins). */
   readonly layers: readonly CodeLocation[];
   readonly environment: Readonly<Record<string, string>>;
@@ -37,6 +39,34 @@ export interface CodeLocation {
   readonly digest: string;
   /** Watch this directory and recycle environments when a file changes (`hot-reload`). */
   readonly hotReload?: boolean;
+}
+
+/** The image of a function, and what its function has instead of the image's own settings. */
+export interface FunctionImage {
+  /** The image's ID: `sha256:…`. */
+  readonly id: string;
+  readonly entryPoint?: readonly string[] | undefined;
+  readonly command?: readonly string[] | undefined;
+  readonly workingDirectory?: string | undefined;
+}
+
+/** File systems of images, for environments; implemented by the images of this machine. */
+export interface ImageRoots {
+  /**
+   * The image's file system as a host directory that does not change, with empty directories `/proc`, `/dev`, `/tmp`,
+   * `/run/kobune`, `/run/kobune-shell` and `/etc/kobune`, and files `/etc/hosts` and `/etc/resolv.conf`. The same for all who ask.
+   */
+  open(imageId: string): Promise<ImageRoot>;
+}
+
+export interface ImageRoot {
+  readonly directory: string;
+  readonly entryPoint: readonly string[];
+  readonly command: readonly string[];
+  /** `/` when the image says nothing. */
+  readonly workingDirectory: string;
+  /** `NAME=value` */
+  readonly environment: readonly string[];
 }
 
 export interface LoggingConfig {

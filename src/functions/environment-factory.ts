@@ -7,7 +7,7 @@ import type { Random } from '../base/random.ts';
 import { BootLimit } from './boot-limit.ts';
 import { CodeCache } from './code-cache.ts';
 import { bringsExtensions, bringsLibraries, OptDirectories } from './code-directories.ts';
-import type { FunctionSpec, RoleCredentials } from './engine.ts';
+import type { FunctionSpec, ImageRoot, ImageRoots, RoleCredentials } from './engine.ts';
 import { Environment } from './environment.ts';
 import { EnvironmentLog, type LogBatcher } from './environment-log.ts';
 import type { Connection, EnvironmentHost } from './environment-parts.ts';
@@ -17,11 +17,11 @@ import { FailedLink } from './failed-link.ts';
 import { FramedLink } from './framed-link.ts';
 import type { Launcher } from './launcher.ts';
 import { platformLines } from './platform-lines.ts';
-import { connectCustom, connectHosted } from './runtime-api/hosted-runtimes.ts';
+import { connectCustom, connectHosted, connectImage } from './runtime-api/hosted-runtimes.ts';
 import { runtimeApiAddress } from './runtime-api/listener.ts';
 import type { RuntimeLink } from './runtime-link.ts';
 import { RuntimePool } from './runtime-pool.ts';
-import { parseRuntime, type RuntimeIdentity } from './runtimes/catalogue.ts';
+import { IMAGE_RUNTIME, parseRuntime, type RuntimeIdentity } from './runtimes/catalogue.ts';
 import { chooseInterpreter, findInterpreters, type Interpreter, type InterpreterSearch } from './runtimes/installed.ts';
 import { EnvironmentTelemetry } from './telemetry/environment-telemetry.ts';
 
@@ -29,6 +29,7 @@ export interface EnvironmentFactoryOptions {
   readonly launcher: Launcher;
   readonly batcher: LogBatcher;
   readonly host: EnvironmentHost;
+  readonly images: ImageRoots | undefined;
   readonly credentials: RoleCredentials;
   readonly clock: Clock;
   readonly random: Random;
@@ -59,6 +60,7 @@ export class EnvironmentFactory {
   async create(spec: FunctionSpec): Promise<Environment> {
     const runtime = this.#runtime(spec);
     const interpreter = await this.#interpreter(runtime);
+    const image = await this.#image(spec);
     const credentials = await this.#options.credentials.credentialsFor(spec.roleArn, spec.name, spec.region);
     const { clock, random, batcher } = this.#options;
     const stream = `${new Date(clock.now()).toISOString().slice(0, 10).replaceAll('-', '/')}/[${spec.version}]${random.hex(32)}`;
@@ -72,6 +74,8 @@ export class EnvironmentFactory {
       now: () => clock.now(),
     };
     const lines = platformLines(spec.logging, context);
+    // An image has no version of a runtime to tell of.
+    if (image) lines.initStart = () => undefined;
     // Others have no interface by which anybody inside could subscribe.
     const hosted = !interpreter || bringsExtensions(spec);
     const telemetry = hosted ? new EnvironmentTelemetry(clock, context, spec.logging.format === 'JSON') : undefined;
@@ -82,6 +86,7 @@ export class EnvironmentFactory {
       credentials,
       endpoint: this.#options.launcher.endpoint(),
       logStream: stream,
+      image,
       taskRoot: taskRoot(this.#options.launcher, spec),
       optRoot: await this.#optRoot(spec),
       sdkDirectory: this.#options.launcher.sdkDirectory(),
@@ -101,7 +106,7 @@ export class EnvironmentFactory {
       lines,
       telemetry,
       host: this.#options.host,
-      connect: () => this.#connect({ spec, runtime, interpreter, variables, log, lines, telemetry }),
+      connect: () => this.#connect({ spec, runtime, interpreter, image, variables, log, lines, telemetry }),
     });
     environment.expiresAt = credentials.expiration - credentialMarginMs;
     return environment;
@@ -110,6 +115,11 @@ export class EnvironmentFactory {
   /** Does ahead of the first call what can be done ahead: the interpreter, a pool, merged layers, credentials. */
   async prepare(spec: FunctionSpec): Promise<void> {
     const runtime = this.#runtime(spec);
+    if (spec.image) {
+      const { credentials } = this.#options;
+      await Promise.all([this.#image(spec), credentials.credentialsFor(spec.roleArn, spec.name, spec.region)]);
+      return;
+    }
     const interpreter = await this.#interpreter(runtime);
     const large = runtime.family === 'nodejs' && (await this.#cache.large(spec)) !== undefined;
     await Promise.all([
@@ -135,6 +145,7 @@ export class EnvironmentFactory {
   }
 
   #runtime(spec: FunctionSpec): RuntimeIdentity {
+    if (spec.image) return IMAGE_RUNTIME;
     const runtime = parseRuntime(spec.runtime);
     if (!runtime) {
       throw new ServiceError('InvalidRuntimeException', `The runtime ${spec.runtime} is not supported.`, {
@@ -142,6 +153,15 @@ export class EnvironmentFactory {
       });
     }
     return runtime;
+  }
+
+  /** Its file system, unpacked and mounted; `undefined` for a function that is no image. */
+  async #image({ image }: FunctionSpec): Promise<ImageRoot | undefined> {
+    if (!image) return undefined;
+    if (!this.#options.images) {
+      throw new ServiceError('ServiceException', 'This Kobune runs no functions from images.', { status: 500 });
+    }
+    return this.#options.images.open(image.id);
   }
 
   async #interpreter(runtime: RuntimeIdentity): Promise<Interpreter | undefined> {
@@ -198,6 +218,7 @@ export class EnvironmentFactory {
     return this.#boots.run(async () => {
       const begunAt = performance.now();
       const { launcher, random } = this.#options;
+      if (plan.image) return { link: await connectImage({ launcher, random }, plan, plan.image), begunAt };
       if (!interpreter) return { link: await connectCustom({ launcher, random }, plan, opt), begunAt };
       if (bringsExtensions(spec)) {
         return { link: await connectHosted({ launcher, random }, plan, interpreter, opt), begunAt };

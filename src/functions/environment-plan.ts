@@ -1,4 +1,4 @@
-import type { FunctionSpec } from './engine.ts';
+import type { FunctionSpec, ImageRoot } from './engine.ts';
 import type { EnvironmentLog } from './environment-log.ts';
 import { type Launcher, startTimeoutMs } from './launcher.ts';
 import type { PlatformLines } from './platform-lines.ts';
@@ -15,6 +15,8 @@ export interface EnvironmentPlan {
   readonly runtime: RuntimeIdentity;
   /** None for custom runtimes. */
   readonly interpreter: Interpreter | undefined;
+  /** Only of a function that is deployed as one. */
+  readonly image: ImageRoot | undefined;
   readonly variables: Record<string, string>;
   readonly log: EnvironmentLog;
   readonly lines: PlatformLines;
@@ -23,7 +25,7 @@ export interface EnvironmentPlan {
 
 /** Where the function's code is, as the inside sees it. */
 export function taskRoot(launcher: Launcher, spec: FunctionSpec): string {
-  return launcher.mounts ? '/var/task' : spec.code.directory;
+  return launcher.mounts || spec.image ? '/var/task' : spec.code.directory;
 }
 
 export function functionBinds(launcher: Launcher, spec: FunctionSpec, opt: string | undefined): Bind[] {

@@ -1,4 +1,4 @@
-import type { FunctionSpec, TemporaryCredentials } from './engine.ts';
+import type { FunctionSpec, ImageRoot, TemporaryCredentials } from './engine.ts';
 import type { RuntimeIdentity } from './runtimes/catalogue.ts';
 
 /** Where a function reaches this cloud, as seen inside a sandbox. */
@@ -19,6 +19,8 @@ export interface VariableContext {
   readonly credentials: TemporaryCredentials;
   readonly endpoint: CloudEndpoint;
   readonly logStream: string;
+  /** Of a function that is deployed as an image. */
+  readonly image?: ImageRoot | undefined;
   /** Seen inside; `/var/task` except where nothing can be mounted. */
   readonly taskRoot: string;
   /** `/opt`, likewise. */
@@ -74,6 +76,16 @@ export function baseVariables(
   return variables;
 }
 
+/** An image has its own idea of where programs and libraries are. */
+function addImageVariables(variables: Record<string, string>, image: ImageRoot): void {
+  variables.PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+  delete variables.LD_LIBRARY_PATH;
+  for (const pair of image.environment) {
+    const at = pair.indexOf('=');
+    if (at > 0) variables[pair.slice(0, at)] = pair.slice(at + 1);
+  }
+}
+
 /** A layer's modules win over the runtime's own. */
 function nodePath(major: number, { runtimeDirectory, taskRoot, optRoot, sdkDirectory }: VariableContext): string {
   return [
@@ -93,12 +105,13 @@ function nodePath(major: number, { runtimeDirectory, taskRoot, optRoot, sdkDirec
 export function functionVariables(context: VariableContext): Record<string, string> {
   const { spec, runtime, credentials, endpoint } = context;
   const variables = baseVariables(runtime, endpoint, context.runtimeDirectory, context.taskRoot);
+  if (context.image) addImageVariables(variables, context.image);
   if (runtime.family === 'nodejs') {
     variables.NODE_PATH = nodePath(runtime.version, context);
   }
   for (const [name, value] of Object.entries(spec.environment)) variables[name] = seenFromInside(value, endpoint);
   const reserved: Record<string, string> = {
-    _HANDLER: spec.handler,
+    ...(context.image ? {} : { _HANDLER: spec.handler }),
     AWS_DEFAULT_REGION: spec.region,
     AWS_REGION: spec.region,
     AWS_LAMBDA_FUNCTION_NAME: spec.name,

@@ -115,7 +115,7 @@ export class Environment {
     const late = new Promise<InitOutcome>((resolve) => {
       timer = setTimeout(() => resolve({ kind: 'timeout' }), Math.max(0, timeoutMs - (performance.now() - begun)));
     });
-    const died = link.ended.then((exit): InitOutcome => ({ kind: 'exit', exit }));
+    const died = link.ended.then((exit): InitOutcome => link.describeExit?.(exit) ?? { kind: 'exit', exit });
     try {
       return await Promise.race([link.initialise(), late, died]);
     } finally {

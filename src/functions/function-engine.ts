@@ -11,6 +11,7 @@ import type {
   FunctionEngine,
   FunctionLogs,
   FunctionSpec,
+  ImageRoots,
   Invocation,
   InvocationResult,
   ResponseSink,
@@ -26,6 +27,8 @@ import type { SandboxProvider } from './sandbox/index.ts';
 
 export interface FunctionEngineOptions {
   readonly sandboxes: SandboxProvider;
+  /** Functions from images are refused without it. */
+  readonly images?: ImageRoots | undefined;
   readonly logs: FunctionLogs;
   readonly credentials: RoleCredentials;
   readonly clock: Clock;
@@ -111,6 +114,7 @@ class Engine implements FunctionEngine {
         onIdle: (environment) => this.#onIdle(environment),
         onGone: (environment) => this.#onGone(environment),
       },
+      images: options.images,
       credentials: options.credentials,
       clock: options.clock,
       random: options.random,

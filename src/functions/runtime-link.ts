@@ -29,6 +29,8 @@ export interface RuntimeLink {
     sink: ResponseSink | undefined,
     complete: (outcome: Outcome) => void,
   ): void;
+  /** What a start that ended so is called, where that is more than an exit status. */
+  describeExit?(exit: SandboxExit): InitOutcome | undefined;
   /** What the runtime said before it ended, if it did. */
   lastWords(): Outcome | undefined;
   /** The invocation is over, however it ended: whatever comes for it now is dropped. */

@@ -45,6 +45,7 @@ const unknownRequest = refusal(400, 'InvalidRequestID', 'Invalid request ID');
 export class ApiLink implements RuntimeLink, RuntimeApiHandler {
   /** Everything that it prints comes by a pipe, unordered with its answers. */
   readonly hasRawOutput = true;
+  describeExit: RuntimeLink['describeExit'];
   #host: HostedRuntime | undefined;
   #initialised: ((outcome: InitOutcome) => void) | undefined;
   #pending: Pending | undefined;

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ export interface HostedOptions {
   readonly sandboxes: SandboxProvider;
   readonly random: Random;
   readonly spec: FunctionSpec;
-  /** Host directory that is shown at `/opt`. */
+  /** Host directory that is, or is shown at, `/opt`. */
   readonly opt: string | undefined;
   readonly command: readonly string[];
   readonly sandbox: Omit<SandboxOptions, 'command' | 'memoryMb' | 'tmpMb'>;
@@ -62,7 +62,11 @@ export interface HostedOptions {
 /** File names of the external extensions. */
 function externalExtensions(opt: string | undefined): string[] {
   const directory = opt && join(opt, 'extensions');
-  if (!directory || !existsSync(directory)) return [];
+  // An image may make links of these directories, which would lead out of it here.
+  const real = [opt, directory].every(
+    (path) => path !== undefined && lstatSync(path, { throwIfNoEntry: false })?.isDirectory(),
+  );
+  if (!directory || !real) return [];
   return readdirSync(directory).filter((name) => {
     const stat = statSync(join(directory, name), { throwIfNoEntry: false });
     return stat?.isFile() && (stat.mode & 0o111) !== 0;
@@ -129,7 +133,7 @@ export class HostedProcess {
     const sandbox = await sandboxes.create({
       ...options.sandbox,
       environment,
-      command: ['/bin/sh', '-c', script, 'sh', ...options.command],
+      command: [...sandboxes.shell(options.sandbox.root), '-c', script, 'sh', ...options.command],
       tmpMb: limits.tmpMb,
       memoryMb: undefined,
       hosts: Object.fromEntries(sandboxNames.map((name) => [name, '127.0.0.1'])),

@@ -23,6 +23,9 @@ export const runtimeNames = [
   'provided.al2023',
 ] as const;
 
+/** What an image brings is its own; it is spoken to as a custom runtime is. */
+export const IMAGE_RUNTIME: RuntimeIdentity = { name: 'image', family: 'provided', version: 0 };
+
 /** The runtime that a name stands for; `undefined` for a name that Kobune does not run. */
 export function parseRuntime(name: string): RuntimeIdentity | undefined {
   if (!(runtimeNames as readonly string[]).includes(name)) return undefined;

@@ -16,11 +16,22 @@ export function baseFileSystem(): string[] {
   }
   // Local additions of the machine's owner are none of a function's business.
   for (const directory of OWNERS_ADDITIONS) if (existsSync(directory)) args.push('--tmpfs', directory);
-  args.push('--proc', '/proc', '--dev', '/dev');
-  // Lambda has no shared memory file system either: what works here must work there.
-  args.push('--perms', '0555', '--size', '4096', '--tmpfs', '/dev/shm', '--remount-ro', '/dev');
+  args.push(...kernelFileSystems());
   args.push('--perms', '0755', '--dir', '/var/task', '--perms', '0755', '--dir', '/opt', '--dir', '/var/runtime');
   return args;
+}
+
+/** bwrap's arguments for a file system that is an image's: nothing of it can be written. */
+export function imageFileSystem(root: string): string[] {
+  return ['--ro-bind', root, '/', ...kernelFileSystems()];
+}
+
+/** Lambda has no shared memory file system either: what works here must work there. */
+function kernelFileSystems(): string[] {
+  return [
+    ...['--proc', '/proc', '--dev', '/dev'],
+    ...['--perms', '0555', '--size', '4096', '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
+  ];
 }
 
 /** To be given after everything else was put in its place: nothing but `/tmp` can then be written. */

@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Kernel } from '../../network/index.ts';
-import { baseFileSystem, sealFileSystem } from './base-files.ts';
+import { baseFileSystem, imageFileSystem, sealFileSystem } from './base-files.ts';
 import { createOutputPipe } from './output-pipe.ts';
 import { isRunning } from './proc.ts';
 import type { Stage } from './stage.ts';
@@ -14,6 +14,10 @@ const CLOSE_RANGE_CLOEXEC = 4;
 
 /** What bwrap is told for one sandbox. */
 export interface BwrapPlan {
+  /** The inside's whole file system, in place of the base one. */
+  readonly root: string | undefined;
+  /** A shell inside. */
+  readonly shell: readonly string[];
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly binds: readonly { readonly source: string; readonly target: string; readonly readOnly: boolean }[];
@@ -49,7 +53,7 @@ export interface HeldProcess {
  * "File descriptors: 1,024" (Lambda Developer Guide, "Lambda quotas"); no core dumps, which the host would handle; and
  * without the two descriptors that bwrap leaves open.
  */
-const CLEAN_START = ['/bin/sh', '-c', 'ulimit -c 0; ulimit -n 1024; exec "$@" 3<&- 6<&-', 'sh'];
+const CLEAN_START = ['-c', 'ulimit -c 0; ulimit -n 1024; exec "$@" 3<&- 6<&-', 'sh'];
 
 /** Starts bwrap and waits until its namespaces are there; the command waits for `release()`. */
 export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
@@ -64,7 +68,7 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
     plan.kernel?.call('close_range', 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
     const [output = 'pipe', errors = 'pipe'] = pipes.map(({ writer }) => writer);
     const start = () =>
-      spawn('bwrap', ['--args', '3', '--', ...CLEAN_START, ...plan.command], {
+      spawn('bwrap', ['--args', '3', '--', ...plan.shell, ...CLEAN_START, ...plan.command], {
         stdio: ['pipe', output, errors, 'pipe', 'pipe', 'pipe', ...descriptors],
         // The function's variables go by --args: a loader variable among them must not reach bwrap.
         env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
@@ -119,12 +123,14 @@ function bwrapArguments(plan: BwrapPlan, pass: (fd: number) => string): string[]
   args.push('--uid', String(SANDBOX_USER), '--gid', String(SANDBOX_GROUP), '--hostname', plan.hostname);
   args.push('--die-with-parent', '--new-session', '--info-fd', '4', '--block-fd', '5', '--clearenv');
   for (const [name, value] of Object.entries(plan.environment)) args.push('--setenv', name, value);
-  args.push(...baseFileSystem());
+  if (plan.root === undefined) args.push(...baseFileSystem());
+  else args.push(...imageFileSystem(plan.stage?.show(plan.root) ?? plan.root));
   args.push('--perms', '1777', '--size', String(plan.tmpMb * 1024 * 1024), '--tmpfs', '/tmp');
   for (const { source, target, readOnly } of plan.binds) {
     args.push(readOnly ? '--ro-bind' : '--bind', plan.stage?.show(source) ?? source, target);
   }
-  args.push(...sealFileSystem(), '--chdir', plan.workingDirectory);
+  if (plan.root === undefined) args.push(...sealFileSystem());
+  args.push('--chdir', plan.workingDirectory);
   if (plan.seccomp !== undefined) args.push('--seccomp', pass(openSync(plan.seccomp, 'r')));
   return args;
 }

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { SandboxNetwork } from '../../network/index.ts';
+import { BORROWED_SHELL, copyShell, SHELL_INSIDE } from './borrowed-shell.ts';
 import { startBwrap } from './bwrap-process.ts';
 import { BwrapSandbox } from './bwrap-sandbox.ts';
 import { makePlace, writeConfiguration } from './configuration.ts';
 import { exploreMachine, type Machine } from './machine.ts';
 import { startProcess } from './process-sandbox.ts';
-import type { Sandbox, SandboxCapabilities, SandboxOptions, SandboxProvider } from './sandbox.ts';
+import type { Bind, Sandbox, SandboxCapabilities, SandboxOptions, SandboxProvider } from './sandbox.ts';
 import { createSandboxFiles } from './sandbox-files.ts';
 
 export interface SandboxProviderOptions {
@@ -27,6 +28,11 @@ const HOSTNAME = '169-254-100-2';
 const BASE = 's';
 /** The `/etc` of all sandboxes. No sandbox's id begins with a dot. */
 const CONFIGURATION = '.etc';
+/** The host's shell, for sandboxes whose file system may have none. */
+const SHELL = '.shell';
+const OWN_SHELL: readonly string[] = ['/bin/sh'];
+/** What of `/etc` is this network's, whatever an image says. */
+const NETWORK_CONFIGURATION = ['hosts', 'resolv.conf'];
 /** How often running sandboxes are asked whether they are out of memory. */
 const MEMORY_WATCH_MS = 100;
 
@@ -56,6 +62,7 @@ class BwrapProvider implements SandboxProvider {
   readonly #live = new Set<BwrapSandbox>();
   readonly #starting = new Set<Promise<unknown>>();
   readonly #watch: NodeJS.Timeout | undefined;
+  #shell: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: SandboxProviderOptions, machine: Machine) {
@@ -83,6 +90,10 @@ class BwrapProvider implements SandboxProvider {
     const done = () => this.#starting.delete(started);
     started.then(done, done);
     return started;
+  }
+
+  shell(root: string | undefined): readonly string[] {
+    return root === undefined ? OWN_SHELL : BORROWED_SHELL;
   }
 
   async close(): Promise<void> {
@@ -113,11 +124,20 @@ class BwrapProvider implements SandboxProvider {
     cgroups?.prepareToAdd();
     let sandbox: BwrapSandbox | undefined;
     try {
-      for (const bind of wanted.binds) makePlace(join(base, CONFIGURATION), bind);
+      const { root } = wanted;
+      if (root === undefined) for (const bind of wanted.binds) makePlace(join(base, CONFIGURATION), bind);
       const held = await startBwrap({
+        root,
+        shell: this.shell(root),
         command: wanted.command,
         environment: wanted.environment,
-        binds: [{ source: join(base, CONFIGURATION), target: '/etc', readOnly: true }, ...files.binds, ...wanted.binds],
+        binds: [
+          ...(root === undefined
+            ? [{ source: join(base, CONFIGURATION), target: '/etc', readOnly: true }]
+            : await this.#imageBinds(base)),
+          ...files.binds,
+          ...wanted.binds,
+        ],
         workingDirectory: wanted.workingDirectory,
         tmpMb: wanted.tmpMb,
         users,
@@ -155,6 +175,28 @@ class BwrapProvider implements SandboxProvider {
       throw error;
     }
   }
+
+  /** What an image's own file system is shown: the names and addresses of this network, and a shell to start with. */
+  async #imageBinds(base: string): Promise<Bind[]> {
+    this.#shell ??= copyShell(join(base, SHELL));
+    await this.#shell;
+    return [
+      ...NETWORK_CONFIGURATION.map((name) => ({
+        source: join(base, CONFIGURATION, name),
+        target: `/etc/${name}`,
+        readOnly: true,
+      })),
+      { source: join(base, SHELL), target: SHELL_INSIDE, readOnly: true },
+    ];
+  }
+}
+
+function imagesNeedSandboxes(): ServiceError {
+  return new ServiceError(
+    'ServiceException',
+    'Functions from images need sandboxes, which this machine cannot make: see "kobune doctor".',
+    { status: 500 },
+  );
 }
 
 /** A function that may do what root may is refused: nothing would stand between it and the machine. */
@@ -163,6 +205,7 @@ function refusingProvider({ directory, logger }: SandboxProviderOptions, reason:
   logger.warn('functions cannot run', { reason });
   return {
     capabilities: { kind: 'process', cgroups: 'none', network: 'none', seccomp: false, missing: [missing] },
+    shell: () => OWN_SHELL,
     create: async () => {
       throw new ServiceError(
         'ServiceException',
@@ -181,7 +224,9 @@ function processProvider({ directory, logger }: SandboxProviderOptions, reason: 
   const live = new Set<Sandbox>();
   return {
     capabilities: { kind: 'process', cgroups: 'none', network: 'none', seccomp: false, missing: [missing] },
+    shell: () => OWN_SHELL,
     async create(wanted) {
+      if (wanted.root !== undefined) throw imagesNeedSandboxes();
       const sandbox: Sandbox = await startProcess(join(directory, BASE), wanted, () => live.delete(sandbox));
       live.add(sandbox);
       return sandbox;

@@ -13,6 +13,11 @@ export interface SandboxOptions {
   /** Program and arguments, as seen inside. */
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /**
+   * Host directory that is the inside's whole file system, read-only, in place of the base one: an image's. It has the
+   * directories that things are shown at (`/proc`, `/dev`, `/tmp`, `/run/kobune`, …). Only where sandboxes are `bwrap`'s.
+   */
+  readonly root?: string;
   /** Shown besides the base file system (system libraries, CA certificates, `/etc/resolv.conf`). */
   readonly binds: readonly Bind[];
   readonly workingDirectory: string;
@@ -80,6 +85,8 @@ export interface SandboxProvider {
   /** What isolation this machine gives; `doctor` prints it. */
   readonly capabilities: SandboxCapabilities;
   create(options: SandboxOptions): Promise<Sandbox>;
+  /** The first words of a command that is a shell inside: with an own `root` that need not have one, the host's. */
+  shell(root: string | undefined): readonly string[];
   /** Kills and removes everything it made, also what a killed earlier run left behind. */
   close(): Promise<void>;
 }

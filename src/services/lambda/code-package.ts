@@ -9,6 +9,7 @@ import type { CodeLocation } from '../../functions/index.ts';
 import { type BlobLease, type BlobStore, BlobTooLargeError, type Store, type Transaction } from '../../store/index.ts';
 import { ArchiveError, ArchiveTooLargeError, unpack } from './archive.ts';
 import { invalidParameter, unsupported } from './errors.ts';
+import type { ImageCodes } from './image-code.ts';
 import type { CodeRecord } from './model.ts';
 import { keys } from './model.ts';
 import type { ObjectAccess } from './ports.ts';
@@ -28,6 +29,7 @@ export interface CodeSource {
   readonly S3Bucket?: string | undefined;
   readonly S3Key?: string | undefined;
   readonly S3ObjectVersion?: string | undefined;
+  readonly ImageUri?: string | undefined;
 }
 
 /** Who hands a package in. */
@@ -44,6 +46,7 @@ export interface CodePackagesOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly objects: ObjectAccess;
+  readonly images: ImageCodes;
   /** Holds unpacked packages. The directory that it lies in is the program's own and never served as code. */
   readonly directory: string;
   /** Lets a caller name a folder of this machine as code. Only for a Kobune that no stranger can reach. */
@@ -88,7 +91,10 @@ export class CodePackages {
    * referenced in a transaction. Throws InvalidParameterValueException (not a zip, too large, not found in S3).
    */
   async take(source: CodeSource, caller: PackageCaller): Promise<CodeRecord & BlobLease> {
-    const given = [source.ZipFile, source.S3Bucket ?? source.S3Key].filter((part) => part !== undefined);
+    const given = [source.ZipFile, source.S3Bucket ?? source.S3Key, source.ImageUri].filter(
+      (part) => part !== undefined,
+    );
+    if (given.length === 1 && source.ImageUri) return this.#options.images.take(source.ImageUri, caller);
     if (given.length !== 1 || (source.ZipFile === undefined && (!source.S3Bucket || !source.S3Key))) {
       throw invalidParameter('Please provide a source for function code.');
     }
@@ -120,6 +126,7 @@ export class CodePackages {
 
   /** Where the engine finds the package; unpacks it again when the folder is gone. */
   async locate(code: CodeRecord): Promise<CodeLocation> {
+    if (code.image !== undefined) return { directory: '', digest: code.image.id };
     if (code.hotReload !== undefined) {
       return { directory: code.hotReload, digest: code.sha256, hotReload: true };
     }
@@ -128,6 +135,7 @@ export class CodePackages {
 
   /** Notes in `transaction` that `owner` uses the package. */
   reference(transaction: Transaction, code: CodeRecord, owner: readonly string[]): void {
+    if (code.image !== undefined) this.#options.images.reference(transaction, code.image.id, owner);
     if (code.digest === undefined) return;
     this.#options.blobs.reference(transaction, code.digest, ['lambda', ...owner]);
     transaction.put(keys.codeUse(code.digest, owner), true);
@@ -135,6 +143,7 @@ export class CodePackages {
 
   /** Notes in `transaction` that `owner` no longer uses it; call `unused` after the commit. */
   dereference(transaction: Transaction, code: CodeRecord, owner: readonly string[]): void {
+    if (code.image !== undefined) this.#options.images.dereference(transaction, code.image.id, owner);
     if (code.digest === undefined) return;
     this.#options.blobs.dereference(transaction, code.digest, ['lambda', ...owner]);
     transaction.delete(keys.codeUse(code.digest, owner));
@@ -143,6 +152,7 @@ export class CodePackages {
   /** Removes the unpacked folder in a while if nothing uses the package by then. */
   unused(code: CodeRecord): void {
     if (code.digest !== undefined) this.#collectLater(code.digest);
+    if (code.image !== undefined) this.#options.images.unused(code.image.id);
   }
 
   #collectLater(digest: string): void {

@@ -16,9 +16,9 @@ export function toConfiguration(
   return {
     FunctionName: record.name,
     FunctionArn: functionArn(scope, record.name, qualifier),
-    Runtime: record.runtime as FunctionConfiguration['Runtime'],
+    Runtime: (record.runtime || undefined) as FunctionConfiguration['Runtime'],
     Role: record.role,
-    Handler: record.handler,
+    Handler: record.handler || undefined,
     CodeSize: record.code.size,
     Description: record.description,
     Timeout: record.timeout,
@@ -38,12 +38,33 @@ export function toConfiguration(
     StateReasonCode: record.stateReasonCode as FunctionConfiguration['StateReasonCode'],
     LastUpdateStatus: record.lastUpdateStatus,
     LastUpdateStatusReason: record.lastUpdateReason,
-    PackageType: 'Zip',
+    ...packageOf(record),
     Architectures: [record.architecture as 'x86_64' | 'arm64'],
     EphemeralStorage: { Size: record.ephemeralStorage },
     SnapStart: { ApplyOn: 'None', OptimizationStatus: 'Off' },
-    RuntimeVersionConfig: { RuntimeVersionArn: runtimeVersionArn(scope, record.runtime) },
+    ...(record.code.image
+      ? {}
+      : { RuntimeVersionConfig: { RuntimeVersionArn: runtimeVersionArn(scope, record.runtime) } }),
     LoggingConfig: loggingConfig(record.logging),
+  };
+}
+
+function packageOf({
+  code,
+  imageConfig,
+}: VersionRecord): Pick<FunctionConfiguration, 'PackageType' | 'ImageConfigResponse'> {
+  if (!code.image) return { PackageType: 'Zip' };
+  if (!imageConfig) return { PackageType: 'Image' };
+  const { command, entryPoint, workingDirectory } = imageConfig;
+  return {
+    PackageType: 'Image',
+    ImageConfigResponse: {
+      ImageConfig: {
+        ...(entryPoint === undefined ? {} : { EntryPoint: [...entryPoint] }),
+        ...(command === undefined ? {} : { Command: [...command] }),
+        ...(workingDirectory === undefined ? {} : { WorkingDirectory: workingDirectory }),
+      },
+    },
   };
 }
 
@@ -79,6 +100,7 @@ export function toSpec(
     runtime: record.runtime,
     handler: record.handler,
     code,
+    ...(record.code.image ? { image: { id: record.code.image.id, ...record.imageConfig } } : {}),
     layers,
     environment: record.environment ?? {},
     memoryMb: record.memorySize,

@@ -4,6 +4,7 @@ import type { RequestContext } from '../service.ts';
 import { CODE_LIMITS } from './code-package.ts';
 import { operationOn, roleMaySend } from './destination-permission.ts';
 import { invalidParameter, unsupported } from './errors.ts';
+import { imageConfigOf } from './function-image.ts';
 import { keys, type LayerReference, type LayerVersionRecord, type Scope, type VersionRecord } from './model.ts';
 import { layerVersionArn, parseLayerVersionArn } from './names.ts';
 import type { Room } from './room.ts';
@@ -21,6 +22,7 @@ export function applyConfiguration(
     ...record,
     runtime: input.Runtime ?? record.runtime,
     handler: input.Handler ?? record.handler,
+    ...imageConfigOf(input.ImageConfig),
     role: input.Role ?? record.role,
     description: input.Description ?? record.description,
     timeout: input.Timeout ?? record.timeout,

@@ -16,6 +16,8 @@ afterEach(() => world.close());
 
 const base = { FunctionName: 'f', Runtime: 'nodejs22.x', Role: ROLE, Handler: 'index.handler' };
 
+const IMAGE = { PackageType: 'Image', Runtime: undefined, Handler: undefined };
+
 describe('Lambda CreateFunction', () => {
   it('takes an inline zip and answers with the configuration, Pending first and Active when prepared', async () => {
     const code = await zip({ 'index.js': 'exports.handler = async () => 1;' });
@@ -124,7 +126,15 @@ describe('Lambda CreateFunction', () => {
       [{ Environment: { Variables: { '1A': 'x' } } }, 'ValidationException', /environment/],
       [{ Environment: { Variables: { BIG: 'x'.repeat(4096) } } }, 'InvalidParameterValueException', /4KB limit/],
       [{ VpcConfig: { SubnetIds: ['subnet-1'] } }, 'NotImplemented', /^VpcConfig is not supported/],
-      [{ PackageType: 'Image', Code: { ImageUri: 'x' } }, 'NotImplemented', /PackageType Image/],
+      [
+        { PackageType: 'Image', Code: { ImageUri: 'x' } },
+        'InvalidParameterValueException',
+        /^Please don't provide runtime or handler when creating a function with packageType Image/,
+      ],
+      [{ ...IMAGE, Code: code }, 'InvalidParameterValueException', /^Please provide ImageUri/],
+      [{ ...IMAGE, Code: { ImageUri: 'x' } }, 'NotImplemented', /^ImageUri is not supported/],
+      [{ Code: { ImageUri: 'x' } }, 'InvalidParameterValueException', /^Please don't provide ImageUri/],
+      [{ ImageConfig: { Command: ['x'] } }, 'InvalidParameterValueException', /^ImageConfig/],
       [{ Architectures: ['arm64'] }, 'NotImplemented', /this machine is x86_64/],
       [{ KMSKeyArn: 'arn:aws:kms:us-east-1:000000000000:key/k' }, 'NotImplemented', /KMSKeyArn/],
       [{ SnapStart: { ApplyOn: 'PublishedVersions' } }, 'NotImplemented', /SnapStart/],

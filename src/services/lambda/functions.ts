@@ -13,6 +13,7 @@ import type { Transaction } from '../../store/index.ts';
 import type { Operation, RequestContext } from '../service.ts';
 import { toConfiguration } from './configuration.ts';
 import { conflict, functionNotFound, invalidParameter, preconditionFailed, unsupported } from './errors.ts';
+import { checkPackage, checkSamePackage, checkSettingsOfPackage, imageConfigOf } from './function-image.ts';
 import {
   applyConfiguration,
   checkLayersHeld,
@@ -61,11 +62,7 @@ async function createFunction(
   checkCreation(input);
   checkConfiguration(input);
   checkTags(input.Tags ?? {});
-  if (!input.Runtime || !input.Handler) {
-    throw invalidParameter(
-      'Runtime and Handler are mandatory parameters for functions created with deployment packages.',
-    );
-  }
+  checkPackage(input);
   const architecture = chooseArchitecture(room, input.Architectures);
   await checkRole(room, input.Role!, context);
   if (await room.store.get(keys.function(target, name))) throw conflict(`Function already exist: ${name}`);
@@ -78,8 +75,9 @@ async function createFunction(
     const record: VersionRecord = {
       name,
       version: LATEST,
-      runtime: input.Runtime,
-      handler: input.Handler,
+      runtime: input.Runtime ?? '',
+      handler: input.Handler ?? '',
+      ...imageConfigOf(input.ImageConfig),
       role: input.Role!,
       description: input.Description ?? '',
       timeout: input.Timeout ?? 3,
@@ -136,13 +134,15 @@ async function getFunction(
   const target = parseFunctionName(input.FunctionName, input.Qualifier, context);
   const record = await requireVersion(room.store, target);
   const owner = await requireFunction(room.store, target);
-  const { digest, hotReload } = record.code;
+  const { digest, hotReload, image } = record.code;
   return {
     Configuration: configurationAs(target, record, target.qualifier),
-    Code: {
-      RepositoryType: 'S3',
-      Location: digest === undefined ? `file://${hotReload}` : await room.downloads.location(digest, context),
-    },
+    Code: image
+      ? { RepositoryType: 'ECR', ImageUri: image.uri, ResolvedImageUri: image.resolvedUri }
+      : {
+          RepositoryType: 'S3',
+          Location: digest === undefined ? `file://${hotReload}` : await room.downloads.location(digest, context),
+        },
     ...(Object.keys(owner.tags).length === 0 ? {} : { Tags: { ...owner.tags } }),
     ...(owner.reservedConcurrency === undefined
       ? {}
@@ -201,12 +201,12 @@ async function listFunctions(room: Room, input: ListFunctionsCommandInput, conte
 async function updateFunctionCode(room: Room, input: UpdateFunctionCodeCommandInput, context: RequestContext) {
   const target = parseFunctionName(input.FunctionName, undefined, context);
   rejectQualifier(target.qualifier);
-  if (input.ImageUri) throw unsupported('ImageUri', 'deploy the function as a zip archive');
   if (input.SourceKMSKeyArn) throw unsupported('SourceKMSKeyArn', 'there is no KMS; leave it out');
   if (input.PublishTo) throw unsupported('PublishTo', 'use Publish');
   const architecture = input.Architectures === undefined ? undefined : chooseArchitecture(room, input.Architectures);
   await settled(room, target, target.name);
   await requireFunction(room.store, target);
+  checkSamePackage(await requireVersion(room.store, { ...target, qualifier: LATEST }), input);
   const code = await room.code.take(input, context);
   try {
     const { release: _, ...codeRecord } = code;
@@ -237,6 +237,7 @@ async function updateFunctionConfiguration(
   checkConfiguration(input);
   await settled(room, target, target.name);
   await requireFunction(room.store, target);
+  checkSettingsOfPackage(await requireVersion(room.store, { ...target, qualifier: LATEST }), input);
   if (input.Role !== undefined) await checkRole(room, input.Role, context);
   const layers = input.Layers === undefined ? undefined : await resolveLayers(room, input.Layers, context);
   const role = input.Role ?? (await requireVersion(room.store, target)).role;

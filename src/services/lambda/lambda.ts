@@ -25,12 +25,13 @@ import { eventSourceMappingOperations } from './event-sources/mapping-operations
 import { functionInvoker } from './function-invoker.ts';
 import { functionUrlOperations } from './function-urls.ts';
 import { functionOperations } from './functions.ts';
+import { ImageCodes } from './image-code.ts';
 import { invokeOperations } from './invoke.ts';
 import { layerPermissionOperations } from './layer-permissions.ts';
 import { layerOperations } from './layers.ts';
 import { resumePreparations } from './lifecycle.ts';
 import { permissionOperations } from './permissions.ts';
-import type { EventQueues, ObjectAccess, RoleCheck } from './ports.ts';
+import type { EventQueues, FunctionImages, ObjectAccess, RoleCheck } from './ports.ts';
 import { provisionedOperations, resumeProvisioned } from './provisioned.ts';
 import { recursionConfigOperations } from './recursion-config.ts';
 import { REFUSED } from './refused.ts';
@@ -50,6 +51,8 @@ export interface LambdaOptions {
   readonly engine: FunctionEngine;
   readonly delivery: Delivery;
   readonly objects: ObjectAccess;
+  /** Functions from images are refused without it. */
+  readonly images?: FunctionImages | undefined;
   /** Queues as event sources. */
   readonly queues: EventQueues;
   readonly roles?: RoleCheck;
@@ -101,7 +104,9 @@ export type LambdaSource = (typeof LAMBDA_SOURCES)[number];
 export function createLambda(options: LambdaOptions): Lambda {
   const { store, blobs, clock, random, logger, engine, delivery, objects } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const images = new ImageCodes({ images: options.images, store, clock, logger });
   const code = new CodePackages({
+    images,
     store,
     blobs,
     clock,
@@ -171,6 +176,7 @@ export function createLambda(options: LambdaOptions): Lambda {
     start: async () => {
       targets.start();
       await code.start();
+      await images.start();
       await resumePreparations(room);
       await resumeProvisioned(room);
       await eventSources.start();
@@ -180,6 +186,7 @@ export function createLambda(options: LambdaOptions): Lambda {
       await Promise.all(room.preparing.values());
       await room.background.settled();
       code.close();
+      images.close();
       await targets.close();
     },
   };

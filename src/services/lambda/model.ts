@@ -20,18 +20,34 @@ export interface FunctionRecord {
   readonly recursiveLoop?: 'Allow' | 'Terminate';
 }
 
-/** A deployment package. Exactly one of `digest` and `hotReload` is there. */
+/** A deployment package. Exactly one of `digest`, `hotReload` and `image` is there. */
 export interface CodeRecord {
   /** Blob of the zip, `sha256:…`. */
   readonly digest?: string;
   /** Absolute path of a local folder that is served as it is. */
   readonly hotReload?: string;
+  readonly image?: ImageRecord;
   /** Bytes, zipped. */
   readonly size: number;
   /** Bytes, unpacked. */
   readonly unpackedSize: number;
-  /** Base64, as `CodeSha256` shows it. */
+  /** As `CodeSha256` shows it: base64 of a package, the hexadecimal digits of an image's digest. */
   readonly sha256: string;
+}
+
+export interface ImageRecord {
+  readonly id: string;
+  /** As the user gave it. */
+  readonly uri: string;
+  /** With the digest that it meant. */
+  readonly resolvedUri: string;
+}
+
+/** What a function has instead of its image's own settings. */
+export interface ImageConfigRecord {
+  readonly entryPoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly workingDirectory?: string;
 }
 
 export interface LayerReference {
@@ -51,8 +67,10 @@ export interface VersionRecord {
   readonly name: string;
   /** `$LATEST` or a number in digits. */
   readonly version: string;
+  /** Empty, as the handler is, for a function from an image. */
   readonly runtime: string;
   readonly handler: string;
+  readonly imageConfig?: ImageConfigRecord;
   readonly role: string;
   readonly description: string;
   /** Seconds. */
@@ -205,6 +223,9 @@ export const keys = {
   /** Who uses a package: what keeps its unpacked folder. */
   codeUses: (digest: string): Key => ['lambda', 'code', digest],
   codeUse: (digest: string, owner: readonly string[]): Key => ['lambda', 'code', digest, ...owner],
+  /** Images that are held for functions. */
+  heldImages: ['lambda', 'held-image'] as Key,
+  heldImage: (id: string): Key => ['lambda', 'held-image', id],
   downloadSecret: ['lambda', 'download-secret'] as Key,
 };
 

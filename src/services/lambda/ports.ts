@@ -16,6 +16,25 @@ export interface ObjectAccess {
   read(location: ObjectLocation): Promise<{ readonly body: Readable; readonly size: number }>;
 }
 
+/** An image that was pulled for a function. */
+export interface PulledImage {
+  /** `sha256:…`: what the engine and `hold` know it by. */
+  readonly id: string;
+  /** Digest of its manifest. */
+  readonly digest: string;
+  /** The repository with that digest. */
+  readonly resolvedUri: string;
+}
+
+/** Images as functions' code; implemented by the images of this machine. */
+export interface FunctionImages {
+  /** Finds the image at its registry, in the name of the account, and pulls it. Throws ServiceErrors of images. */
+  resolve(uri: string, caller: { readonly account: string; readonly region: string }): Promise<PulledImage>;
+  /** Keeps it from being deleted; survives a restart. Idempotent. */
+  hold(id: string): Promise<void>;
+  letGo(id: string): Promise<void>;
+}
+
 /** Execution roles; implemented by IAM. */
 export interface RoleCheck {
   /** True when the role exists and its trust policy lets `lambda.amazonaws.com` assume it. */

@@ -154,9 +154,6 @@ function refuseUnsupported(input: Configuration): void {
     throw unsupported('SnapStart on PublishedVersions', 'use provisioned concurrency');
   }
   if (input.KMSKeyArn) throw unsupported('KMSKeyArn', 'there is no KMS; leave it out');
-  if (input.ImageConfig && Object.values(input.ImageConfig).some((value) => value !== undefined)) {
-    throw unsupported('ImageConfig', 'functions are deployed as zip archives');
-  }
   if (input.CapacityProviderConfig) throw unsupported('CapacityProviderConfig', 'functions run on this machine');
   if (input.DurableConfig) throw unsupported('DurableConfig', 'durable executions are not there');
 }
@@ -169,9 +166,6 @@ export function checkCreation(input: CreateFunctionCommandInput): void {
     constraints.oneOf('architectures', architecture, ['x86_64', 'arm64']);
   }
   constraints.check();
-  if (input.PackageType === 'Image' || input.Code?.ImageUri) {
-    throw unsupported('PackageType Image', 'deploy the function as a zip archive');
-  }
   if (input.Code?.SourceKMSKeyArn) throw unsupported('Code.SourceKMSKeyArn', 'there is no KMS; leave it out');
   if (input.CodeSigningConfigArn) throw unsupported('CodeSigningConfigArn', 'code signing is not there');
   if (input.TenancyConfig) throw unsupported('TenancyConfig', 'environments are not isolated per tenant');
