@@ -1,25 +1,26 @@
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { type BindOptions, createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import { connect, createServer, isIP, isIPv6, type Server, type Socket } from 'node:net';
-import { answerOwn, failure } from './names.ts';
+import { failure } from './names.ts';
 
 const DNS_PORT = 53;
 const TIMEOUT_MS = 3_000;
 /** More at once are answered with a failure: a function must not use up our descriptors. */
 const MOST_QUESTIONS = 256;
 const MOST_CONNECTIONS = 64;
+const MOST_ATTEMPTS = 20;
 const IDLE_CONNECTION_MS = 10_000;
 
 export interface DnsServerOptions {
-  /** Bound sockets. */
-  readonly udp: number;
-  readonly tcp: number;
-  readonly names: readonly string[];
+  /** Bound sockets, or an address at which the system chooses a port. */
+  readonly sockets: { readonly udp: number; readonly tcp: number } | { readonly address: string };
+  /** The answer to a question from the address `from`; `undefined`: the outside must be asked. Throws on a broken one. */
+  readonly answer: (query: Buffer, from: string, overTcp: boolean) => Buffer | undefined;
   /** Where to ask for everything else, `address` or `address:port` (IPv4); the host's own servers unless told. */
-  readonly servers?: () => Promise<readonly string[]>;
+  readonly servers?: (from: string) => Promise<readonly string[]>;
 }
 
-/** The DNS that sandboxes ask: the cloud's names are the gateway's; all others are the host's to answer. */
+/** The DNS that sandboxes and containers ask: the cloud's names are the gateway's; others are the host's to answer. */
 export class DnsServer {
   readonly #options: DnsServerOptions;
   readonly #udp: UdpSocket;
@@ -31,7 +32,7 @@ export class DnsServer {
     this.#options = options;
     this.#udp = createSocket('udp4');
     this.#udp.on('message', (query, { address, port }) => {
-      void this.#answer(query, false).then((answer) => {
+      void this.#answer(query, address, false).then((answer) => {
         if (answer) this.#udp.send(answer, port, address, () => {});
       });
     });
@@ -39,19 +40,42 @@ export class DnsServer {
     this.#tcp.maxConnections = MOST_CONNECTIONS;
   }
 
+  /** Of both protocols. */
+  get port(): number {
+    return this.#udp.address().port;
+  }
+
   static async start(options: DnsServerOptions): Promise<DnsServer> {
-    const server = new DnsServer(options);
+    const { sockets } = options;
+    for (let attempt = 1; ; attempt++) {
+      const server = new DnsServer(options);
+      try {
+        await server.#bind('udp' in sockets ? { fd: sockets.udp } : { address: sockets.address, port: 0 });
+        await server.#listen('tcp' in sockets ? { fd: sockets.tcp } : { host: sockets.address, port: server.port });
+        return server;
+      } catch (error) {
+        server.#udp.close();
+        // The system chose a UDP port whose TCP twin somebody has.
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || 'udp' in sockets) throw error;
+        if (attempt === MOST_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #bind(where: BindOptions): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      server.#udp.once('error', reject);
-      server.#udp.bind({ fd: options.udp }, resolve);
+      this.#udp.once('error', reject);
+      this.#udp.bind(where, resolve);
     });
-    server.#udp.on('error', () => {});
+    this.#udp.on('error', () => {});
+  }
+
+  async #listen(where: { readonly fd?: number; readonly host?: string; readonly port?: number }): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      server.#tcp.once('error', reject);
-      server.#tcp.listen({ fd: options.tcp }, resolve);
+      this.#tcp.once('error', reject);
+      this.#tcp.listen(where, resolve);
     });
-    server.#tcp.on('error', () => {});
-    return server;
+    this.#tcp.on('error', () => {});
   }
 
   async close(): Promise<void> {
@@ -61,14 +85,14 @@ export class DnsServer {
   }
 
   /** `undefined` for what is not a question: it gets no answer. */
-  async #answer(query: Buffer, stream: boolean): Promise<Buffer | undefined> {
+  async #answer(query: Buffer, from: string, stream: boolean): Promise<Buffer | undefined> {
     try {
-      const own = answerOwn(query, this.#options.names);
+      const own = this.#options.answer(query, from, stream);
       if (own) return own;
       if (this.#questions >= MOST_QUESTIONS) return failure(query);
       this.#questions++;
       try {
-        for (const server of await (this.#options.servers ?? hostServers)()) {
+        for (const server of await (this.#options.servers ?? hostServers)(from)) {
           const answer = await (stream ? askByTcp(query, server) : askByUdp(query, server));
           if (answer) return answer;
         }
@@ -86,8 +110,9 @@ export class DnsServer {
     socket.once('close', () => this.#connections.delete(socket));
     socket.setTimeout(IDLE_CONNECTION_MS, () => socket.destroy());
     socket.on('error', () => socket.destroy());
+    const from = socket.remoteAddress ?? '';
     onFrames(socket, (query) => {
-      void this.#answer(query, true).then((answer) => {
+      void this.#answer(query, from, true).then((answer) => {
         if (answer && !socket.destroyed) socket.write(frame(answer));
       });
     });

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { GATEWAY_ADDRESS, sandboxAddress } from './addresses.ts';
+import { addressBytes } from './cidr.ts';
 import { CLONE_NEWNET, type Kernel } from './kernel.ts';
-import { addAddress, addRoute, createVeth, ipv4, Netlink, setUp } from './netlink.ts';
+import { addAddress, addRoute, createVeth, Netlink, setUp } from './netlink.ts';
 
 const LOOPBACK = 1;
 const FIRST_INDEX = 16;
@@ -135,7 +136,7 @@ export class Hub {
         const name = Buffer.alloc(16);
         name.writeUInt16LE(AF_INET, 0);
         name.writeUInt16BE(port, 2);
-        ipv4(address).copy(name, 4);
+        addressBytes(address).copy(name, 4);
         kernel.call('bind', fd, name, name.length);
         if (type === SOCK_STREAM) kernel.call('listen', fd, BACKLOG);
         return fd;

@@ -85,6 +85,7 @@ const SIGNATURES = {
   mkfifo: { return: 'int32', arguments: ['string', 'uint32'] },
   chroot: { return: 'int32', arguments: ['string'] },
   chdir: { return: 'int32', arguments: ['string'] },
+  umask: { return: 'int32', arguments: ['uint32'] },
   mknod: { return: 'int32', arguments: ['string', 'uint32', 'uint64'] },
   lsetxattr: { return: 'int32', arguments: ['string', 'string', 'buffer', 'uint64', 'int32'] },
   lgetxattr: { return: 'int64', arguments: ['string', 'string', 'buffer', 'uint64'] },

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { addressBytes } from './cidr.ts';
 import { type Kernel, KernelError } from './kernel.ts';
 
 // Numbers of `linux/netlink.h` and `linux/rtnetlink.h`.
@@ -6,27 +7,30 @@ const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const NETLINK_ROUTE = 0;
 const AF_INET = 2;
-const RTM_NEWLINK = 16;
+const AF_INET6 = 10;
+export const RTM_NEWLINK = 16;
 const RTM_GETLINK = 18;
 const RTM_NEWADDR = 20;
 const RTM_NEWROUTE = 24;
 const NLM_F_REQUEST = 1;
 const NLM_F_REQUEST_ACK = 1 | 4;
 const NLM_F_REPLACE = 0x100;
-const NLM_F_EXCL = 0x200;
-const NLM_F_CREATE = 0x400;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
 const NLMSG_ERROR = 2;
 const HEADER = 16;
-const IFLA_IFNAME = 3;
-const IFLA_LINKINFO = 18;
+export const IFLA_IFNAME = 3;
+export const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_FD = 28;
-const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
 const IFF_UP = 1;
 const IFF_RUNNING = 0x40;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
+const IFA_FLAGS = 8;
+const IFA_F_NODAD = 2;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
@@ -45,9 +49,9 @@ export interface NetlinkRequest {
   readonly body: Buffer;
 }
 
-/** An IPv4 route of the main table. */
+/** A route of the main table, to one address. */
 export interface Route {
-  /** `undefined`: the default route. */
+  /** `undefined`: the default route, of IPv4 unless `via` is IPv6. */
   readonly to: string | undefined;
   readonly device: number;
   readonly via?: string;
@@ -90,25 +94,35 @@ export function setUp(index: number): NetlinkRequest {
   return { what: `bring interface ${index} up`, type: RTM_NEWLINK, flags: 0, body: interfaceHeader(index, true) };
 }
 
-/** Gives an interface a single address, with no network around it. */
-export function addAddress(index: number, address: string): NetlinkRequest {
+/** Gives an interface an address: a single one, with no network around it, unless a prefix length is told. */
+export function addAddress(index: number, address: string, prefixLength?: number): NetlinkRequest {
+  const bytes = addressBytes(address);
   const header = Buffer.alloc(8);
-  header[0] = AF_INET;
-  header[1] = 32;
+  header[0] = bytes.length === 4 ? AF_INET : AF_INET6;
+  header[1] = prefixLength ?? bytes.length * 8;
   header.writeInt32LE(index, 4);
-  const bytes = ipv4(address);
+  // Nobody else can have it: the kernel need not ask around for a second first.
+  const flags = Buffer.alloc(4);
+  flags.writeUInt32LE(IFA_F_NODAD);
   return {
     what: `add address ${address}`,
     type: RTM_NEWADDR,
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    body: Buffer.concat([header, attribute(IFA_LOCAL, bytes), attribute(IFA_ADDRESS, bytes)]),
+    body: Buffer.concat([
+      header,
+      attribute(IFA_LOCAL, bytes),
+      attribute(IFA_ADDRESS, bytes),
+      ...(bytes.length === 4 ? [] : [attribute(IFA_FLAGS, flags)]),
+    ]),
   };
 }
 
 export function addRoute({ to, device, via, local }: Route): NetlinkRequest {
+  const target = to === undefined ? undefined : addressBytes(to);
+  const gateway = via === undefined ? undefined : addressBytes(via);
   const header = Buffer.alloc(12);
-  header[0] = AF_INET;
-  header[1] = to === undefined ? 0 : 32;
+  header[0] = (target ?? gateway)?.length === 16 ? AF_INET6 : AF_INET;
+  header[1] = (target?.length ?? 0) * 8;
   header[4] = MAIN_TABLE;
   header[5] = PROTOCOL_STATIC;
   header[6] = local ? SCOPE_HOST : via === undefined ? SCOPE_LINK : SCOPE_UNIVERSE;
@@ -122,8 +136,8 @@ export function addRoute({ to, device, via, local }: Route): NetlinkRequest {
     flags: NLM_F_CREATE | NLM_F_REPLACE,
     body: Buffer.concat([
       header,
-      ...(to === undefined ? [] : [attribute(RTA_DST, ipv4(to))]),
-      ...(via === undefined ? [] : [attribute(RTA_GATEWAY, ipv4(via))]),
+      ...(target === undefined ? [] : [attribute(RTA_DST, target)]),
+      ...(gateway === undefined ? [] : [attribute(RTA_GATEWAY, gateway)]),
       attribute(RTA_OIF, out),
     ]),
   };
@@ -170,15 +184,24 @@ export class Netlink {
 
   /** Whether packets pass an interface. After both its ends were brought up, the kernel still takes a moment. */
   passes(index: number): boolean {
-    const body = interfaceHeader(index, false);
+    this.#ask(RTM_GETLINK, interfaceHeader(index, false));
+    const type = this.#answer.readUInt16LE(4);
+    return type === RTM_NEWLINK && (this.#answer.readUInt32LE(HEADER + 8) & IFF_RUNNING) !== 0;
+  }
+
+  /** The number of the interface of that name; `undefined` when there is none. */
+  indexOf(device: string): number | undefined {
+    this.#ask(RTM_GETLINK, Buffer.concat([interfaceHeader(0, false), attribute(IFLA_IFNAME, name(device))]));
+    return this.#answer.readUInt16LE(4) === RTM_NEWLINK ? this.#answer.readInt32LE(HEADER + 4) : undefined;
+  }
+
+  #ask(type: number, body: Buffer): void {
     const header = Buffer.alloc(HEADER);
     header.writeUInt32LE(HEADER + body.length, 0);
-    header.writeUInt16LE(RTM_GETLINK, 4);
+    header.writeUInt16LE(type, 4);
     header.writeUInt16LE(NLM_F_REQUEST, 6);
     this.#kernel.call('send', this.#socket, Buffer.concat([header, body]), BigInt(HEADER + body.length), 0);
     this.#kernel.call('recv', this.#socket, this.#answer, BigInt(this.#answer.length), 0);
-    const type = this.#answer.readUInt16LE(4);
-    return type === RTM_NEWLINK && (this.#answer.readUInt32LE(HEADER + 8) & IFF_RUNNING) !== 0;
   }
 
   close(): void {
@@ -187,14 +210,11 @@ export class Netlink {
 }
 
 const align = (length: number) => (length + 3) & ~3;
-const name = (text: string) => Buffer.from(`${text}\0`);
+/** Text as the kernel takes it. */
+export const name = (text: string) => Buffer.from(`${text}\0`);
 
-/** The four bytes of a dotted address. */
-export function ipv4(address: string): Buffer {
-  return Buffer.from(address.split('.').map(Number));
-}
-
-function attribute(type: number, value: Buffer): Buffer {
+/** An attribute as netlink writes it: length, type, value, filled up to a multiple of four bytes. */
+export function attribute(type: number, value: Buffer): Buffer {
   const bytes = Buffer.alloc(align(4 + value.length));
   bytes.writeUInt16LE(4 + value.length, 0);
   bytes.writeUInt16LE(type, 2);
@@ -202,7 +222,8 @@ function attribute(type: number, value: Buffer): Buffer {
   return bytes;
 }
 
-function interfaceHeader(index: number, up: boolean): Buffer {
+/** `struct ifinfomsg`; 0 is an interface that is named by an attribute, or a new one. */
+export function interfaceHeader(index: number, up: boolean): Buffer {
   const header = Buffer.alloc(16);
   header.writeInt32LE(index, 4);
   if (up) {

@@ -3,7 +3,7 @@ import { GATEWAY_ADDRESS, isOutside } from './addresses.ts';
 import { DnsServer } from './dns-server.ts';
 import { Hub } from './hub.ts';
 import { openKernel } from './kernel.ts';
-import { CLOUD_NAMES } from './names.ts';
+import { answerOwn, CLOUD_NAMES } from './names.ts';
 import { createOutbound, type Outbound } from './outbound.ts';
 
 /** The ports that the gateway is reached at from inside: those of AWS's URLs, and our own. */
@@ -55,10 +55,10 @@ export async function createSandboxNetwork(options: SandboxNetworkOptions): Prom
     return `the kernel makes no network for sandboxes: ${(error as Error).message}`;
   }
   const listeners = GATEWAY_PORTS.map((port) => ({ port, fd: hub.listenTcp(port) }));
+  const names = [...CLOUD_NAMES, ...(options.names ?? [])];
   const dns = await DnsServer.start({
-    udp: hub.bindUdp(DNS_PORT),
-    tcp: hub.listenTcp(DNS_PORT),
-    names: [...CLOUD_NAMES, ...(options.names ?? [])],
+    sockets: { udp: hub.bindUdp(DNS_PORT), tcp: hub.listenTcp(DNS_PORT) },
+    answer: (query) => answerOwn(query, names),
     servers: options.nameServers,
   });
   const missing: string[] = [];

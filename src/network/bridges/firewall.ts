@@ -1,0 +1,134 @@
+import type { Kernel } from '../kernel.ts';
+import { type Element, elementText } from './elements.ts';
+import { runProgram } from './program.ts';
+import { ruleset } from './rules.ts';
+import { SetChanges } from './set-changes.ts';
+
+export interface FirewallOptions {
+  /** Name of our table. */
+  readonly table: string;
+  /** Without it, changes too are made by the `nft` program. */
+  readonly kernel: Kernel | undefined;
+}
+
+interface Change {
+  readonly removed: readonly Element[];
+  readonly added: readonly Element[];
+}
+
+/**
+ * Our table of nftables. What is asked for while a change is under way goes into the next one, together. Each change is
+ * one transaction, and names only our table. When the table is not as we left it (someone flushed all rules), it is put
+ * back whole.
+ */
+export class Firewall {
+  readonly #table: string;
+  readonly #changes: SetChanges | undefined;
+  readonly #elements = new Map<string, Element>();
+  #pending: Change[] = [];
+  #flushing: Promise<void> | undefined;
+
+  constructor({ table, kernel }: FirewallOptions) {
+    this.#table = table;
+    this.#changes = kernel && new SetChanges(kernel, table);
+  }
+
+  /** Puts the whole table in place, with these elements and no others. Throws what `nft` complains of. */
+  async load(elements: Iterable<Element>): Promise<void> {
+    this.#elements.clear();
+    for (const element of elements) this.#elements.set(keyOf(element), element);
+    await this.#loadWhole();
+  }
+
+  /** Resolves when packets are judged by it. An element whose key is there already is replaced. */
+  async add(elements: readonly Element[]): Promise<void> {
+    const removed: Element[] = [];
+    const added: Element[] = [];
+    for (const element of elements) {
+      const key = keyOf(element);
+      const known = this.#elements.get(key);
+      if (known && elementText(known) === elementText(element)) continue;
+      if (known) removed.push(known);
+      added.push(element);
+      this.#elements.set(key, element);
+    }
+    await this.#change({ removed, added });
+  }
+
+  async remove(elements: readonly Element[]): Promise<void> {
+    const removed: Element[] = [];
+    for (const element of elements) {
+      const known = this.#elements.get(keyOf(element));
+      if (!known) continue;
+      removed.push(known);
+      this.#elements.delete(keyOf(element));
+    }
+    await this.#change({ removed, added: [] });
+  }
+
+  /** Removes the table. */
+  async close(): Promise<void> {
+    await this.#flushing?.catch(() => {});
+    this.#changes?.close();
+    await removeTable(this.#table);
+  }
+
+  async #change(change: Change): Promise<void> {
+    if (change.added.length === 0 && change.removed.length === 0) {
+      // What was asked for may be on its way for somebody else.
+      await this.#flushing;
+      return;
+    }
+    this.#pending.push(change);
+    this.#flushing ??= Promise.resolve()
+      .then(() => this.#flush())
+      .finally(() => {
+        this.#flushing = undefined;
+      });
+    await this.#flushing;
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const { removed, added } = together(this.#pending.splice(0));
+      try {
+        if (this.#changes) this.#changes.run(removed, added);
+        else await runProgram('nft', ['-f', '-'], script(this.#table, removed, added));
+      } catch {
+        await this.#loadWhole();
+      }
+    }
+  }
+
+  async #loadWhole(): Promise<void> {
+    await runProgram('nft', ['-f', '-'], ruleset(this.#table, this.#elements.values()));
+  }
+}
+
+export async function removeTable(table: string): Promise<void> {
+  await runProgram('nft', ['-f', '-'], `table inet ${table}\ndelete table inet ${table}\n`);
+}
+
+const keyOf = ({ set, key }: Element) => `${set} ${key.join(' ')}`;
+
+/** Several changes as one: what one puts in and a later one takes out again is in neither list. */
+function together(changes: readonly Change[]): Change {
+  const removed = new Map<string, Element>();
+  const added = new Map<string, Element>();
+  for (const change of changes) {
+    for (const element of change.removed) {
+      const key = keyOf(element);
+      if (!added.delete(key)) removed.set(key, element);
+    }
+    for (const element of change.added) added.set(keyOf(element), element);
+  }
+  return { removed: [...removed.values()], added: [...added.values()] };
+}
+
+function script(table: string, removed: readonly Element[], added: readonly Element[]): string {
+  const lines = (verb: string, elements: readonly Element[]) =>
+    [...Map.groupBy(elements, ({ set }) => set)].map(
+      ([set, all]) => `${verb} element inet ${table} ${set} { ${all.map(elementText).join(', ')} }`,
+    );
+  return `${[...lines('delete', removed), ...lines('add', added)].join('\n')}\n`;
+}

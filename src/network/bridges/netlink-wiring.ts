@@ -1,0 +1,241 @@
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { CLONE_NEWNET, type Kernel } from '../kernel.ts';
+import { addAddress, addRoute, Netlink, setUp } from '../netlink.ts';
+import { removeLinks } from './ip-program.ts';
+import { createBridge, createCable, dress, isolate, putOnBridge, setAlias } from './link-requests.ts';
+import type { BridgeSpec, CableSpec, InsideRoute, Wiring } from './wiring.ts';
+
+const LOOPBACK = 1;
+const MS_BIND = 4096n;
+const MNT_DETACH = 2;
+const FIRST_DEVICE = 'eth0';
+/** So many namespaces wait, each with a cable in it. One takes 1.6 ms to make, 60 KB of the kernel's memory to keep. */
+const POOL_SIZE = 4;
+/** The pool is filled up when nobody has wanted one for so long: a burst of starts is not slowed down by it. */
+const REFILL_AFTER_MS = 25;
+
+/** A namespace that waits: nothing but our descriptor keeps it, so it ends with us. */
+interface Prepared {
+  readonly namespace: number;
+  readonly inside: Netlink;
+  readonly cable: string;
+}
+
+export interface NetlinkWiringOptions {
+  readonly kernel: Kernel;
+  /** Makes up names for cables' ends on this side. */
+  readonly cableName: () => string;
+}
+
+/** {@link Wiring} by system calls of this process: a namespace with its cable is handed out in 0.6 ms. */
+export class NetlinkWiring implements Wiring {
+  readonly #kernel: Kernel;
+  readonly #cableName: () => string;
+  readonly #host: Netlink;
+  readonly #waiting: Prepared[] = [];
+  /** Handed out but not plugged yet, by path. */
+  readonly #handedOut = new Map<string, Prepared>();
+  #refill: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor({ kernel, cableName }: NetlinkWiringOptions) {
+    this.#kernel = kernel;
+    this.#cableName = cableName;
+    this.#host = new Netlink(kernel);
+  }
+
+  async createBridge({ name, mac, mtu, alias }: BridgeSpec): Promise<void> {
+    this.#host.run(createBridge({ name, mac, mtu }));
+    this.#host.run(setAlias(name, alias));
+  }
+
+  async addAddresses(device: string, addresses: readonly string[]): Promise<void> {
+    const index = this.#host.indexOf(device);
+    if (index === undefined) throw new Error(`there is no interface ${device}`);
+    this.#host.run(...addresses.map((address) => addAddress(index, ...split(address))));
+  }
+
+  async createNamespace(path: string): Promise<void> {
+    const prepared = this.#waiting.shift() ?? this.#prepare();
+    this.#refillSoon();
+    try {
+      writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
+      this.#kernel.call('mount', `/proc/self/fd/${prepared.namespace}`, path, 'none', MS_BIND, '');
+    } catch (error) {
+      rmSync(path, { force: true });
+      this.#drop(prepared);
+      throw error;
+    }
+    this.#handedOut.set(path, prepared);
+  }
+
+  async removeNamespace(path: string): Promise<void> {
+    const prepared = this.#handedOut.get(path);
+    this.#handedOut.delete(path);
+    if (prepared) this.#drop(prepared);
+    unmount(this.#kernel, path);
+    rmSync(path, { force: true });
+  }
+
+  async plug(path: string, cables: readonly CableSpec[], routes: readonly InsideRoute[]): Promise<readonly string[]> {
+    const prepared = this.#handedOut.get(path);
+    this.#handedOut.delete(path);
+    const namespace = prepared?.namespace ?? openSync(path, 'r');
+    const inside = prepared?.inside ?? this.#kernel.within(namespace, CLONE_NEWNET, () => new Netlink(this.#kernel));
+    const ends: string[] = [];
+    let spare = prepared?.cable;
+    try {
+      for (const cable of cables) {
+        if (spare !== undefined && cable.device === FIRST_DEVICE) {
+          ends.push(spare);
+          spare = undefined;
+        } else {
+          ends.push(this.#layCable(namespace, cable.device));
+        }
+        this.#attach(ends.at(-1)!, cable);
+        this.#furnish(namespace, inside, cable);
+      }
+      inside.run(...routes.map((route) => requestOf(route, inside)));
+      return ends;
+    } catch (error) {
+      void this.removeLinks(ends);
+      throw error;
+    } finally {
+      inside.close();
+      closeSync(namespace);
+      if (spare !== undefined) void this.removeLinks([spare]);
+    }
+  }
+
+  async reattach(hostDevice: string, cable: Pick<CableSpec, 'bridge' | 'isolated' | 'mtu'>): Promise<void> {
+    this.#attach(hostDevice, cable);
+  }
+
+  async setRoutes(path: string, routes: readonly InsideRoute[]): Promise<void> {
+    const namespace = openSync(path, 'r');
+    try {
+      const inside = this.#kernel.within(namespace, CLONE_NEWNET, () => new Netlink(this.#kernel));
+      try {
+        inside.run(...routes.map((route) => requestOf(route, inside)));
+      } finally {
+        inside.close();
+      }
+    } finally {
+      closeSync(namespace);
+    }
+  }
+
+  async removeLinks(names: readonly string[]): Promise<void> {
+    await removeLinks(names);
+  }
+
+  async counters(path: string): Promise<string> {
+    const namespace = openSync(path, 'r');
+    try {
+      return this.#kernel.within(namespace, CLONE_NEWNET, () => readFileSync('/proc/thread-self/net/dev', 'utf8'));
+    } finally {
+      closeSync(namespace);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#refill);
+    for (const prepared of [...this.#waiting.splice(0), ...this.#handedOut.values()]) this.#drop(prepared);
+    this.#handedOut.clear();
+    this.#host.close();
+  }
+
+  #prepare(): Prepared {
+    let inside: Netlink | undefined;
+    const namespace = this.#kernel.create(CLONE_NEWNET, () => {
+      // As in Docker, there is no IPv6 at all until a network with it is connected.
+      setting('ipv6/conf/all/disable_ipv6', '1');
+      setting('ipv6/conf/default/disable_ipv6', '1');
+      setting('ipv6/conf/default/accept_ra', '0');
+      inside = new Netlink(this.#kernel);
+    });
+    try {
+      inside!.run(setUp(LOOPBACK));
+      return { namespace, inside: inside!, cable: this.#layCable(namespace, FIRST_DEVICE) };
+    } catch (error) {
+      inside!.close();
+      closeSync(namespace);
+      throw error;
+    }
+  }
+
+  #drop({ namespace, inside }: Prepared): void {
+    inside.close();
+    closeSync(namespace);
+  }
+
+  #refillSoon(): void {
+    clearTimeout(this.#refill);
+    if (this.#closed || this.#waiting.length >= POOL_SIZE) return;
+    this.#refill = setTimeout(() => {
+      try {
+        this.#waiting.push(this.#prepare());
+      } catch {
+        // Whoever needs one next is told why there is none.
+        return;
+      }
+      this.#refillSoon();
+    }, REFILL_AFTER_MS);
+    this.#refill.unref();
+  }
+
+  #layCable(namespace: number, device: string): string {
+    const end = this.#cableName();
+    this.#host.run(createCable({ name: end, peerName: device, peerNamespace: namespace }));
+    return end;
+  }
+
+  #attach(end: string, { bridge, isolated, mtu }: Pick<CableSpec, 'bridge' | 'isolated' | 'mtu'>): void {
+    const index = this.#host.indexOf(bridge);
+    if (index === undefined) throw new Error(`the bridge ${bridge} is gone`);
+    this.#host.run(putOnBridge(end, index, mtu));
+    if (isolated) this.#host.run(isolate(this.#host.indexOf(end)!));
+  }
+
+  #furnish(namespace: number, inside: Netlink, { device, mac, mtu, addresses }: CableSpec): void {
+    if (addresses.some((address) => address.includes(':'))) {
+      this.#kernel.within(namespace, CLONE_NEWNET, () => {
+        setting('ipv6/conf/lo/disable_ipv6', '0');
+        setting(`ipv6/conf/${device}/disable_ipv6`, '0');
+      });
+    }
+    const index = inside.indexOf(device)!;
+    inside.run(dress(index, mac, mtu), ...addresses.map((address) => addAddress(index, ...split(address))));
+  }
+}
+
+function requestOf({ to, via, device }: InsideRoute, inside: Netlink) {
+  const index = inside.indexOf(device);
+  if (index === undefined) throw new Error(`there is no interface ${device}`);
+  return addRoute({ to, via, device: index });
+}
+
+function split(address: string): [address: string, prefixLength: number] {
+  const [host, length] = address.split('/');
+  return [host!, Number(length)];
+}
+
+function setting(name: string, value: string): void {
+  try {
+    writeFileSync(`/proc/sys/net/${name}`, value);
+  } catch (error) {
+    // A kernel without IPv6 has no settings of it.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+function unmount(kernel: Kernel, path: string): void {
+  try {
+    kernel.call('umount2', path, MNT_DETACH);
+  } catch (error) {
+    const { code } = error as { readonly code?: string };
+    // Not there, or a file that nothing was mounted on.
+    if (code !== 'ENOENT' && code !== 'EINVAL') throw error;
+  }
+}
