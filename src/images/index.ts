@@ -38,6 +38,13 @@ export { createRepositories, type RepositoriesOptions } from './repositories/cre
 export { tiedTo } from './repositories/delete-manifest.ts';
 export { isDigest, isRepositoryName, isTag } from './repositories/grammar.ts';
 export { MANIFEST_TYPES, MAX_MANIFEST_SIZE } from './repositories/manifest-document.ts';
+export {
+  type EcrRegistryId,
+  ecrHost,
+  ecrRepository,
+  parseEcrHost,
+  parseEcrRepository,
+} from './repositories/registry-host.ts';
 export type {
   ManifestInfo,
   ManifestPush,

@@ -1,0 +1,38 @@
+import type { RegistryRequest } from './registry-request.ts';
+
+/** What is asked for of a blob: all of it, a part, or one that it does not have. */
+export type Selection =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'part'; readonly start: number; readonly end: number }
+  | { readonly kind: 'unsatisfiable' };
+
+/** Content named by a digest never changes: the digest is its tag. */
+export const entityTag = (digest: string): string => `"${digest}"`;
+
+/** Source: RFC 9110 section 13.1.2. */
+export function isNotModified(request: RegistryRequest, digest: string): boolean {
+  const header = request.header('if-none-match');
+  return header !== undefined && (header.trim() === '*' || tagsOf(header).includes(digest));
+}
+
+/** The digests in a list of entity tags, weak ones too. */
+export function tagsOf(header: string): readonly string[] {
+  return [...header.matchAll(/(?:W\/)?"([^"]*)"/g)].map((match) => match[1]!);
+}
+
+/** One range of bytes is answered; several, or what is not understood, with everything. Source: RFC 9110 section 14.2. */
+export function selectBytes(request: RegistryRequest, digest: string, size: number): Selection {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(request.header('range')?.replaceAll(' ', '') ?? '');
+  if (!match || (match[1] === '' && match[2] === '')) return { kind: 'all' };
+  const condition = request.header('if-range');
+  if (condition !== undefined && condition.trim() !== entityTag(digest)) return { kind: 'all' };
+  const [, first, last] = match as unknown as [string, string, string];
+  if (first === '') {
+    const length = Math.min(Number(last), size);
+    return length === 0 ? { kind: 'unsatisfiable' } : { kind: 'part', start: size - length, end: size - 1 };
+  }
+  const start = Number(first);
+  if (last !== '' && Number(last) < start) return { kind: 'all' };
+  if (start >= size) return { kind: 'unsatisfiable' };
+  return { kind: 'part', start, end: last === '' ? size - 1 : Math.min(Number(last), size - 1) };
+}
