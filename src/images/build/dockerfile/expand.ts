@@ -1,6 +1,13 @@
 import { SyntaxProblem } from './dockerfile-error.ts';
 import type { ExpandOptions } from './model.ts';
-import { type Pattern, removePrefix, removeSuffix, replaceMatches, shellPattern } from './shell-pattern.ts';
+import {
+  type Pattern,
+  PatternProblem,
+  removePrefix,
+  removeSuffix,
+  replaceMatches,
+  shellPattern,
+} from './shell-pattern.ts';
 import { isSpace } from './words.ts';
 
 /** What a word may expand to at most, characters: no program could be started with a longer variable. */
@@ -188,19 +195,22 @@ class Expansion {
   #remove(name: string, operator: '#' | '%'): string {
     const longest = this.#text[this.#at] === operator;
     if (longest) this.#at++;
-    const pattern = readPattern(this.#until('}', true));
+    const pattern = this.#until('}', true);
     const value = this.#look(name) ?? '';
-    return operator === '#' ? removePrefix(value, pattern, longest) : removeSuffix(value, pattern, longest);
+    const remove = operator === '#' ? removePrefix : removeSuffix;
+    return withPattern(pattern, (read) => remove(value, read, longest));
   }
 
   /** `${name/pattern/replacement}` and `//`. */
   #replace(name: string): string {
     const all = this.#text[this.#at] === '/';
     if (all) this.#at++;
-    const pattern = readPattern(this.#until('/', true));
+    const pattern = this.#until('/', true);
     const replacement = this.#until('}', false);
     const value = this.#look(name) ?? '';
-    return replaceMatches(value, pattern, replacement, all, (length) => this.#bound(length));
+    return withPattern(pattern, (read) =>
+      replaceMatches(value, read, replacement, all, (length) => this.#bound(length)),
+    );
   }
 
   #look(name: string): string | undefined {
@@ -227,11 +237,12 @@ function rawEscape(escapeCharacter: string, next: string): string {
   return escapeCharacter === '\\' || '*?\\'.includes(next) ? `\\${next}` : next;
 }
 
-function readPattern(text: string): Pattern {
+function withPattern(text: string, use: (pattern: Pattern) => string): string {
   try {
-    return shellPattern(text);
+    return use(shellPattern(text));
   } catch (error) {
-    throw new SyntaxProblem(`${text.slice(0, 40)}: ${(error as Error).message}`);
+    if (error instanceof PatternProblem) throw new SyntaxProblem(`${text.slice(0, 40)}: ${error.message}`);
+    throw error;
   }
 }
 
@@ -241,10 +252,14 @@ class Words {
   #word = '';
 
   addUnquoted(text: string): void {
-    for (const character of text) {
-      if (isSpace(character)) this.#end();
-      else this.#word += character;
+    let start = 0;
+    for (let at = 0; at < text.length; at++) {
+      if (!isSpace(text[at]!)) continue;
+      this.#word += text.slice(start, at);
+      this.#end();
+      start = at + 1;
     }
+    this.#word += start === 0 ? text : text.slice(start);
   }
 
   addQuoted(text: string): void {

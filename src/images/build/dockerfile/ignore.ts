@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { Ignore } from './model.ts';
-import { type PathPattern, pathPattern } from './path-pattern.ts';
+import { type PathPattern, type PatternState, pathPattern } from './path-pattern.ts';
 
 interface Rule {
   readonly pattern: PathPattern;
@@ -8,8 +8,14 @@ interface Rule {
   readonly exception: boolean;
 }
 
-/** Directories whose rules are remembered. */
-const REMEMBERED = 4096;
+/** What is known of a path: for each rule whether it matches the path or a directory above, and its state after the path. */
+interface Known {
+  readonly matched: Uint8Array;
+  readonly states: readonly PatternState[];
+}
+
+/** States that are remembered, so that each name of a tree is read about once. */
+const REMEMBERED = 400_000;
 
 /** The names under which a Dockerfile's ignore file is looked for, first the file of its own. Source: "Filename and location" of "Dockerignore files". */
 export function ignoreFileNames(dockerfile: string): readonly string[] {
@@ -30,36 +36,59 @@ export function createIgnoreOf(patterns: readonly string[]): Ignore {
     const exception = written.startsWith('!');
     return { exception, pattern: pathPattern(exception ? written.slice(1) : written, { doubleStar: true }) };
   });
-  const remembered = new Map<string, Uint8Array>();
+  const remembered = new Map<string, Known>();
+  const capacity = Math.max(64, Math.floor(REMEMBERED / (rules.length + 1)));
+  const nothing: Known = { matched: new Uint8Array(rules.length), states: rules.map(({ pattern }) => pattern.start) };
 
-  /** For each rule whether it matches the path or a directory above it. */
-  function matched(path: string): Uint8Array {
-    const known = remembered.get(path);
-    if (known !== undefined) return known;
-    const slash = path.lastIndexOf('/');
-    const above = slash < 0 ? undefined : matched(path.slice(0, slash));
-    if (above !== undefined && !remembered.has(path.slice(0, slash))) {
-      if (remembered.size >= REMEMBERED) remembered.clear();
-      remembered.set(path.slice(0, slash), above);
+  function knownOf(path: string, above: Known, name: string): Known {
+    const matched = new Uint8Array(rules.length);
+    const states = rules.map(({ pattern }, index) => {
+      const before = above.states[index]!;
+      const state = before.length === 0 ? before : pattern.read(before, above === nothing ? name : `/${name}`);
+      matched[index] = above.matched[index] === 1 || pattern.accepts(state) ? 1 : 0;
+      return state;
+    });
+    const known = { matched, states };
+    if (remembered.size >= capacity) remembered.clear();
+    remembered.set(path, known);
+    return known;
+  }
+
+  function look(path: string): Known {
+    const names = path.split('/');
+    let at = '';
+    let known = nothing;
+    // From the deepest directory that is remembered.
+    let depth = names.length;
+    for (let length = path.length; length > 0 && depth > 0; length = path.lastIndexOf('/', length - 1), depth--) {
+      const found = remembered.get(path.slice(0, length));
+      if (found === undefined) continue;
+      known = found;
+      at = path.slice(0, length);
+      break;
     }
-    return Uint8Array.from(rules, ({ pattern }, index) => above?.[index] || (pattern.matches(path) ? 1 : 0));
+    for (const name of names.slice(Math.max(depth, 0))) {
+      at = at === '' ? name : `${at}/${name}`;
+      known = knownOf(at, known, name);
+    }
+    return known;
   }
 
   /** Index of the rule that decides; -1: none matches. */
-  function decisive(path: string): number {
-    return matched(path).lastIndexOf(1);
-  }
+  const decisive = (known: Known) => known.matched.lastIndexOf(1);
 
   return {
     excludes: (path) => {
-      const rule = rules[decisive(path)];
+      const rule = rules[decisive(look(path))];
       return rule !== undefined && !rule.exception;
     },
     prunes: (directory) => {
-      const index = decisive(directory);
+      const known = look(directory);
+      const index = decisive(known);
       if (rules[index] === undefined || rules[index].exception) return false;
       return !rules.some(
-        ({ exception, pattern }, other) => exception && other > index && pattern.mayMatchBelow(directory),
+        ({ exception, pattern }, other) =>
+          exception && other > index && pattern.mayGoOn(pattern.read(known.states[other]!, '/')),
       );
     },
   };

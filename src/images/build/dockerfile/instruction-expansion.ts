@@ -9,7 +9,7 @@ export interface InstructionExpansion extends ExpandOptions {
 }
 
 /** What the words of one instruction may come to together, characters. */
-const MAXIMUM_LENGTH = 32 * 1024 * 1024;
+const MAXIMUM_LENGTH = 16 * 1024 * 1024;
 
 /**
  * The same instruction with all words expanded that the reference expands: those of FROM, ADD, COPY, ENV, LABEL, ARG, EXPOSE, STOPSIGNAL,

@@ -25,6 +25,9 @@ export function parseDockerfile(text: string, { name }: ParseOptions): Dockerfil
   return assemble(read, instructions, name);
 }
 
+/** As many errors are told at most. */
+const MAXIMUM_ERRORS = 100;
+
 /** What a Dockerfile says as far as it can be understood, with all that cannot; for the linter. */
 export interface Inspection {
   readonly statements: Statements;
@@ -34,12 +37,13 @@ export interface Inspection {
   readonly errors: readonly DockerfileError[];
 }
 
-/** Reads on after errors. Throws nothing. */
+/** Reads on after errors, up to a hundred. Throws nothing. */
 export function inspectDockerfile(text: string, { name }: ParseOptions): Inspection {
   const statements = readStatements(text, name);
   const instructions: Instruction[] = [];
   const errors: DockerfileError[] = [];
   for (const statement of statements.statements) {
+    if (errors.length >= MAXIMUM_ERRORS) break;
     try {
       instructions.push(understand(statement, statements.directives.escape, name));
     } catch (error) {

@@ -7,9 +7,18 @@
  */
 export interface PathPattern {
   matches(path: string): boolean;
-  /** Whether something below the directory could match, judged by the beginning of the path. */
-  mayMatchBelow(directory: string): boolean;
+  /** For who goes down directories: before anything was read. */
+  readonly start: PatternState;
+  /** What is known after more of a path was read. */
+  read(state: PatternState, text: string): PatternState;
+  /** Whether what was read matches. */
+  accepts(state: PatternState): boolean;
+  /** Whether what was read, and at least one character more, could match. */
+  mayGoOn(state: PatternState): boolean;
 }
+
+/** Numbers of tokens of which all before are done. */
+export type PatternState = readonly number[];
 
 type Token =
   | { readonly kind: 'character'; readonly character: string }
@@ -37,20 +46,53 @@ export class PatternError extends Error {
 export function pathPattern(pattern: string, options: { readonly doubleStar: boolean }): PathPattern {
   if (pattern.length > MAXIMUM_LENGTH) throw new PatternError(pattern, `is longer than ${MAXIMUM_LENGTH} characters`);
   const tokens = tokensOf(pattern, options.doubleStar);
-  const literal = literalOf(tokens);
-  if (literal !== undefined) {
-    return {
-      matches: (path) => path === literal,
-      mayMatchBelow: (directory) => literal.startsWith(`${directory}/`),
-    };
+  const end = tokens.length;
+  const entered = new Int32Array(end + 1);
+  let round = 0;
+
+  /** Adds a state, and those that are reached from it without reading anything. */
+  function enter(states: number[], state: number): void {
+    for (let current = state; entered[current] !== round; current++) {
+      entered[current] = round;
+      states.push(current);
+      const kind = tokens[current]?.kind;
+      if (kind !== 'some' && kind !== 'all' && kind !== 'directories') return;
+    }
   }
+
+  function read(from: PatternState, text: string): PatternState {
+    let states = from;
+    for (const character of text) {
+      if (states.length === 0) break;
+      round++;
+      const next: number[] = [];
+      for (const state of states) {
+        const token = tokens[state];
+        if (token === undefined) continue;
+        if (token.kind === 'directories') {
+          // It ends after a `/`; until then there is no way past it.
+          if (entered[state] !== round) next.push(state);
+          entered[state] = round;
+          if (character === '/') enter(next, state + 1);
+        } else if (takes(token, character)) {
+          enter(next, token.kind === 'some' || token.kind === 'all' ? state : state + 1);
+        }
+      }
+      states = next;
+    }
+    return states;
+  }
+
+  round++;
+  const start: number[] = [];
+  enter(start, 0);
+  const accepts = (state: PatternState) => state.includes(end);
   return {
-    matches: (path) => run(tokens, path).has(tokens.length),
-    mayMatchBelow: (directory) => {
-      const states = run(tokens, `${directory}/`);
-      // Past the end nothing more can be read.
-      return states.size > (states.has(tokens.length) ? 1 : 0);
-    },
+    matches: (path) => accepts(read(start, path)),
+    start,
+    read,
+    accepts,
+    mayGoOn: (state) => state.some((token) => token < end),
   };
 }
 
@@ -117,62 +159,17 @@ function readClass(
   }
 }
 
-function literalOf(tokens: readonly Token[]): string | undefined {
-  let text = '';
-  for (const token of tokens) {
-    if (token.kind !== 'character') return undefined;
-    text += token.character;
-  }
-  return text;
-}
-
-/** The states after the path: how many tokens are done. */
-function run(tokens: readonly Token[], path: string): ReadonlySet<number> {
-  let states = new Set<number>();
-  enter(tokens, states, 0);
-  for (const character of path) {
-    const next = new Set<number>();
-    for (const state of states) {
-      const token = tokens[state];
-      if (token === undefined) continue;
-      switch (token.kind) {
-        case 'character':
-          if (token.character === character) enter(tokens, next, state + 1);
-          break;
-        case 'one':
-          if (character !== '/') enter(tokens, next, state + 1);
-          break;
-        case 'class':
-          if (inClass(token, character)) enter(tokens, next, state + 1);
-          break;
-        case 'some':
-          if (character !== '/') enter(tokens, next, state);
-          break;
-        case 'all':
-          enter(tokens, next, state);
-          break;
-        case 'directories':
-          // It ends after a `/`; until then it is not the way past it.
-          next.add(state);
-          if (character === '/') enter(tokens, next, state + 1);
-          break;
-      }
-    }
-    states = next;
-    if (states.size === 0) break;
-  }
-  return states;
-}
-
-/** Adds a state and those that are reached without reading anything. */
-function enter(tokens: readonly Token[], states: Set<number>, state: number): void {
-  let current = state;
-  for (;;) {
-    if (states.has(current)) return;
-    states.add(current);
-    const kind = tokens[current]?.kind;
-    if (kind !== 'some' && kind !== 'all' && kind !== 'directories') return;
-    current++;
+function takes(token: Exclude<Token, { kind: 'directories' }>, character: string): boolean {
+  switch (token.kind) {
+    case 'character':
+      return token.character === character;
+    case 'one':
+    case 'some':
+      return character !== '/';
+    case 'class':
+      return inClass(token, character);
+    case 'all':
+      return true;
   }
 }
 
