@@ -6,18 +6,28 @@ const KEY = /[\p{L}\p{N}_.-]+/uy;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', f: '\f', b: '\b', v: '\v', a: '\u0007' };
 
 /**
- * The variables that an environment file sets, in its order: `NAME=value`, `NAME: value`, `export NAME=value`, values in single quotes as they
+ * The variables that an environment file sets, added to those of `earlier` files, in its order: `NAME=value`, `NAME: value`, `export NAME=value`, values in single quotes as they
  * are, in double quotes with escapes, over several lines; comments; variables replaced but in single quotes; a bare `NAME` takes
  * its value from `variables` (https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/#env-file-syntax).
  * A variable that is set already wins over what the file says of it when another value refers to it. Throws a `ComposeFileError` naming the line.
  */
-export function parseEnvFile(text: string, file: string, variables: Variables): Map<string, string> {
-  return new EnvFile(text, file, variables).read();
+export function parseEnvFile(
+  text: string,
+  file: string,
+  variables: Variables,
+  earlier: ReadonlyMap<string, string> = new Map(),
+): Map<string, string> {
+  return new EnvFile(text, file, variables, earlier).read();
 }
 
 /** The same without quotes, escapes, comments at the end of a line and variables: `format: raw`. */
-export function parseRawEnvFile(text: string, file: string, variables: Variables): Map<string, string> {
-  const result = new Map<string, string>();
+export function parseRawEnvFile(
+  text: string,
+  file: string,
+  variables: Variables,
+  earlier: ReadonlyMap<string, string> = new Map(),
+): Map<string, string> {
+  const result = new Map(earlier);
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '' || line.trimStart().startsWith('#')) continue;
     const at = line.indexOf('=');
@@ -34,10 +44,11 @@ class EnvFile {
   readonly #text: string;
   readonly #file: string;
   readonly #outer: Variables;
-  readonly #result = new Map<string, string>();
+  readonly #result: Map<string, string>;
   #at = 0;
 
-  constructor(text: string, file: string, variables: Variables) {
+  constructor(text: string, file: string, variables: Variables, earlier: ReadonlyMap<string, string>) {
+    this.#result = new Map(earlier);
     this.#text = text.startsWith('\ufeff') ? text.slice(1) : text;
     this.#file = file;
     this.#outer = variables;
