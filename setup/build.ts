@@ -17,7 +17,7 @@ const EXTERNAL = ['lmdb', 'msgpackr-extract', 'bufferutil', 'utf-8-validate'];
 await rm(output, { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: { kobune: 'src/cli/kobune.ts' },
+  entryPoints: { kobune: 'src/cli/kobune.ts', 'layer-worker': 'src/images/layers/layer-worker.ts' },
   outdir: output,
   bundle: true,
   splitting: true,

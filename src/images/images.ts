@@ -60,6 +60,14 @@ export interface TransferOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Where registries are, when they are not where their name says. */
+export interface RegistryLocations {
+  /** `undefined`: the usual rules. `url` is the address to talk to, `host` the Host header, `ca` certificates to trust, PEM. */
+  locate(host: string): { readonly url: string; readonly host?: string; readonly ca?: string } | undefined;
+  /** Base URLs of registries to ask before the one that is named, when pulling. */
+  mirrors?(host: string): readonly string[];
+}
+
 export interface RemovedImage {
   readonly untagged?: string;
   readonly deleted?: string;
@@ -135,6 +143,8 @@ export interface Images {
   letGo(imageId: string, holder: string): Promise<void>;
   /** Containers that hold an image. */
   holders(imageId: string): Promise<readonly string[]>;
+  /** Lets the container engine say whether a holder runs: its image cannot be deleted, even by force. */
+  tellRunning(isRunning: (holder: string) => boolean): void;
   /** Tells what happens; returns the function that stops it. */
   onEvent(listener: (event: ImageEvent) => void): () => void;
   /** Bytes of unpacked layers, and of those that several images share. */

@@ -12,6 +12,7 @@ export type {
 export type { Step, StepMount, StepRunner } from './build/step-runner.ts';
 export { type ContentStoreOptions, createContentStore } from './content/content-store.ts';
 export { type ContentStore, SizeMismatchError, type WriteContentOptions } from './content.ts';
+export { createImages, type ImagesOptions } from './create-images.ts';
 export type {
   Image,
   ImageEvent,
@@ -19,6 +20,7 @@ export type {
   Layer,
   NewImage,
   RegistryAuth,
+  RegistryLocations,
   RemovedImage,
   TransferOptions,
   TransferProgress,
@@ -54,4 +56,4 @@ export type {
   StoredManifest,
   Upload,
 } from './repositories/repositories.ts';
-export type { Change, CommitOptions, Root, RootStat, Roots } from './roots.ts';
+export type { Change, CommitOptions, CreateRootOptions, Root, RootStat, Roots } from './roots.ts';

@@ -21,11 +21,18 @@ export interface Root {
   remove(): Promise<void>;
 }
 
+export interface CreateRootOptions {
+  readonly readOnly?: boolean;
+  /** What is written need not outlive a stop of the machine: nothing waits for the disk. For build steps. */
+  readonly volatile?: boolean;
+}
+
 export interface CommitOptions {
   /** Paths that are not part of the layer (mount points of cache mounts, `/etc/hosts`), absolute as the inside sees it. */
   readonly exclude?: readonly string[];
   /** Times later than this become this; epoch seconds (`SOURCE_DATE_EPOCH`). */
   readonly clampTime?: number;
+  /** Called before the files are read; what it answers is disposed of afterwards. For containers that go on running. */
   readonly paused?: () => Promise<AsyncDisposable>;
 }
 
@@ -37,7 +44,7 @@ export interface Roots {
   /** Unpacks what is not yet. Progress is per layer, in bytes of its descriptor. */
   unpack(layers: readonly Layer[], onProgress?: (diffId: string, bytes: number) => void): Promise<void>;
   /** Makes and mounts a root. Unpacks what is missing first. `id` is `[a-z0-9-]+`, unique on this machine. */
-  create(id: string, layers: readonly Layer[], options?: { readonly readOnly?: boolean }): Promise<Root>;
+  create(id: string, layers: readonly Layer[], options?: CreateRootOptions): Promise<Root>;
   /** A root that was made before, mounted again where a reboot has unmounted it; `undefined` when there is none. */
   open(id: string): Promise<Root | undefined>;
   /** Every root that there is, for finding orphans. */

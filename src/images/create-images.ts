@@ -1,0 +1,195 @@
+import { mkdir } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import { ServiceError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import type { Store } from '../store/index.ts';
+import type { ContentStore } from './content.ts';
+import { type Deletion, deleteImage } from './deletion/delete-image.ts';
+import { encodeConfig, ImageStore, Leased, noSuchImage } from './image-store.ts';
+import type { Image, ImageEvent, Images, NewImage, RegistryLocations, RemovedImage } from './images.ts';
+import { chainIds } from './layers/chain-id.ts';
+import { LayerStore } from './layers/layer-store.ts';
+import { LayerWorkers } from './layers/layer-workers.ts';
+import { Trash } from './layers/trash.ts';
+import { canonicalName, familiarName, parseReference, withDefaultTag } from './references/reference.ts';
+import { RootStore } from './roots/root-store.ts';
+
+export interface ImagesOptions {
+  readonly content: ContentStore;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Unpacked layers and roots. Made if missing. */
+  readonly directory: string;
+  readonly registries?: RegistryLocations;
+}
+
+/** Opens the images of a data directory, and removes what a killed process has left half-made. */
+export async function createImages(options: ImagesOptions): Promise<Images> {
+  const { directory, store, content, clock, random, logger } = options;
+  await mkdir(directory, { recursive: true, mode: 0o711 });
+  const workers = new LayerWorkers();
+  const trash = new Trash({ directory, random, logger });
+  const layers = new LayerStore({ directory, store, content, random, workers, trash });
+  const roots = new RootStore({ directory, store, content, random, logger, workers, layers, trash });
+  await trash.start();
+  await layers.start();
+  await roots.start();
+  await layers.collect(layers.all());
+  const images = new ImageStore({ store, content, clock });
+  return new LocalImages(options, { images, layers, roots, workers, trash });
+}
+
+interface Parts {
+  readonly images: ImageStore;
+  readonly layers: LayerStore;
+  readonly roots: RootStore;
+  readonly workers: LayerWorkers;
+  readonly trash: Trash;
+}
+
+class LocalImages implements Images {
+  readonly roots: RootStore;
+  readonly #options: ImagesOptions;
+  readonly #parts: Parts;
+  readonly #images: ImageStore;
+  readonly #listeners = new Set<(event: ImageEvent) => void>();
+  #isRunning: (holder: string) => boolean = () => false;
+
+  constructor(options: ImagesOptions, parts: Parts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#images = parts.images;
+    this.roots = parts.roots;
+  }
+
+  find(reference: string): Promise<Image | undefined> {
+    return this.#images.find(reference);
+  }
+
+  get(reference: string): Promise<Image> {
+    return this.#images.get(reference);
+  }
+
+  list(): Promise<readonly Image[]> {
+    return this.#images.list();
+  }
+
+  async add(image: NewImage, reference?: string): Promise<Image> {
+    const { content } = this.#options;
+    const name = reference === undefined ? undefined : withDefaultTag(parseReference(reference));
+    using leases = new Leased();
+    for (const { descriptor } of image.layers) {
+      const lease = await content.lease(descriptor.digest);
+      if (!lease) throw new Error(`the layer ${descriptor.digest} is not in the content store`);
+      leases.add(lease);
+    }
+    const added = await this.#images.record({
+      config: encodeConfig(image),
+      layers: image.layers,
+      ...(image.parent !== undefined && { parent: image.parent }),
+      names: name ? [{ name: canonicalName(name) }] : [],
+    });
+    if (name) this.#tell({ action: 'tag', id: added.id, attributes: { name: familiarName(name) } });
+    return added;
+  }
+
+  async tag(source: string, target: string): Promise<void> {
+    const name = parseReference(target);
+    if (name.digest !== undefined) throw refusedTag();
+    const id = await this.#images.findId(source);
+    if (id === undefined) throw noSuchImage(source);
+    const tagged = withDefaultTag(name);
+    await this.#images.tag(id, tagged);
+    this.#tell({ action: 'tag', id, attributes: { name: familiarName(tagged) } });
+  }
+
+  async remove(
+    reference: string,
+    options: { readonly force?: boolean; readonly prune?: boolean } = {},
+  ): Promise<readonly RemovedImage[]> {
+    const deletion = await deleteImage(this.#options.store, this.#images, reference, {
+      ...options,
+      isRunning: this.#isRunning,
+    });
+    return this.#finishDeletion(deletion);
+  }
+
+  hold(imageId: string, holder: string): Promise<void> {
+    return this.#images.hold(imageId, holder);
+  }
+
+  letGo(imageId: string, holder: string): Promise<void> {
+    return this.#images.letGo(imageId, holder);
+  }
+
+  holders(imageId: string): Promise<readonly string[]> {
+    return this.#images.holdersOf(imageId);
+  }
+
+  tellRunning(isRunning: (holder: string) => boolean): void {
+    this.#isRunning = isRunning;
+  }
+
+  onEvent(listener: (event: ImageEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async pull(): Promise<Image> {
+    throw new Error('not yet');
+  }
+
+  async push(): Promise<[]> {
+    throw new Error('not yet');
+  }
+
+  async inspectRemote(): Promise<never> {
+    throw new Error('not yet');
+  }
+
+  async prune(): Promise<{ readonly removed: readonly RemovedImage[]; readonly bytes: number }> {
+    throw new Error('not yet');
+  }
+
+  async save(): Promise<Readable> {
+    throw new Error('not yet');
+  }
+
+  async load(): Promise<readonly string[]> {
+    throw new Error('not yet');
+  }
+
+  async import(): Promise<Image> {
+    throw new Error('not yet');
+  }
+
+  async usage(): Promise<{ readonly layersSize: number; readonly shared: ReadonlyMap<string, number> }> {
+    throw new Error('not yet');
+  }
+
+  async close(): Promise<void> {
+    await this.roots.close();
+    await this.#parts.workers.close();
+    await this.#parts.trash.empty();
+  }
+
+  async #finishDeletion(deletion: Deletion): Promise<readonly RemovedImage[]> {
+    for (const { action, id } of deletion.events) this.#tell({ action, id, attributes: { name: id } });
+    for (const layers of deletion.layers) {
+      await this.#parts.layers.collect(chainIds(layers.map(({ diffId }) => diffId)));
+    }
+    return deletion.removed;
+  }
+
+  #tell(event: ImageEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+function refusedTag(): ServiceError {
+  return new ServiceError('InvalidReference', 'refusing to create a tag with a digest reference');
+}

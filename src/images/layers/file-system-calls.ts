@@ -1,0 +1,113 @@
+import type { Kernel } from '../../network/index.ts';
+import type { FileTime } from '../tar/tar-entry.ts';
+
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+export const S_IFMT = 0o170000;
+export const S_IFCHR = 0o020000;
+export const S_IFBLK = 0o060000;
+export const S_IFIFO = 0o010000;
+export const S_IFREG = 0o100000;
+export const S_IFDIR = 0o040000;
+export const S_IFLNK = 0o120000;
+export const S_IFSOCK = 0o140000;
+
+/** How overlayfs marks a directory that hides what is below it. Source: kernel documentation, "Overlay Filesystem", whiteouts and opaque directories. */
+const OPAQUE = 'trusted.overlay.opaque';
+const OPAQUE_VALUE = Buffer.from('y');
+
+/** File calls that Node has none for. Links at the end of a path are never followed. */
+export class FileSystemCalls {
+  readonly #kernel: Kernel;
+  readonly #times = Buffer.alloc(32);
+  #value = Buffer.alloc(4096);
+  #names = Buffer.alloc(4096);
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  /** `mode` with the type of file in it. */
+  makeNode(path: string, mode: number, device: bigint): void {
+    this.#kernel.call('mknod', path, mode, device);
+  }
+
+  /** A character device 0:0, which hides what is below it. */
+  makeWhiteout(path: string): void {
+    this.makeNode(path, S_IFCHR, 0n);
+  }
+
+  setTime(path: string, { seconds, nanoseconds }: FileTime): void {
+    for (const at of [0, 16]) {
+      this.#times.writeBigInt64LE(BigInt(seconds), at);
+      this.#times.writeBigInt64LE(BigInt(nanoseconds), at + 8);
+    }
+    this.#kernel.call('utimensat', AT_FDCWD, path, this.#times, AT_SYMLINK_NOFOLLOW);
+  }
+
+  setXattr(path: string, name: string, value: Uint8Array): void {
+    // An empty buffer has no address to hand over.
+    const bytes = value.length > 0 ? Buffer.from(value) : Buffer.alloc(1);
+    this.#kernel.call('lsetxattr', path, name, bytes, BigInt(value.length), 0);
+  }
+
+  /** `undefined`: it has none of that name, or cannot have any. */
+  getXattr(path: string, name: string): Buffer | undefined {
+    try {
+      const length = this.#kernel.call('lgetxattr', path, name, this.#value, BigInt(this.#value.length));
+      return Buffer.from(this.#value.subarray(0, length));
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'ENODATA' || code === 'EOPNOTSUPP') return undefined;
+      if (code !== 'ERANGE') throw error;
+      this.#value = Buffer.alloc(65_536);
+      return this.getXattr(path, name);
+    }
+  }
+
+  listXattrs(path: string): string[] {
+    try {
+      const length = this.#kernel.call('llistxattr', path, this.#names, BigInt(this.#names.length));
+      if (length === 0) return [];
+      return this.#names.toString('utf8', 0, length - 1).split('\0');
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'EOPNOTSUPP') return [];
+      if (code !== 'ERANGE') throw error;
+      this.#names = Buffer.alloc(65_536);
+      return this.listXattrs(path);
+    }
+  }
+
+  makeOpaque(path: string): void {
+    this.setXattr(path, OPAQUE, OPAQUE_VALUE);
+  }
+
+  isOpaque(path: string): boolean {
+    return this.getXattr(path, OPAQUE)?.equals(OPAQUE_VALUE) ?? false;
+  }
+}
+
+/** A device number as the kernel keeps it. Source: glibc manual, `makedev`. */
+export function deviceNumber(major: number, minor: number): bigint {
+  const [a, b] = [BigInt(major), BigInt(minor)];
+  return ((a & 0xfffff000n) << 32n) | ((b & 0xffffff00n) << 12n) | ((a & 0xfffn) << 8n) | (b & 0xffn);
+}
+
+/** A time that `stat` has told in nanoseconds since the epoch. */
+export function fileTime(nanoseconds: bigint): FileTime {
+  const part = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  return { seconds: Number((nanoseconds - part) / 1_000_000_000n), nanoseconds: Number(part) };
+}
+
+export function majorOf(device: bigint): number {
+  return Number(((device >> 32n) & 0xfffff000n) | ((device >> 8n) & 0xfffn));
+}
+
+export function minorOf(device: bigint): number {
+  return Number(((device >> 12n) & 0xffffff00n) | (device & 0xffn));
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code;
+}

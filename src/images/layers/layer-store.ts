@@ -1,0 +1,214 @@
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Random } from '../../base/random.ts';
+import type { Store } from '../../store/index.ts';
+import type { ContentStore } from '../content.ts';
+import { Holds } from '../holds.ts';
+import type { Layer } from '../images.ts';
+import { IMAGES, type ImageRecord, type LayerRecord, layerKey, type RootRecord } from '../records.ts';
+import { bootId } from './boot-id.ts';
+import { chainIds } from './chain-id.ts';
+import type { LayerWorkers } from './layer-workers.ts';
+import type { Trash } from './trash.ts';
+
+export interface LayerStoreOptions {
+  readonly directory: string;
+  readonly store: Store;
+  readonly content: ContentStore;
+  readonly random: Random;
+  readonly workers: LayerWorkers;
+  readonly trash: Trash;
+}
+
+/** Unpacked layers that stay until `release`. */
+export interface HeldLayers {
+  /** Bottom first. */
+  readonly chains: readonly string[];
+  /** Top first, as overlayfs wants them. */
+  readonly lowers: readonly string[];
+  release(): void;
+}
+
+type UnpackProgress = (diffId: string, bytes: number) => void;
+
+interface Unpacking {
+  readonly done: Promise<void>;
+  readonly listeners: Set<(bytes: number) => void>;
+}
+
+/**
+ * Layers as directories that overlayfs can be mounted over, one for each chain ID. A directory is made under another name and
+ * renamed when it is whole. It stays as long as an image or a root has it, or somebody holds it.
+ */
+export class LayerStore {
+  readonly #options: LayerStoreOptions;
+  readonly #directory: string;
+  readonly #holds = new Holds();
+  readonly #present = new Set<string>();
+  readonly #unpacking = new Map<string, Unpacking>();
+  /** Where layers are made. */
+  readonly temporary: string;
+
+  constructor(options: LayerStoreOptions) {
+    this.#options = options;
+    this.#directory = join(options.directory, 'layers');
+    this.temporary = join(options.directory, 'unpacking');
+  }
+
+  /** Finds out what is there, and removes what a killed process has left half-made. */
+  async start(): Promise<void> {
+    const { store, trash } = this.#options;
+    await mkdir(this.#directory, { recursive: true, mode: 0o711 });
+    await mkdir(this.temporary, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(this.temporary)) await trash.discard(join(this.temporary, name));
+    const directories = new Set(await readdir(this.#directory));
+    const boot = await bootId();
+    for (const { key, value } of await store.range<LayerRecord>({ prefix: [IMAGES, 'layer'] })) {
+      const chain = String(key[2]);
+      // The machine has stopped before what was unpacked was known to be on the disk.
+      const whole = value.boot === undefined || value.boot === boot;
+      if (whole && directories.delete(hexOf(chain))) this.#present.add(chain);
+      else await store.delete(key);
+    }
+    for (const name of directories) await trash.discard(join(this.#directory, name));
+  }
+
+  path(chain: string): string {
+    return join(this.#directory, hexOf(chain));
+  }
+
+  /** Unpacks what is not yet, in parallel, and holds all of it. */
+  async hold(layers: readonly Layer[], onProgress?: UnpackProgress): Promise<HeldLayers> {
+    const chains = chainIds(layers.map(({ diffId }) => diffId));
+    const releases: (() => void)[] = [];
+    const release = () => {
+      for (const one of releases) one();
+    };
+    try {
+      for (const chain of chains) releases.push(await this.#holds.take(chain));
+      if (!chains.every((chain) => this.#present.has(chain))) await this.#unpackAll(layers, chains, onProgress);
+      return { chains, lowers: chains.map((chain) => this.path(chain)).reverse(), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Whether it is unpacked. */
+  has(chain: string): boolean {
+    return this.#present.has(chain);
+  }
+
+  /** Makes a directory with a layer's files the unpacked layer. The caller holds the layers below, and the result. */
+  async adopt(directory: string, chain: string, record: Omit<LayerRecord, 'boot'>): Promise<void> {
+    if (this.#present.has(chain)) {
+      await this.#options.trash.discard(directory);
+      return;
+    }
+    await rename(directory, this.path(chain));
+    await this.#options.store.put(layerKey(chain), { ...record, boot: await bootId() } satisfies LayerRecord);
+    this.#present.add(chain);
+  }
+
+  /** Holds a chain ID, so that the layer of it stays once it is there. */
+  take(chain: string): Promise<() => void> {
+    return this.#holds.take(chain);
+  }
+
+  /** Deletes those of `chains` that no image and no root has any more. */
+  async collect(chains: Iterable<string>): Promise<void> {
+    // The top goes first: it is of no use without what is below.
+    for (const chain of [...chains].reverse()) {
+      if (!this.#present.has(chain)) continue;
+      await this.#holds.unlessHeld(chain, async () => {
+        if ((await this.#used()).has(chain)) return;
+        this.#present.delete(chain);
+        await this.#options.store.delete(layerKey(chain));
+        await this.#options.trash.discard(this.path(chain));
+      });
+    }
+  }
+
+  /** Chain IDs of all that is unpacked. */
+  all(): readonly string[] {
+    return [...this.#present];
+  }
+
+  async #used(): Promise<Set<string>> {
+    const { store } = this.#options;
+    const used = new Set<string>();
+    for (const { value } of await store.range<ImageRecord>({ prefix: [IMAGES, 'image'] })) {
+      for (const chain of chainIds(value.layers.map(({ diffId }) => diffId))) used.add(chain);
+    }
+    for (const { value } of await store.range<RootRecord>({ prefix: [IMAGES, 'root'] })) {
+      for (const chain of value.chains) used.add(chain);
+    }
+    return used;
+  }
+
+  async #unpackAll(
+    layers: readonly Layer[],
+    chains: readonly string[],
+    onProgress: UnpackProgress | undefined,
+  ): Promise<void> {
+    const work: Promise<void>[] = [];
+    const undo: (() => void)[] = [];
+    let below: Promise<void> = Promise.resolve();
+    for (const [i, layer] of layers.entries()) {
+      const chain = chains[i]!;
+      if (this.#present.has(chain)) continue;
+      let unpacking = this.#unpacking.get(chain);
+      if (!unpacking) {
+        const listeners: Unpacking['listeners'] = new Set();
+        const done = this.#unpack(layer, chains.slice(0, i), chain, below, listeners);
+        unpacking = { done, listeners };
+        this.#unpacking.set(chain, unpacking);
+        const forget = () => this.#unpacking.delete(chain);
+        done.then(forget, forget);
+      }
+      const { listeners } = unpacking;
+      const listener = (bytes: number) => onProgress?.(layer.diffId, bytes);
+      listeners.add(listener);
+      undo.push(() => listeners.delete(listener));
+      below = unpacking.done;
+      work.push(below);
+    }
+    try {
+      const results = await Promise.allSettled(work);
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+    } finally {
+      for (const one of undo) one();
+    }
+  }
+
+  async #unpack(
+    { descriptor, diffId }: Layer,
+    belowChains: readonly string[],
+    chain: string,
+    below: Promise<void>,
+    listeners: ReadonlySet<(bytes: number) => void>,
+  ): Promise<void> {
+    const { content, random, workers, trash } = this.#options;
+    const directory = join(this.temporary, random.hex(32));
+    try {
+      await mkdir(directory, { mode: 0o755 });
+      const blob = await content.path(descriptor.digest);
+      const { implied } = await workers.run({ kind: 'unpack', blob, directory, diffId }, (bytes) => {
+        for (const listener of listeners) listener(bytes);
+      });
+      await below;
+      if (belowChains.length > 0 && implied.length > 0) {
+        const lowers = belowChains.map((one) => this.path(one)).reverse();
+        await workers.run({ kind: 'inherit', directory, implied, lowers });
+      }
+      await this.adopt(directory, chain, { diffId, parent: belowChains.at(-1) });
+    } catch (error) {
+      await rm(directory, { recursive: true, force: true }).catch(() => trash.discard(directory));
+      throw error;
+    }
+  }
+}
+
+function hexOf(chain: string): string {
+  return chain.slice('sha256:'.length);
+}

@@ -1,0 +1,277 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  ftruncateSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
+import { type TarEntry, TarError } from '../tar/tar-entry.ts';
+import type { TarHandler } from '../tar/tar-reader.ts';
+import { entryPath } from './entry-path.ts';
+import { codeOf, deviceNumber, type FileSystemCalls, S_IFBLK, S_IFCHR, S_IFIFO } from './file-system-calls.ts';
+
+/** Source: OCI Image Layer Filesystem Changeset, "Whiteouts". */
+const WHITEOUT = '.wh.';
+const OPAQUE_WHITEOUT = '.wh..wh..opq';
+/** AUFS kept its own files under such names; they are no part of an image. */
+const AUFS_OWN = '.wh..wh.';
+
+const EXCLUSIVE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/** Looks after the room on the disk; throws when it is used up. */
+export interface DiskBudget {
+  /** Called before this many bytes, in a new file where `file`, are written. */
+  take(bytes: number, file: boolean): void;
+}
+
+/**
+ * Unpacks a layer into the root directory of the calling thread, which must be confined to it. Whiteouts become what overlayfs
+ * understands. An entry replaces what an earlier one of the same name made, except that directories are merged.
+ */
+export class LayerWriter implements TarHandler {
+  /** Directories that no entry described: what is below them tells their owner and mode. */
+  readonly implied = new Set<string>();
+  readonly #calls: FileSystemCalls;
+  readonly #budget: DiskBudget;
+  /** Directories that are known to be there, and to be none by way of a link. */
+  readonly #directories = new Set<string>(['']);
+  /** Times of directories are set at the end, since each new entry changes them. */
+  readonly #directoryTimes = new Map<string, TarEntry>();
+  #entry: TarEntry | undefined;
+  #path = '';
+  #file: number | undefined;
+
+  constructor(calls: FileSystemCalls, budget: DiskBudget) {
+    this.#calls = calls;
+    this.#budget = budget;
+    this.implied.add('');
+  }
+
+  begin(entry: TarEntry): void {
+    const path = entryPath(entry.path);
+    this.#entry = entry;
+    this.#path = path;
+    this.#budget.take(0, true);
+    const slash = path.lastIndexOf('/');
+    const name = path.slice(slash + 1);
+    if (name.startsWith(WHITEOUT)) {
+      this.#entry = undefined;
+      this.#whiteout(slash === -1 ? '' : path.slice(0, slash), name);
+      return;
+    }
+    if (path === '') {
+      if (entry.type !== 'directory')
+        throw new TarError(`the archive's root is a ${entry.type} instead of a directory`);
+    } else this.#ensureParent(path);
+    this.#make(entry, `/${path}`);
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    if (this.#file === undefined) return; // content of a whiteout
+    this.#budget.take(bytes.length, false);
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at, bytes.length - at, position + at);
+  }
+
+  end(): void {
+    const entry = this.#entry;
+    const file = this.#file;
+    this.#entry = undefined;
+    this.#file = undefined;
+    if (!entry) return;
+    if (file !== undefined) this.#finishFile(entry, file);
+    if (entry.type === 'hard-link') return;
+    this.#setAttributes(entry, `/${this.#path}`);
+  }
+
+  /** Sets what can only be set at the end; closes what a failure has left open. */
+  finish(): void {
+    for (const [path, { mtime }] of this.#directoryTimes) {
+      try {
+        this.#calls.setTime(`/${path}`, mtime);
+      } catch (error) {
+        // A later entry, reached through a link, has replaced what was above it.
+        if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
+      }
+    }
+  }
+
+  abandon(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  #make(entry: TarEntry, path: string): void {
+    this.#directoryTimes.delete(this.#path);
+    if (entry.type === 'directory') {
+      this.#makeDirectory(entry, path);
+      return;
+    }
+    try {
+      this.#makeOther(entry, path);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      rmSync(path, { recursive: true });
+      this.#forgetDirectories();
+      this.#makeOther(entry, path);
+    }
+  }
+
+  #makeDirectory({ mode }: TarEntry, path: string): void {
+    const relative = this.#path;
+    if (relative !== '') {
+      try {
+        mkdirSync(path, mode & 0o1777);
+      } catch (error) {
+        if (codeOf(error) !== 'EEXIST') throw error;
+        const found = lstatSync(path);
+        if (!found.isDirectory()) {
+          rmSync(path);
+          this.#forgetDirectories();
+          mkdirSync(path, mode & 0o1777);
+          // It hid what is below, and the directory goes on to do so.
+          if (found.isCharacterDevice() && found.rdev === 0) this.#calls.makeOpaque(path);
+        }
+      }
+    }
+    this.#directories.add(relative);
+    this.implied.delete(relative);
+  }
+
+  #makeOther(entry: TarEntry, path: string): void {
+    switch (entry.type) {
+      case 'file':
+        this.#file = openSync(path, EXCLUSIVE, entry.mode & 0o777);
+        return;
+      case 'symlink':
+        symlinkSync(entry.linkTarget, path);
+        return;
+      case 'hard-link':
+        this.#link(entry, path);
+        return;
+      case 'character':
+        this.#calls.makeNode(path, S_IFCHR | entry.mode, deviceNumber(entry.deviceMajor, entry.deviceMinor));
+        return;
+      case 'block':
+        this.#calls.makeNode(path, S_IFBLK | entry.mode, deviceNumber(entry.deviceMajor, entry.deviceMinor));
+        return;
+      case 'fifo':
+        this.#calls.makeNode(path, S_IFIFO | entry.mode, 0n);
+        return;
+    }
+  }
+
+  #link({ path: name, linkTarget }: TarEntry, path: string): void {
+    try {
+      linkSync(`/${entryPath(linkTarget)}`, path);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'EPERM') throw error;
+      throw new TarError(`the archive holds a hard link to what is not in it: ${name} to ${linkTarget}`);
+    }
+  }
+
+  #finishFile(entry: TarEntry, file: number): void {
+    try {
+      // The end of a file may be a hole.
+      if (entry.size > 0) ftruncateSync(file, entry.size);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  #setAttributes(entry: TarEntry, path: string): void {
+    lchownSync(path, entry.uid, entry.gid);
+    // A change of owner takes these bits away, and making a file does not set them.
+    if (entry.type !== 'symlink' && (entry.mode & 0o7000 || entry.type === 'directory')) chmodSync(path, entry.mode);
+    for (const [name, value] of entry.xattrs) this.#setXattr(path, name, value);
+    if (entry.type === 'directory') this.#directoryTimes.set(this.#path, entry);
+    else this.#calls.setTime(path, entry.mtime);
+  }
+
+  #setXattr(path: string, name: string, value: Uint8Array): void {
+    // Labels and overlayfs' own marks speak of the machine that the archive was made on.
+    if (name !== 'security.capability' && !name.startsWith('user.') && !name.startsWith('system.posix_acl_')) return;
+    try {
+      this.#calls.setXattr(path, name, value);
+    } catch (error) {
+      const code = codeOf(error);
+      // Not every file can have them, and not every file system.
+      if (code !== 'EOPNOTSUPP' && code !== 'EPERM') throw error;
+    }
+  }
+
+  #whiteout(parent: string, name: string): void {
+    if (name === OPAQUE_WHITEOUT) {
+      this.#ensureDirectory(parent);
+      if (parent !== '') this.#calls.makeOpaque(`/${parent}`);
+      else this.#calls.makeOpaque('/');
+      return;
+    }
+    if (name.startsWith(AUFS_OWN)) return;
+    const hidden = name.slice(WHITEOUT.length);
+    if (hidden === '' || hidden === '.' || hidden === '..') {
+      throw new TarError(`the archive holds a whiteout of no file: ${parent}/${name}`);
+    }
+    this.#ensureDirectory(parent);
+    const path = parent === '' ? hidden : `${parent}/${hidden}`;
+    try {
+      this.#calls.makeWhiteout(`/${path}`);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      // A whiteout hides what is in the layers below, not what is in its own.
+      if (lstatSync(`/${path}`).isDirectory()) this.#calls.makeOpaque(`/${path}`);
+    }
+  }
+
+  #ensureParent(path: string): void {
+    const slash = path.lastIndexOf('/');
+    if (slash !== -1) this.#ensureDirectory(path.slice(0, slash));
+  }
+
+  /** Makes the directories on the way that are missing. Links on the way are followed, within the layer. */
+  #ensureDirectory(path: string): void {
+    if (this.#directories.has(path)) return;
+    this.#ensureParent(path);
+    const absolute = `/${path}`;
+    try {
+      mkdirSync(absolute, 0o755);
+      this.implied.add(path);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      const found = lstatSync(absolute);
+      if (found.isCharacterDevice() && found.rdev === 0) {
+        rmSync(absolute);
+        mkdirSync(absolute, 0o755);
+        this.#calls.makeOpaque(absolute);
+        this.implied.add(path);
+      } else if (!found.isDirectory()) {
+        this.#followLink(path);
+        return;
+      }
+    }
+    this.#directories.add(path);
+  }
+
+  #followLink(path: string): void {
+    let target: ReturnType<typeof lstatSync> | undefined;
+    try {
+      target = lstatSync(`/${path}/.`);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR' && codeOf(error) !== 'ELOOP') throw error;
+    }
+    if (!target?.isDirectory()) throw new TarError(`the archive holds a file below what is no directory: ${path}`);
+  }
+
+  /** Something else takes the place of what was there, and what was below it may have had other names through links. */
+  #forgetDirectories(): void {
+    this.#directories.clear();
+    this.#directories.add('');
+  }
+}

@@ -1,0 +1,45 @@
+import { createReadStream } from 'node:fs';
+import { pipeline, type Readable, type Transform } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { TarError } from './tar-entry.ts';
+
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+/** Bytes that tell a compression. */
+export const MAGIC_LENGTH = 6;
+const OUTPUT_CHUNK = 256 * 1024;
+
+/**
+ * How an archive is compressed, by its first bytes; media types are wrong too often. Throws {@link TarError} for one that is known
+ * but not supported. Sources: RFC 1952, RFC 8878 (also skippable frames), the formats of xz and bzip2.
+ */
+export function compressionOf(magic: Uint8Array): Compression {
+  const starts = (...bytes: readonly number[]) => bytes.every((byte, i) => magic[i] === byte);
+  if (starts(0x1f, 0x8b)) return 'gzip';
+  if (starts(0x28, 0xb5, 0x2f, 0xfd)) return 'zstd';
+  if ((magic[0]! & 0xf0) === 0x50 && magic[1] === 0x2a && magic[2] === 0x4d && magic[3] === 0x18) return 'zstd';
+  if (starts(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) throw unsupported('xz');
+  if (starts(0x42, 0x5a, 0x68)) throw unsupported('bzip2');
+  return 'none';
+}
+
+function unsupported(name: string): TarError {
+  return new TarError(`the archive is compressed with ${name}, which is not supported; gzip, zstd and none are`);
+}
+
+function decompressor(compression: Exclude<Compression, 'none'>): Transform {
+  return compression === 'gzip'
+    ? createGunzip({ chunkSize: OUTPUT_CHUNK })
+    : createZstdDecompress({ chunkSize: OUTPUT_CHUNK });
+}
+
+/** Decompresses an open file; `onRead` is told how many of its bytes were read. Takes the descriptor over. */
+export function decompressFile(
+  fd: number,
+  compression: Exclude<Compression, 'none'>,
+  onRead: (bytes: number) => void,
+): Readable {
+  const source = createReadStream('', { fd, start: 0, highWaterMark: OUTPUT_CHUNK });
+  source.on('data', (chunk) => onRead(chunk.length));
+  return pipeline(source, decompressor(compression), () => {});
+}
