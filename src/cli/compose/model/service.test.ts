@@ -154,7 +154,7 @@ const CASES: readonly (readonly [member: string, text: string, expected: unknown
     },
   ],
   ['healthcheck', '{disable: true}', { disable: true }],
-  ['healthcheck', '{test: [NONE]}', { test: ['NONE'] }],
+  ['healthcheck', '{test: [NONE]}', { disable: true }],
   // https://docs.docker.com/reference/compose-file/build/
   ['build', './app', { context: 'DIR/app' }],
   [

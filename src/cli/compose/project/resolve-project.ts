@@ -5,7 +5,7 @@ import { ComposeFileError } from '../file/place.ts';
 import type { ComposeFile } from '../model/compose-file.ts';
 import { nearest } from '../model/nearest.ts';
 import type { Service } from '../model/service.ts';
-import type { Dependency } from '../model/service-parts.ts';
+import type { Dependency, Healthcheck } from '../model/service-parts.ts';
 import { readText } from './environment.ts';
 import type { Places, Warning } from './layer.ts';
 import type { Project, ProjectService } from './project.ts';
@@ -98,9 +98,15 @@ function resolveService(key: string, service: Service, isActive: boolean, input:
     environment: isActive ? containerEnvironment(key, service, input) : new Map(),
     ...(labels.size > 0 ? { labels } : {}),
     ...(service.network_mode === undefined ? { networks: networksOf(service) } : {}),
+    ...(service.healthcheck === undefined ? {} : { healthcheck: resolveHealthcheck(service.healthcheck) }),
     ...(service.build === undefined ? {} : { build: resolveBuild(service.build, input) }),
     dependencies: dependenciesOf(service),
   };
+}
+
+/** There are two ways to say that there is none. */
+function resolveHealthcheck(check: Healthcheck): Healthcheck {
+  return check.disable === true || check.test?.[0] === 'NONE' ? { disable: true } : check;
 }
 
 function resolveBuild(build: NonNullable<Service['build']>, input: ResolveInput): NonNullable<Service['build']> {
