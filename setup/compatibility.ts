@@ -12,6 +12,7 @@ import { createSeededRandom } from '../src/base/system-random.ts';
 import { LocalAuthority } from '../src/gateway/index.ts';
 import { openState } from '../src/world/state.ts';
 import { createWorld } from '../src/world/world.ts';
+import { composeTable } from './compose-table.ts';
 
 const documents = join(dirname(fileURLToPath(import.meta.url)), '../docs/compatibility');
 const BEGIN = '<!-- operations: written by npm run docs -->';
@@ -33,13 +34,20 @@ interface Described {
 /** The documents of all services, with their tables brought up to date. */
 export async function compatibilityDocuments(): Promise<CompatibilityDocument[]> {
   const services = await describeServices();
-  return Promise.all(
-    services.map(async (service) => {
+  return Promise.all([
+    ...services.map(async (service) => {
       const name = `${service.name}.md`;
       const present = await readFile(join(documents, name), 'utf8').catch(() => undefined);
       return { name, text: withTable(present ?? newDocument(service), table(service)) };
     }),
-  );
+    composeDocument(),
+  ]);
+}
+
+/** Members of the Compose file, by the model that reads it. */
+async function composeDocument(): Promise<CompatibilityDocument> {
+  const name = 'compose.md';
+  return { name, text: withTable(await readFile(join(documents, name), 'utf8'), composeTable()) };
 }
 
 /** Makes every service, on a state that is kept nowhere, and asks what it can do. */

@@ -34,7 +34,7 @@ const REMOTE = /^(?:https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/;
 
 export const build: Member<Build> = object<Build>(
   {
-    context: { read: readContext, merge: (_base, over) => over },
+    context: { read: readContext, merge: (_base, over) => over, note: 'a directory of this machine' },
     dockerfile: text(),
     dockerfile_inline: text(),
     args: keyValues(),

@@ -1,4 +1,4 @@
-import { list, type Member, map, object, refused } from './member.ts';
+import { list, type Member, map, noted, object, refused } from './member.ts';
 import { config, type FileSource, type Network, network, secret, type Volume, volume } from './resources.ts';
 import { type Service, service } from './service.ts';
 import { path, scalarText, text } from './values.ts';
@@ -28,7 +28,7 @@ const KEYS = /^[a-zA-Z0-9._-]+$/;
 const paths = list(path(), { orOne: true });
 
 const include: Member<Include> = object<Include>(
-  { path: paths, env_file: paths, project_directory: path() },
+  { path: noted(paths, 'files of this machine'), env_file: paths, project_directory: path() },
   {
     required: ['path'],
     short: (cursor) => {

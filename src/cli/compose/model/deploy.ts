@@ -1,5 +1,5 @@
 import { labels } from './key-values.ts';
-import { list, type Member, object, refused, replaced, warned } from './member.ts';
+import { list, type Member, noted, object, refused, replaced, warned } from './member.ts';
 import { bytes, choice, decimal, duration, integer, scalarText, text, texts } from './values.ts';
 
 /** How many of a service run, and with what (https://docs.docker.com/reference/compose-file/deploy/). */
@@ -60,13 +60,16 @@ const updateConfig: Member<UpdateConfig> = object<UpdateConfig>({
 });
 
 export const deploy: Member<Deploy> = object<Deploy>({
-  mode: replaced((cursor) => {
-    const value = scalarText(cursor);
-    if (value === 'replicated' || value === 'global') return value;
-    if (value === 'replicated-job' || value === 'global-job')
-      return cursor.fail(`"${value}" is not supported: ${ONLY_SWARM}`);
-    return cursor.fail(`must be replicated or global, not "${value}"`);
-  }),
+  mode: noted(
+    replaced((cursor) => {
+      const value = scalarText(cursor);
+      if (value === 'replicated' || value === 'global') return value;
+      if (value === 'replicated-job' || value === 'global-job')
+        return cursor.fail(`"${value}" is not supported: ${ONLY_SWARM}`);
+      return cursor.fail(`must be replicated or global, not "${value}"`);
+    }),
+    '`replicated` or `global`, which is the same on one machine',
+  ),
   endpoint_mode: warned(
     choice('vip', 'dnsrr'),
     "a service's name leads to the addresses of all its containers, in turn",

@@ -26,6 +26,8 @@ export interface Member<T> {
   read(cursor: Cursor): T;
   merge(base: T, over: T): T;
   readonly standing?: Standing;
+  /** What is possible of a member that acts, where that is less than the specification says. */
+  readonly note?: string;
   /** Without a value (`command:`) it clears what an earlier file said, instead of saying nothing. */
   readonly clearedByNull?: boolean;
   /** Members of its own, for the table of what is supported. */
@@ -115,6 +117,11 @@ export function warned<T>(member: Member<T>, reason: string): Member<T> {
     },
     standing: { warned: reason },
   };
+}
+
+/** The same member with a note on what of it is possible. */
+export function noted<T>(member: Member<T>, note: string): Member<T> {
+  return { ...member, note };
 }
 
 interface ObjectOptions<T> {

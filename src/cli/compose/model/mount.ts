@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { labels } from './key-values.ts';
-import { type Cursor, type Member, object, refused, replaced, warned } from './member.ts';
+import { type Cursor, type Member, noted, object, refused, replaced, warned } from './member.ts';
 import { bytes, choice, flag, resolvePath, scalarText, text } from './values.ts';
 
 /** A mount of a service (https://docs.docker.com/reference/compose-file/services/#volumes). */
@@ -35,13 +35,16 @@ const SELINUX_REASON = 'Kobune sets no SELinux labels';
 
 const long: Member<Mount> = object<Mount>(
   {
-    type: replaced((cursor) => {
-      const value = scalarText(cursor);
-      if (value === 'bind' || value === 'volume' || value === 'tmpfs') return value;
-      if (value === 'image' || value === 'npipe' || value === 'cluster')
-        return cursor.fail(`"${value}" is not supported: mounts are of type bind, volume or tmpfs`);
-      return cursor.fail(`must be one of bind, volume, tmpfs, not "${value}"`);
-    }),
+    type: noted(
+      replaced((cursor) => {
+        const value = scalarText(cursor);
+        if (value === 'bind' || value === 'volume' || value === 'tmpfs') return value;
+        if (value === 'image' || value === 'npipe' || value === 'cluster')
+          return cursor.fail(`"${value}" is not supported: mounts are of type bind, volume or tmpfs`);
+        return cursor.fail(`must be one of bind, volume, tmpfs, not "${value}"`);
+      }),
+      '`bind`, `volume` or `tmpfs`',
+    ),
     source: text(),
     target: replaced(readTarget),
     read_only: flag(),

@@ -1,5 +1,5 @@
 import { labels, options } from './key-values.ts';
-import { list, type Member, object, refused, replaced, warned } from './member.ts';
+import { list, type Member, noted, object, refused, replaced, warned } from './member.ts';
 import { flag, path, scalarText, text } from './values.ts';
 
 /** A network (https://docs.docker.com/reference/compose-file/networks/). */
@@ -66,23 +66,27 @@ const addressPool: Member<AddressPool> = object<AddressPool>({
 export const network: Member<Network> = withExternal(
   object<Network>({
     name: text(),
-    driver: replaced((cursor) => {
-      const value = scalarText(cursor);
-      if (value === 'bridge' || value === 'default') return 'bridge';
-      return cursor.fail(`"${value}" is not supported: networks are made by the driver bridge`);
-    }),
+    driver: noted(
+      replaced((cursor) => {
+        const value = scalarText(cursor);
+        if (value === 'bridge' || value === 'default') return 'bridge';
+        return cursor.fail(`"${value}" is not supported: networks are made by the driver bridge`);
+      }),
+      '`bridge`',
+    ),
     driver_opts: options(),
     ipam: object<NonNullable<Network['ipam']>>(
       {
-        driver: text({ pattern: /^default$/, expected: 'default, the only driver of addresses' }),
+        driver: noted(text({ pattern: /^default$/, expected: 'default, the only driver of addresses' }), '`default`'),
         config: list(addressPool, { key: ({ subnet = '' }) => subnet, merge: addressPool.merge }),
       },
       { others: { options: refused('the driver of addresses has no options') } },
     ),
     external,
     internal: flag(),
-    enable_ipv4: replaced((cursor) =>
-      flag().read(cursor) ? true : cursor.fail('must be true: each network has IPv4 addresses'),
+    enable_ipv4: noted(
+      replaced((cursor) => (flag().read(cursor) ? true : cursor.fail('must be true: each network has IPv4 addresses'))),
+      '`true`',
     ),
     enable_ipv6: flag(),
     attachable: flag(),
@@ -103,11 +107,14 @@ export interface Volume {
 export const volume: Member<Volume> = withExternal(
   object<Volume>({
     name: text(),
-    driver: replaced((cursor) => {
-      const value = scalarText(cursor);
-      if (value === 'local' || value === 'default') return 'local';
-      return cursor.fail(`"${value}" is not supported: volumes are made by the driver local`);
-    }),
+    driver: noted(
+      replaced((cursor) => {
+        const value = scalarText(cursor);
+        if (value === 'local' || value === 'default') return 'local';
+        return cursor.fail(`"${value}" is not supported: volumes are made by the driver local`);
+      }),
+      '`local`',
+    ),
     driver_opts: options(),
     external,
     labels: labels({ reserved: RESERVED }),

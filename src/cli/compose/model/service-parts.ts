@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { options } from './key-values.ts';
-import { type Cursor, list, type Member, map, object, refused, replaced } from './member.ts';
+import { type Cursor, list, type Member, map, noted, object, refused, replaced } from './member.ts';
 import { fileMode } from './mount.ts';
 import { choice, decimal, duration, flag, integer, path, scalarText, text, texts } from './values.ts';
 
@@ -113,12 +113,16 @@ export interface Logging {
 }
 
 const loggingObject: Member<Logging> = object<Logging>({
-  driver: replaced((cursor) => {
-    const value = scalarText(cursor);
-    if (value === 'json-file' || value === 'none') return value;
-    return cursor.fail(`"${value}" is not supported: logs are written by json-file, or by none`);
-  }),
+  driver: noted(
+    replaced((cursor) => {
+      const value = scalarText(cursor);
+      if (value === 'json-file' || value === 'none') return value;
+      return cursor.fail(`"${value}" is not supported: logs are written by json-file, or by none`);
+    }),
+    '`json-file` or `none`',
+  ),
   options: {
+    note: '`max-size` and `max-file`',
     read: (cursor) => {
       const known = options().read(cursor);
       for (const name of known.keys())
@@ -212,6 +216,17 @@ export interface Device {
   readonly permissions: string;
 }
 
+interface WrittenDevice {
+  readonly source: string;
+  readonly target?: string;
+  readonly permissions?: string;
+}
+
+const longDevice: Member<WrittenDevice> = object<WrittenDevice>(
+  { source: text(), target: text(), permissions: text() },
+  { required: ['source'] },
+);
+
 /** Devices of this machine: `SOURCE[:TARGET[:PERMISSIONS]]`, or the long syntax. */
 export const devices: Member<readonly Device[]> = list<Device>(
   {
@@ -223,19 +238,9 @@ export const devices: Member<readonly Device[]> = list<Device>(
       return { source, target, permissions };
     },
     merge: (_base, over) => over,
+    members: longDevice.members,
   },
   { key: ({ target }) => target },
-);
-
-interface WrittenDevice {
-  readonly source: string;
-  readonly target?: string;
-  readonly permissions?: string;
-}
-
-const longDevice: Member<WrittenDevice> = object<WrittenDevice>(
-  { source: text(), target: text(), permissions: text() },
-  { required: ['source'] },
 );
 
 function shortDevice(value: string, cursor: Cursor): WrittenDevice {

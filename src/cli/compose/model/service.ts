@@ -2,7 +2,7 @@ import { type Build, build } from './build.ts';
 import { command } from './command-words.ts';
 import { type Deploy, deploy } from './deploy.ts';
 import { extraHosts, keyValues, labels } from './key-values.ts';
-import { list, type Member, object, refused, replaced } from './member.ts';
+import { list, type Member, noted, object, refused, replaced } from './member.ts';
 import { type Mount, mount } from './mount.ts';
 import { type Port, ports, readExposed } from './port.ts';
 import {
@@ -211,7 +211,7 @@ export const service: Member<Service> = object<Service>(
     tty: flag(),
     ulimits,
     user: text(),
-    userns_mode: text({ pattern: /^host$/, expected: 'host' }),
+    userns_mode: noted(text({ pattern: /^host$/, expected: 'host' }), '`host`'),
     uts: text({ pattern: /^host$/, expected: 'host' }),
     volumes: list(mount, { key: ({ target }) => target }),
     volumes_from: texts(),
