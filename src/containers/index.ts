@@ -24,3 +24,4 @@ export type {
   Volumes,
   WaitCondition,
 } from './engine.ts';
+export { createStepRunner, type StepRunnerOptions } from './steps/step-runner.ts';

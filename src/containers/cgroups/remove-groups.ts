@@ -1,0 +1,51 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { childGroups, groupDirectories, type Hierarchies, membersOf } from './hierarchies.ts';
+
+/** A process that was killed leaves its group when it has ended; that takes a moment. */
+const ATTEMPTS = 50;
+const PAUSE_MS = 10;
+
+/** Kills what is left in a group and removes it, in every hierarchy. Answers whether it is gone. */
+export async function removeGroups(hierarchies: Hierarchies, path: string): Promise<boolean> {
+  const results = await Promise.all(groupDirectories(hierarchies, path).map(removeGroup));
+  return results.every(Boolean);
+}
+
+async function removeGroup(directory: string): Promise<boolean> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    try {
+      await rmdir(directory);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
+    }
+    for (const child of childGroups(directory)) await removeGroup(child);
+    thaw(directory);
+    for (const pid of membersOf(directory)) kill(pid);
+    await new Promise((resolve) => setTimeout(resolve, attempt === 0 ? 1 : PAUSE_MS));
+  }
+  return !existsSync(directory);
+}
+
+/** Frozen processes do not die. */
+function thaw(directory: string): void {
+  for (const [file, value] of [
+    ['freezer.state', 'THAWED'],
+    ['cgroup.freeze', '0'],
+  ] as const) {
+    const path = join(directory, file);
+    if (existsSync(path)) writeFileSync(path, value);
+  }
+}
+
+function kill(pid: number): void {
+  // 0: a process of another process namespace.
+  if (pid <= 0) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
+}

@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Kernel } from '../../network/index.ts';
+import { complaintOf, type OciRuntime } from './oci-runtime.ts';
+
+/** Files of one run, in a directory of its own. Names are conmon's where it chooses them. */
+export function runFiles(directory: string) {
+  return {
+    directory,
+    spec: join(directory, 'config.json'),
+    /** Open for writing as long as conmon lives. */
+    alive: join(directory, 'alive'),
+    spool: join(directory, 'spool'),
+    checkpoint: join(directory, 'checkpoint'),
+    attach: join(directory, 'attach'),
+    control: join(directory, 'ctl'),
+    /** conmon's own process. */
+    monitor: join(directory, 'conmon.pid'),
+    exits: join(directory, 'exits'),
+  };
+}
+
+export type RunFiles = ReturnType<typeof runFiles>;
+
+export interface MonitorOptions {
+  readonly program: string;
+  readonly runtime: OciRuntime;
+  readonly id: string;
+  readonly files: RunFiles;
+  readonly kernel: Kernel;
+  readonly terminal: boolean;
+  readonly openStdin: boolean;
+  /** Standard input outlives who was attached to it. */
+  readonly keepStdin: boolean;
+  /** The spool begins anew past so many bytes; -1: never. */
+  readonly spoolLimitBytes: number;
+}
+
+/** What is needed to follow a run. */
+export interface MonitoredProcess {
+  readonly pid: number;
+  readonly monitorPid: number;
+}
+
+const SYNC_FD = 3;
+
+/**
+ * Starts conmon, which makes the container with the runtime and then owns its input, output and exit status, whatever becomes of this
+ * process. Resolves when the container's first process waits to be released. Rejects with the runtime's complaint.
+ * Source: `conmon(8)`.
+ */
+export async function startMonitor(options: MonitorOptions): Promise<MonitoredProcess> {
+  const { runtime, files, id } = options;
+  options.kernel.call('mkfifo', files.alive, 0o600);
+  const reader = openSync(files.alive, constants.O_RDONLY | constants.O_NONBLOCK);
+  const alive = openSync(files.alive, constants.O_WRONLY);
+  const args = [
+    '--sync',
+    ...['--api-version', '1', '-c', id, '-u', id, '-n', id, '-b', files.directory],
+    ...['-r', runtime.path, '--runtime-arg', '--root', '--runtime-arg', runtime.stateDirectory],
+    ...['-p', join(files.directory, 'pid'), '--exit-dir', files.exits, '-l', `k8s-file:${files.spool}`],
+    ...['--no-sync-log', '--full-attach'],
+    ...(options.spoolLimitBytes > 0 ? ['--log-size-max', String(options.spoolLimitBytes)] : []),
+    ...(options.terminal ? ['-t'] : []),
+    ...(options.openStdin ? ['-i'] : []),
+    ...(options.openStdin && options.keepStdin ? ['--leave-stdin-open'] : []),
+  ];
+  try {
+    const child = spawn(options.program, args, {
+      cwd: files.directory,
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', alive],
+      // It writes local time otherwise.
+      env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', TZ: 'UTC', _OCI_SYNCPIPE: String(SYNC_FD) },
+    });
+    const started = new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+    child.unref();
+    const sync = child.stdio[SYNC_FD] as Socket;
+    const answer = await Promise.all([firstLine(sync), started]).then(([line]) => line);
+    sync.destroy();
+    const told = answer === '' ? {} : JSON.parse(answer);
+    const pid = Number(told.data ?? told.pid ?? -1);
+    if (pid <= 0) throw new Error(complaintOf(String(told.message ?? '')) || 'conmon ended without an answer');
+    return { pid, monitorPid: child.pid! };
+  } finally {
+    closeSync(alive);
+    closeSync(reader);
+  }
+}
+
+/** Calls `ended` once conmon has ended, having written the exit status, if it could; answers what stops waiting. */
+export function onMonitorEnd(files: RunFiles, ended: () => void): () => void {
+  const socket = new Socket({
+    fd: openSync(files.alive, constants.O_RDONLY | constants.O_NONBLOCK),
+    readable: true,
+    writable: false,
+  });
+  let stopped = false;
+  socket.on('error', () => {});
+  socket.on('close', () => {
+    if (!stopped) ended();
+  });
+  socket.resume();
+  socket.unref();
+  return () => {
+    stopped = true;
+    socket.destroy();
+  };
+}
+
+/** The exit code of a run that has ended; `undefined` when conmon was killed before it could tell. */
+export async function readExitCode(files: RunFiles, id: string): Promise<number | undefined> {
+  try {
+    const code = Number.parseInt(await readFile(join(files.exits, id), 'latin1'), 10);
+    return Number.isNaN(code) ? undefined : code;
+  } catch {
+    return undefined;
+  }
+}
+
+function firstLine(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const finish = () => resolve(text.split('\n')[0]!);
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      if (text.includes('\n')) finish();
+    });
+    socket.on('error', finish);
+    socket.on('close', finish);
+  });
+}

@@ -1,0 +1,237 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { ServiceError } from '../../base/errors.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { Random } from '../../base/random.ts';
+import type { Step, StepRunner } from '../../images/index.ts';
+import { type ContainerNetworks, type Kernel, openKernel } from '../../network/index.ts';
+import { findHierarchies } from '../cgroups/hierarchies.ts';
+import { removeGroups } from '../cgroups/remove-groups.ts';
+import { standardVariables, withDefaults } from '../environment.ts';
+import { hostsFile, resolvConf } from '../host-files.ts';
+import { lookUpAccount } from '../runtime/accounts.ts';
+import { capabilitiesOf } from '../runtime/capabilities.ts';
+import { makeSpec, type NamespaceChoice } from '../runtime/make-spec.ts';
+import { complaintOf, findRuntime, forget, type OciRuntime, runRuntime } from '../runtime/oci-runtime.ts';
+import type { RuntimeMount } from '../runtime/oci-spec.ts';
+import { rlimitsOf } from '../runtime/rlimits.ts';
+import { defaultSeccomp } from '../runtime/seccomp.ts';
+import { OPEN_PORTS } from '../runtime/standard.ts';
+import { startError } from '../runtime/start-error.ts';
+import { signalName } from '../signals.ts';
+
+export interface StepRunnerOptions {
+  readonly networks: ContainerNetworks;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** For files of running steps. */
+  readonly directory: string;
+  readonly instance: string;
+}
+
+const DEFAULT_SHM = 64 * 1024 * 1024;
+
+/** Runs the commands of builds: a container for each, which ends with it. */
+export function createStepRunner(options: StepRunnerOptions): StepRunner {
+  return new RuncSteps(options);
+}
+
+class RuncSteps implements StepRunner {
+  readonly #options: StepRunnerOptions;
+  readonly #hierarchies = findHierarchies();
+  #tools: { readonly kernel: Kernel; readonly runtime: OciRuntime } | undefined;
+
+  constructor(options: StepRunnerOptions) {
+    this.#options = options;
+  }
+
+  async run(step: Step): Promise<{ readonly exitCode: number; readonly signal?: string }> {
+    step.signal?.throwIfAborted();
+    const { random, networks, logger } = this.#options;
+    const { runtime } = this.#open();
+    const id = `step-${random.hex(24)}`;
+    const directory = join(this.#options.directory, 'steps', id);
+    const group = `/kobune-${this.#options.instance}/${id}`;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    try {
+      await this.#prepare(step, id, directory, group);
+      return await this.#execute(step, runtime, id, directory);
+    } finally {
+      await removeGroups(this.#hierarchies, group);
+      await forget(runtime, id);
+      if (step.network === 'default') await networks.release(id);
+      await rm(directory, { recursive: true, force: true }).catch((error: unknown) =>
+        logger.warn('files of a build step remain', { directory, error }),
+      );
+    }
+  }
+
+  #open(): { readonly kernel: Kernel; readonly runtime: OciRuntime } {
+    if (!this.#tools) {
+      const kernel = openKernel();
+      const runtime = findRuntime(this.#options.instance, this.#hierarchies.version);
+      if (!kernel) throw new ServiceError('CannotStart', 'containers need node:ffi, which this Node has not');
+      if (typeof runtime === 'string') throw new ServiceError('CannotStart', runtime);
+      this.#tools = { kernel, runtime };
+    }
+    return this.#tools;
+  }
+
+  async #prepare(step: Step, id: string, directory: string, group: string): Promise<void> {
+    const { kernel } = this.#open();
+    const account = lookUpAccount(kernel, step.root.path, step.user);
+    const hostname = id.slice(-12);
+    const network = await this.#connect(step, id, hostname);
+    const files = await this.#writeFiles(step, directory, hostname, network);
+    const capabilities = capabilitiesOf({ privileged: false, add: [], drop: [] });
+    const spec = makeSpec({
+      rootPath: step.root.path,
+      readOnlyRoot: false,
+      hostname: step.network === 'host' ? undefined : hostname,
+      args: step.command,
+      env: withDefaults(step.environment, standardVariables({ terminal: false, home: account.home })),
+      workingDirectory: step.workingDirectory || '/',
+      account,
+      terminal: false,
+      privileged: false,
+      capabilities,
+      noNewPrivileges: false,
+      seccomp: defaultSeccomp(capabilities),
+      mounts: [...files, ...step.mounts.map(mountOf)],
+      shmSizeBytes: step.shmSizeBytes ?? DEFAULT_SHM,
+      network: network.namespace,
+      pid: 'private',
+      ipc: 'private',
+      uts: step.network === 'host' ? 'host' : 'private',
+      cgroupNamespace: this.#hierarchies.version === 2 ? 'private' : 'host',
+      cgroupsPath: group,
+      resources: {},
+      devices: [],
+      deviceRules: [],
+      rlimits: rlimitsOf(step.ulimits ?? []).rlimits,
+      oomScoreAdjust: undefined,
+      sysctls: step.network === 'host' ? {} : OPEN_PORTS,
+      propagation: undefined,
+    });
+    await writeFile(join(directory, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+  }
+
+  async #connect(step: Step, id: string, hostname: string): Promise<StepNetwork> {
+    const { networks } = this.#options;
+    if (step.network === 'none') return { namespace: 'private', endpoints: [], nameServer: undefined };
+    if (step.network === 'host') return { namespace: 'host', endpoints: [], nameServer: undefined };
+    const namespace = await networks.createNamespace(id);
+    const { endpoints } = await networks.connect(
+      { id, name: hostname, hostname },
+      namespace,
+      [{ network: 'bridge' }],
+      [],
+    );
+    return { namespace, endpoints, nameServer: networks.nameServer(endpoints) };
+  }
+
+  async #writeFiles(step: Step, directory: string, hostname: string, network: StepNetwork): Promise<RuntimeMount[]> {
+    const { endpoints, nameServer } = network;
+    const contents = {
+      hosts: hostsFile({ hostname, endpoints, extraHosts: step.extraHosts }),
+      hostname: `${hostname}\n`,
+      'resolv.conf':
+        nameServer === undefined
+          ? readFileSync('/etc/resolv.conf', 'utf8')
+          : resolvConf({ nameServers: [nameServer], search: [], options: ['ndots:0'] }),
+    };
+    const mounts: RuntimeMount[] = [];
+    for (const [name, text] of Object.entries(contents)) {
+      await writeFile(join(directory, name), text, { mode: 0o644 });
+      const options = ['rbind', 'rprivate'];
+      mounts.push({ destination: `/etc/${name}`, type: 'bind', source: join(directory, name), options });
+    }
+    return mounts;
+  }
+
+  async #execute(
+    step: Step,
+    runtime: OciRuntime,
+    id: string,
+    directory: string,
+  ): Promise<{ readonly exitCode: number; readonly signal?: string }> {
+    const [pidFile, log] = [join(directory, 'pid'), join(directory, 'runtime.log')];
+    const args = [
+      '--root',
+      runtime.stateDirectory,
+      '--log',
+      log,
+      'run',
+      '--bundle',
+      directory,
+      '--pid-file',
+      pidFile,
+      id,
+    ];
+    const child = spawn(runtime.path, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const complaint = forward(child.stderr!, step.stderr, () => existsSync(pidFile));
+    child.stdout!.pipe(step.stdout, { end: false });
+    const stop = () => {
+      child.kill('SIGKILL');
+      // The process inside is no child of ours: the runtime knows it, and its group does.
+      runRuntime(runtime, ['delete', '--force', id]).catch(() => {});
+      void removeGroups(this.#hierarchies, `/kobune-${this.#options.instance}/${id}`);
+    };
+    step.signal?.addEventListener('abort', stop, { once: true });
+    try {
+      const exitCode = await new Promise<number>((resolve, reject) => {
+        child.on('error', reject);
+        child.on('close', (code) => resolve(code ?? 137));
+      });
+      step.signal?.throwIfAborted();
+      if (!existsSync(pidFile)) throw startError(complaintOf(complaint()) || 'the command could not be started');
+      const signal = exitCode > 128 ? signalName(exitCode - 128) : undefined;
+      return { exitCode, ...(signal === undefined ? {} : { signal }) };
+    } finally {
+      step.signal?.removeEventListener('abort', stop);
+    }
+  }
+}
+
+interface StepNetwork {
+  readonly namespace: NamespaceChoice;
+  readonly endpoints: Parameters<typeof hostsFile>[0]['endpoints'];
+  readonly nameServer: string | undefined;
+}
+
+/** Until the command runs, what comes on its error stream is the runtime's own; answers what it was. */
+function forward(from: NodeJS.ReadableStream, to: Writable, running: () => boolean): () => string {
+  const held: Buffer[] = [];
+  let started = false;
+  from.on('data', (chunk: Buffer) => {
+    started ||= running();
+    held.push(chunk);
+    if (started) flush();
+  });
+  const flush = () => {
+    const bytes = Buffer.concat(held.splice(0));
+    if (bytes.length > 0 && !to.write(bytes)) {
+      from.pause();
+      to.once('drain', () => from.resume());
+    }
+  };
+  return () => {
+    if (running()) {
+      flush();
+      return '';
+    }
+    return Buffer.concat(held.splice(0)).toString();
+  };
+}
+
+function mountOf(mount: Step['mounts'][number]): RuntimeMount {
+  if (mount.type === 'bind') {
+    const options = ['rbind', 'rprivate', mount.readOnly ? 'ro' : 'rw'];
+    return { destination: mount.target, type: 'bind', source: mount.source, options };
+  }
+  const options = ['nosuid', 'nodev', 'mode=1777', ...(mount.sizeBytes ? [`size=${mount.sizeBytes}`] : [])];
+  return { destination: mount.target, type: 'tmpfs', source: 'tmpfs', options };
+}
