@@ -111,6 +111,8 @@ export interface Images {
     reference: string,
     options?: TransferOptions,
   ): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }>;
+  /** Checks credentials with a registry (`docker login`): throws `Unauthorized` when it takes them not. A registry may answer a token to keep instead. */
+  login?(server: string, auth: RegistryAuth): Promise<{ readonly identityToken?: string }>;
   tag(source: string, target: string): Promise<void>;
   /** Untags; deletes when nothing names it any more. `force`: all its names, and although stopped containers use it. */
   remove(

@@ -57,3 +57,5 @@ export type {
   Upload,
 } from './repositories/repositories.ts';
 export type { Change, CommitOptions, CreateRootOptions, Root, RootStat, Roots } from './roots.ts';
+export { type TarEntry, TarError } from './tar/tar-entry.ts';
+export { type TarHandler, TarReader } from './tar/tar-reader.ts';

@@ -1,0 +1,87 @@
+import { constants } from 'node:fs';
+import { open, realpath, writeFile } from 'node:fs/promises';
+import { join, posix, sep } from 'node:path';
+import { Readable } from 'node:stream';
+import type { BuildOptions } from '../../images/index.ts';
+import type { Call } from '../server/route.ts';
+import { invalid } from '../shapes/shape.ts';
+import { unpackContext } from './context-directory.ts';
+import { fetchRemote } from './remote.ts';
+import { uncompressed } from './uncompressed.ts';
+
+/** A Dockerfile is text that people write. */
+const LARGEST_DOCKERFILE = 16 * 1024 * 1024;
+
+type Prepared = Pick<BuildOptions, 'context' | 'dockerfile' | 'ignore'>;
+
+/** Puts the context of a build into `directory`, from the request's body or from where `remote` says, and reads its Dockerfile. */
+export async function prepareContext(call: Call, directory: string, signal: AbortSignal): Promise<Prepared> {
+  const { query, request } = call;
+  const remote = query.text('remote');
+  const name = dockerfileName(query.text('dockerfile'));
+  if (remote === '') await unpackContext(uncompressed(request), directory);
+  else if (remote === 'client-session')
+    throw invalid('remote=client-session is BuildKit’s: the classic builder is served');
+  else await fetchContext(remote, directory, name, signal);
+  const text = await readInside(directory, name);
+  if (text === undefined) {
+    throw invalid(`failed to read dockerfile: Cannot locate specified Dockerfile: ${name}`);
+  }
+  const ignore = await readInside(directory, `${name}.dockerignore`);
+  return {
+    context: { directory },
+    dockerfile: { text, name },
+    ...(ignore === undefined ? {} : { ignore }),
+  };
+}
+
+function dockerfileName(given: string): string {
+  const name = posix.normalize(given || 'Dockerfile').replace(/^\/+/, '');
+  if (name.split('/').includes('..') || name.includes('\0')) {
+    throw invalid(`failed to read dockerfile: Forbidden path outside the build context: ${given.slice(0, 200)} ()`);
+  }
+  return name;
+}
+
+/** Text is the Dockerfile itself, an archive is the context. Source: "Build an image", remote. */
+async function fetchContext(remote: string, directory: string, name: string, signal: AbortSignal): Promise<void> {
+  if (!/^https?:\/\//.test(remote)) {
+    throw invalid(
+      `remote ${JSON.stringify(remote.slice(0, 200))} is not supported: http and https addresses of a Dockerfile or of an archive are`,
+    );
+  }
+  const { body, type } = await fetchRemote(remote, signal);
+  if (type === 'text/plain') {
+    await writeFile(join(directory, name), await textOf(body));
+    return;
+  }
+  await unpackContext(uncompressed(Readable.from(body)), directory);
+}
+
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > LARGEST_DOCKERFILE) throw invalid('the Dockerfile is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** A file of the context; links are followed as long as they stay within. `undefined`: it is not there. */
+async function readInside(directory: string, name: string): Promise<string | undefined> {
+  const [root, path] = await Promise.all([realpath(directory), realpath(join(directory, name)).catch(() => undefined)]);
+  if (path === undefined) return undefined;
+  if (!path.startsWith(root + sep))
+    throw invalid(`failed to read dockerfile: Forbidden path outside the build context: ${name} ()`);
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw invalid(`failed to read dockerfile: ${name} is not a file`);
+    if (stat.size > LARGEST_DOCKERFILE) throw invalid('the Dockerfile is too large');
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}

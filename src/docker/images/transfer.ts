@@ -1,0 +1,133 @@
+import { Readable } from 'node:stream';
+import { fetchRemote } from '../build/remote.ts';
+import { uncompressed } from '../build/uncompressed.ts';
+import { jsonStream, type Say } from '../server/json-stream.ts';
+import { readRegistryAuth } from '../server/registry-auth.ts';
+import type { Answer, Call } from '../server/route.ts';
+import { invalid } from '../shapes/shape.ts';
+import { readPlatform } from './platform.ts';
+import { progressJson } from './progress.ts';
+
+/** "Create an image": a pull, or an import of a file system. */
+export async function imageCreate(call: Call): Promise<Answer> {
+  const from = call.query.text('fromImage');
+  return from === '' ? imageImport(call) : imagePull(call, from);
+}
+
+async function imagePull(call: Call, from: string): Promise<Answer> {
+  const { host, query, request } = call;
+  const auth = readRegistryAuth(request.headers['x-registry-auth']);
+  const platform = readPlatform(query.text('platform'));
+  const images = await host.images();
+  const reference = withTag(from, query.text('tag'));
+  return jsonStream(call, async (say, signal) => {
+    await images.pull(reference, {
+      ...(auth === undefined ? {} : { auth }),
+      ...(platform === undefined ? {} : { platform }),
+      onProgress: (progress) => say(progressJson(progress)),
+      signal,
+    });
+  });
+}
+
+/** What is called a tag may be a digest. */
+export function withTag(name: string, tag: string): string {
+  if (tag === '') return name;
+  return /^sha(?:256|512):/.test(tag) ? `${name.replace(/:[^:/]*$/, '')}@${tag}` : `${name}:${tag}`;
+}
+
+async function imageImport(call: Call): Promise<Answer> {
+  const { host, query, request } = call;
+  const [source, repository] = [query.text('fromSrc'), query.text('repo')];
+  if (source === '') throw invalid('one of fromImage and fromSrc must be given');
+  const platform = readPlatform(query.text('platform'));
+  if (query.list('changes').some((change) => change.trim() !== '')) {
+    throw invalid('parameter changes is not supported for imports: commit a container instead');
+  }
+  const images = await host.images();
+  return jsonStream(call, async (say, signal) => {
+    const archive = source === '-' ? request : await fetchArchive(source, say, signal);
+    const message = query.text('message');
+    const image = await images.import(uncompressed(archive), {
+      ...(platform === undefined ? {} : { config: platform }),
+      ...(message === '' ? {} : { message }),
+      ...(repository === '' ? {} : { reference: withTag(repository, query.text('tag')) }),
+    });
+    say({ status: image.id });
+  });
+}
+
+async function fetchArchive(source: string, say: Say, signal: AbortSignal): Promise<Readable> {
+  const url = /^https?:\/\//.test(source) ? source : `http://${source}`;
+  say({ status: 'Downloading from', progressDetail: {}, id: url });
+  const response = await fetchRemote(url, signal);
+  return Readable.from(response.body);
+}
+
+export async function imagePush(call: Call): Promise<Answer> {
+  const { host, query, request, parameters } = call;
+  const auth = readRegistryAuth(request.headers['x-registry-auth']);
+  const platform = readPlatform(query.text('platform'));
+  const images = await host.images();
+  const tag = query.text('tag');
+  const name = withTag(parameters.name!, tag);
+  const all = tag === '' && !/[:@][^/]*$/.test(parameters.name!);
+  return jsonStream(call, async (say, signal) => {
+    const pushed = await images.push(name, {
+      ...(auth === undefined ? {} : { auth }),
+      ...(platform === undefined ? {} : { platform }),
+      allTags: all,
+      onProgress: (progress) => say(progressJson(progress)),
+      signal,
+    });
+    for (const { tag: pushedTag, digest, size } of pushed) {
+      say({ status: `${pushedTag}: digest: ${digest} size: ${size}` });
+      say({ progressDetail: {}, aux: { Tag: pushedTag, Digest: digest, Size: size } });
+    }
+  });
+}
+
+export async function imageGet(call: Call): Promise<Answer> {
+  return save(call, [call.parameters.name!]);
+}
+
+export async function imageGetAll(call: Call): Promise<Answer> {
+  const names = call.query
+    .list('names')
+    .flatMap((list) => list.split(','))
+    .filter((name) => name !== '');
+  if (names.length === 0) throw invalid('no image is named');
+  return save(call, names);
+}
+
+async function save(call: Call, names: readonly string[]): Promise<Answer> {
+  call.query.refuse({ platform: 'an image here is of one platform' });
+  const images = await call.host.images();
+  const source = await images.save(names);
+  return { kind: 'stream', status: 200, headers: { 'content-type': 'application/x-tar' }, source };
+}
+
+export async function imageLoad(call: Call): Promise<Answer> {
+  const { host, query, request } = call;
+  const platform = readPlatform(query.text('platform'));
+  const quiet = query.flag('quiet');
+  const images = await host.images();
+  return jsonStream(call, async (say) => {
+    const names = await images.load(request, {
+      ...(platform === undefined ? {} : { platform }),
+      ...(quiet ? {} : { onProgress: (progress) => say(progressJson(progress)) }),
+    });
+    for (const name of names) {
+      say({ stream: name.startsWith('sha256:') ? `Loaded image ID: ${name}\n` : `Loaded image: ${name}\n` });
+    }
+  });
+}
+
+/** What is at a registry under a name, without pulling it. */
+export async function distributionInspect(call: Call): Promise<Answer> {
+  const auth = readRegistryAuth(call.request.headers['x-registry-auth']);
+  const images = await call.host.images();
+  const options = { ...(auth === undefined ? {} : { auth }), signal: call.gone };
+  const { descriptor, platforms } = await images.inspectRemote(call.parameters.name!, options);
+  return { kind: 'json', status: 200, body: { Descriptor: descriptor, Platforms: platforms } };
+}

@@ -1,0 +1,55 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/**
+ * Takes the connection out of the hands of node:http after the request was read, for clients that do not ask for an upgrade and
+ * simply go on with raw bytes after the answer's headers. What listens to the socket on the server's behalf is taken off; adding a reader
+ * then makes Node stop feeding the parser. Source of the protocol: "Attach to a container", Hijacking.
+ */
+export function takeConnection(request: IncomingMessage, response: ServerResponse): Duplex {
+  const socket = request.socket;
+  response.detachSocket(socket);
+  for (const event of ['data', 'end', 'drain', 'timeout', 'error']) socket.removeAllListeners(event);
+  socket.pause();
+  socket.setTimeout(0);
+  // A peer that went away is seen by whoever reads or writes; without a listener it would end the process.
+  socket.on('error', () => {});
+  const stopFeeding = () => {};
+  socket.on('readable', stopFeeding);
+  socket.off('readable', stopFeeding);
+  return socket;
+}
+
+/** The answer that opens a raw connection. */
+export function openingOf(upgraded: boolean, contentType: string, headers: Readonly<Record<string, string>>): string {
+  const first = upgraded ? 'HTTP/1.1 101 UPGRADED' : 'HTTP/1.1 200 OK';
+  const connection = upgraded ? ['Connection: Upgrade', 'Upgrade: tcp'] : ['Connection: close'];
+  return [first, `Content-Type: ${contentType}`, ...connection, ...headerLines(headers), '', ''].join('\r\n');
+}
+
+export function headerLines(headers: Readonly<Record<string, string>>): string[] {
+  return Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+}
+
+/** Writes with back-pressure. False when the other side has gone. */
+export async function writeTo(connection: Duplex, bytes: Uint8Array | string): Promise<boolean> {
+  if (connection.destroyed || connection.writableEnded) return false;
+  if (connection.write(bytes)) return true;
+  return new Promise((resolve) => {
+    const settle = (open: boolean) => () => {
+      connection.off('drain', drained);
+      connection.off('close', closed);
+      resolve(open);
+    };
+    const [drained, closed] = [settle(true), settle(false)];
+    connection.on('drain', drained);
+    connection.on('close', closed);
+  });
+}
+
+/** Ends the connection once what was written has gone out; what the client still sends is dropped. */
+export function finish(connection: Duplex): void {
+  if (connection.destroyed) return;
+  connection.resume();
+  connection.end(() => connection.destroy());
+}
