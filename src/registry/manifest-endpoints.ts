@@ -82,7 +82,8 @@ async function readBody({ message }: RegistryRequest): Promise<Buffer> {
   if (Number(message.headers['content-length'] ?? 0) > MAX_MANIFEST_SIZE) throw tooLarge();
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
+  // Left open when it is too much: the client is to see the answer.
+  for await (const chunk of message.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > MAX_MANIFEST_SIZE) throw tooLarge();
     chunks.push(chunk);

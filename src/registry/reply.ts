@@ -22,10 +22,7 @@ export async function writeReply(response: ServerResponse, reply: Reply, logger:
   const { req } = response;
   const { status, body } = reply;
   const headers: OutgoingHttpHeaders = { 'docker-distribution-api-version': 'registry/2.0', ...reply.headers };
-  if (!req.complete) {
-    if (unreadBytes(response) > MAX_UNREAD) headers.connection = 'close';
-    else req.resume();
-  }
+  if (!req.complete) dropUnread(response);
   const empty = req.method === 'HEAD' || status === 204 || status === 304;
   if (!(body instanceof Readable)) {
     if (status !== 204 && status !== 304)
@@ -49,6 +46,10 @@ export async function writeReply(response: ServerResponse, reply: Reply, logger:
   }
 }
 
-function unreadBytes({ req: { headers } }: ServerResponse): number {
-  return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Number.POSITIVE_INFINITY;
+function dropUnread({ req }: ServerResponse): void {
+  let left = MAX_UNREAD;
+  req.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) req.destroy();
+  });
 }

@@ -146,7 +146,8 @@ export function askAt(
   { headers = {}, body }: AskOptions = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const chunked = 'transfer-encoding' in headers;
+    const length = body === undefined || chunked ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const request = send({ host: '127.0.0.1', agent: false, ...at, method, path, headers: { ...length, ...headers } });
     request.on('error', reject);
     request.on('response', async (response) => {

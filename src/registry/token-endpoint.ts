@@ -73,7 +73,7 @@ function useForm(request: RegistryRequest, form: URLSearchParams): void {
 async function readForm({ message }: RegistryRequest): Promise<URLSearchParams> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
+  for await (const chunk of message.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > MAX_FORM) throw new ServiceError('SIZE_INVALID', 'the form is too large', { status: 413 });
     chunks.push(chunk);

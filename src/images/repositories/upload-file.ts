@@ -100,7 +100,9 @@ export class UploadFile {
       });
     };
     try {
-      for await (const chunk of source) {
+      // Left open when it has too much: its client is to see the answer.
+      const chunks = source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : source;
+      for await (const chunk of chunks as AsyncIterable<Uint8Array>) {
         came += chunk.length;
         if (came > most) break;
         this.#sha256.update(chunk);
