@@ -9,6 +9,7 @@ export type {
   CacheLocation,
   CacheUsage,
 } from './build/builder.ts';
+export { type BuilderOptions, createBuilder } from './build/create-builder.ts';
 export type { Step, StepMount, StepRunner } from './build/step-runner.ts';
 export { type ContentStoreOptions, createContentStore } from './content/content-store.ts';
 export { type ContentStore, SizeMismatchError, type WriteContentOptions } from './content.ts';
@@ -56,6 +57,6 @@ export type {
   StoredManifest,
   Upload,
 } from './repositories/repositories.ts';
-export type { Change, CommitOptions, CreateRootOptions, Root, RootStat, Roots } from './roots.ts';
+export type { Change, CommitOptions, CreateRootOptions, Root, RootStat, Roots, WriteArchiveOptions } from './roots.ts';
 export { type TarEntry, TarError } from './tar/tar-entry.ts';
 export { type TarHandler, TarReader } from './tar/tar-reader.ts';

@@ -5,6 +5,8 @@ import type { Platform } from '../oci.ts';
 export interface BuildContext {
   /** Absolute path. Nothing outside of it can be reached by a build, also not through links. */
   readonly directory: string;
+  /** It is there for one build only: nothing about its files is kept for later builds. */
+  readonly temporary?: boolean;
 }
 
 export interface CacheLocation {

@@ -1,0 +1,44 @@
+import { chmod, chown } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+
+/** Connections of one step to an agent at a time. */
+const MAX_CONNECTIONS = 64;
+
+/**
+ * A socket of a step's own that leads to an SSH agent: with the owner and mode that the step asks for, and gone with it. Answers how
+ * to close it.
+ */
+export async function openAgentSocket(
+  path: string,
+  agent: string,
+  { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
+): Promise<() => Promise<void>> {
+  const open = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(agent);
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      open.add(socket);
+      socket.on('error', () => other.destroy());
+      socket.on('close', () => {
+        open.delete(socket);
+        other.destroy();
+      });
+      socket.pipe(other);
+    }
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  await chown(path, uid, gid);
+  await chmod(path, mode);
+  return () =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      for (const socket of open) socket.destroy();
+    });
+}

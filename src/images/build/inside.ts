@@ -1,0 +1,62 @@
+import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs';
+import { join, posix } from 'node:path';
+
+/** More links in one path are a loop; the kernel's own bound is 40. */
+const MAX_LINKS = 40;
+
+/** Where a path of the inside lies on this machine. */
+export interface InsidePath {
+  /** Absolute path on this machine; no part of it but the last may be a link. */
+  readonly path: string;
+  /** The same as the inside sees it, absolute. */
+  readonly inside: string;
+  /** What is there, the last link not followed unless asked; undefined: nothing. */
+  readonly stats: BigIntStats | undefined;
+}
+
+/**
+ * Finds `path` in the file system whose root directory is `root`, as a process with that root would: links are followed inside of
+ * it, absolute ones from `root`, and `..` never leads above. What does not exist is answered as where it would be made.
+ * Nothing else may change the tree meanwhile. Throws `ELOOP`, and `ENOTDIR` where a file is used as a directory.
+ */
+export function resolveInside(root: string, path: string, options: { readonly follow?: boolean } = {}): InsidePath {
+  const follow = options.follow ?? true;
+  let at = '/';
+  let stats: BigIntStats | undefined = lstatInside(root, '/');
+  let links = 0;
+  const rest = parts(path).reverse();
+  while (rest.length > 0) {
+    const part = rest.pop()!;
+    if (part === '..') {
+      at = posix.dirname(at);
+      stats = lstatInside(root, at);
+      continue;
+    }
+    if (stats !== undefined && !stats.isDirectory()) throw pathError('ENOTDIR', 'not a directory', at);
+    const next = posix.join(at, part);
+    stats = stats === undefined ? undefined : lstatInside(root, next);
+    if (stats?.isSymbolicLink() && (rest.length > 0 || follow)) {
+      links += 1;
+      if (links > MAX_LINKS) throw pathError('ELOOP', 'too many links', path);
+      const target = readlinkSync(join(root, next));
+      rest.push(...parts(target).reverse());
+      if (target.startsWith('/')) at = '/';
+      stats = lstatInside(root, at);
+      continue;
+    }
+    at = next;
+  }
+  return { path: join(root, at), inside: at, stats };
+}
+
+function parts(path: string): string[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.');
+}
+
+function lstatInside(root: string, inside: string): BigIntStats | undefined {
+  return lstatSync(join(root, inside), { bigint: true, throwIfNoEntry: false });
+}
+
+function pathError(code: string, message: string, path: string): Error {
+  return Object.assign(new Error(`${message}: ${path}`), { code });
+}

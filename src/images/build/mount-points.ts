@@ -1,0 +1,77 @@
+import { type BigIntStats, closeSync, lstatSync, mkdirSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import type { FileSystemCalls } from '../layers/file-system-calls.ts';
+import { resolveInside } from './inside.ts';
+
+interface Stub {
+  readonly path: string;
+  readonly kind: 'file' | 'directory';
+  readonly parent: string;
+  /** Of the directory that it is in, before and after it was made. */
+  readonly before: BigIntStats;
+  readonly after: BigIntStats;
+}
+
+const BILLION = 1_000_000_000n;
+
+/**
+ * Makes the files and directories of a root that something will be mounted on, and takes those away afterwards that it made, as
+ * long as they are still empty. Directories that they are in keep their times. Source: BuildKit leaves no mount points behind.
+ */
+export class MountPoints {
+  readonly #root: string;
+  readonly #calls: FileSystemCalls;
+  readonly #stubs: Stub[] = [];
+
+  constructor(root: string, calls: FileSystemCalls) {
+    this.#root = root;
+    this.#calls = calls;
+  }
+
+  /** Makes a mount point if it is not there. Links on the way are followed inside the root. */
+  make(target: string, kind: 'file' | 'directory'): void {
+    const { inside, stats } = resolveInside(this.#root, target);
+    if (stats !== undefined || inside === '/') return;
+    this.make(posix.dirname(inside), 'directory');
+    const path = join(this.#root, inside);
+    const parent = posix.dirname(path);
+    const before = lstatSync(parent, { bigint: true });
+    if (kind === 'directory') mkdirSync(path, 0o755);
+    else closeSync(openSync(path, 'wx', 0o644));
+    this.#stubs.push({ path, kind, parent, before, after: lstatSync(parent, { bigint: true }) });
+  }
+
+  /** Takes away what was made here and is still empty. */
+  clear(): void {
+    for (const { path, kind, parent, before, after } of this.#stubs.reverse()) {
+      const holder = lstatSync(parent, { bigint: true, throwIfNoEntry: false });
+      if (holder === undefined || !removeEmpty(path, kind)) continue;
+      // Whatever else was done in the directory has its own time.
+      const time = holder.mtimeNs === after.mtimeNs ? before.mtimeNs : holder.mtimeNs;
+      const nanoseconds = ((time % BILLION) + BILLION) % BILLION;
+      this.#calls.setTime(parent, {
+        seconds: Number((time - nanoseconds) / BILLION),
+        nanoseconds: Number(nanoseconds),
+      });
+    }
+    this.#stubs.length = 0;
+  }
+}
+
+function removeEmpty(path: string, kind: 'file' | 'directory'): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return false;
+  if (kind === 'file') {
+    if (!stats.isFile() || stats.size > 0) return false;
+    unlinkSync(path);
+    return true;
+  }
+  if (!stats.isDirectory()) return false;
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,49 @@
+import type { Root } from '../roots.ts';
+import type { KeyParts } from './cache-keys.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { SourceTree } from './source-tree.ts';
+
+/** File systems that a stage takes files from: another stage, or an image. */
+export interface FileSystemSource {
+  /** `stage builder`, `image busybox:latest`. */
+  readonly label: string;
+  /** Names what it is made by, without making it. */
+  definition(): Promise<string>;
+  /** Makes it, or finds it made. */
+  snapshot(): Promise<Snapshot>;
+  /** Its files, mounted as long as the build goes on. */
+  tree(): Promise<SourceTree>;
+}
+
+/** What the result of an instruction depends on, besides the files before it. */
+export interface OperationParts {
+  readonly parts: KeyParts;
+  /** Digests of the files that it takes, by path, for explaining a miss. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** An instruction that changes files. */
+export interface Operation {
+  /** Stages and images that it takes files from. */
+  readonly sources: readonly FileSystemSource[];
+  /** The result does not depend on the files before it (`COPY --link`). */
+  readonly independent: boolean;
+  /** By how the files it takes are made: known without making them. */
+  definition(): Promise<OperationParts>;
+  /** By the contents of the files that it takes, all of which are there. */
+  content(): Promise<OperationParts>;
+  /** Does it. What must not be in the layer is answered. */
+  execute(root: Root, step: ExecutingStep): Promise<ExecutedOperation>;
+}
+
+export interface ExecutedOperation {
+  /** Paths that are no part of the layer. */
+  readonly exclude: readonly string[];
+  /** Files changed while they were copied: the result is not put into the cache. */
+  readonly changed: readonly string[];
+}
+
+export interface ExecutingStep {
+  readonly signal: AbortSignal;
+  output(stream: 'stdout' | 'stderr', bytes: Uint8Array): void;
+}

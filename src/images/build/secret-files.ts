@@ -1,0 +1,58 @@
+import { chmod, chown, mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Random } from '../../base/random.ts';
+import { keyOf } from './cache-keys.ts';
+
+/** Source: `TMPFS_MAGIC` of `linux/magic.h`. */
+const TMPFS = 0x0102_1994;
+const MEMORY = '/dev/shm';
+
+/**
+ * Files that hold secrets while a step runs: in memory where the machine has a file system for that, so that a secret is not on
+ * disk even when the program is killed.
+ */
+export class SecretFiles {
+  readonly #fallback: string;
+  readonly #name: string;
+  readonly #random: Random;
+  #directory: Promise<string> | undefined;
+
+  /** `directory` is the builder's own: it tells this builder's files from those of others. */
+  constructor(directory: string, random: Random) {
+    this.#fallback = join(directory, 'secrets');
+    this.#name = `kobune-${keyOf(directory).slice(0, 16)}`;
+    this.#random = random;
+  }
+
+  /** Writes a file; answers its path, and how to be rid of it. */
+  async write(
+    content: Uint8Array,
+    { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
+  ): Promise<{ readonly path: string; remove(): Promise<void> }> {
+    this.#directory ??= this.#open();
+    const path = join(await this.#directory, this.#random.hex(24));
+    await writeFile(path, content, { mode: 0o600, flag: 'wx' });
+    await chown(path, uid, gid);
+    await chmod(path, mode);
+    return { path, remove: () => rm(path, { force: true }) };
+  }
+
+  /** Deletes what an ended program has left. */
+  async tidy(): Promise<void> {
+    await rm(join(MEMORY, this.#name), { recursive: true, force: true });
+    await rm(this.#fallback, { recursive: true, force: true });
+  }
+
+  async #open(): Promise<string> {
+    const memory = await statfs(MEMORY).catch(() => undefined);
+    const directory = memory?.type === TMPFS ? join(MEMORY, this.#name) : this.#fallback;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await chmod(directory, 0o700);
+    return directory;
+  }
+
+  async close(): Promise<void> {
+    if (this.#directory !== undefined) await rm(await this.#directory, { recursive: true, force: true });
+    this.#directory = undefined;
+  }
+}
