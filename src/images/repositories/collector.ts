@@ -20,6 +20,8 @@ import {
 import type { RegistryState } from './state.ts';
 import type { Uploads } from './uploads.ts';
 
+type Collected = { readonly deleted: number; readonly bytes: number };
+
 const INTERVAL_MS = 3_600_000;
 const PAGE = 500;
 
@@ -33,7 +35,8 @@ export class Collector {
   readonly #state: RegistryState;
   readonly #uploads: Uploads;
   #timer: Timer | undefined;
-  #running: Promise<{ deleted: number; bytes: number }> | undefined;
+  #running: Promise<Collected> | undefined;
+  #next: Promise<Collected> | undefined;
   #closed = false;
 
   constructor(state: RegistryState, uploads: Uploads) {
@@ -54,34 +57,44 @@ export class Collector {
     });
   }
 
-  collect(): Promise<{ readonly deleted: number; readonly bytes: number }> {
-    this.#running ??= this.#collect().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
+  /** One that is under way may have passed what is garbage now, so the next one is waited for. */
+  collect(): Promise<Collected> {
+    if (!this.#running) return this.#start();
+    this.#next ??= this.#running.then(
+      () => this.#start(),
+      () => this.#start(),
+    );
+    return this.#next;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
-    await this.#running?.catch(() => {});
+    while (this.#running) await this.#running.catch(() => {});
   }
 
-  async #collect(): Promise<{ deleted: number; bytes: number }> {
+  #start(): Promise<Collected> {
+    this.#next = undefined;
+    this.#running = this.#collect().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #collect(): Promise<Collected> {
     await this.#eraseDoomed();
     const living = new Set<string>();
-    let waiting = 0;
+    for await (const { value } of this.#entries<RepositoryRecord>(repositoryPrefix)) living.add(value.id);
+    let waiting = await this.#uploads.expire(async (id) => living.has(id) || (await this.#isRepository(id)));
     for await (const { key, value } of this.#entries<RepositoryRecord>(repositoryPrefix)) {
-      living.add(value.id);
       waiting += await this.#unlinkUnused(value.id);
-      if (value.pushedTo !== undefined) await this.#removeEmpty(String(key.at(-1)), value.id);
+      if (value.pushedTo !== undefined) waiting += await this.#removeEmpty(String(key.at(-1)), value.id);
     }
-    const left = await this.#uploads.expire(async (id) => living.has(id) || (await this.#isRepository(id)));
-    if (waiting + left > 0) this.later();
+    if (waiting > 0) this.later();
     return this.#state.content.collect();
   }
 
-  /** Asked about those that were made after the walk had passed their names. */
+  /** Asked about those that were made after the walk. */
   async #isRepository(id: string): Promise<boolean> {
     for await (const { value } of this.#entries<RepositoryRecord>(repositoryPrefix)) if (value.id === id) return true;
     return false;
@@ -137,17 +150,18 @@ export class Collector {
     return waiting;
   }
 
-  /** Removes a repository that a push has made, when nothing is in it. */
-  async #removeEmpty(name: string, id: string): Promise<void> {
-    if (await this.#uploads.has(id)) return;
-    await this.#state.store.transact(async (transaction) => {
+  /** Removes a repository that a push has made, when nothing is in it; answers 1 when it is too young to go. */
+  async #removeEmpty(name: string, id: string): Promise<number> {
+    if (await this.#uploads.has(id)) return 0;
+    return this.#state.store.transact(async (transaction) => {
       const record = (await transaction.get<RepositoryRecord>(repositoryKey(name)))?.value;
-      if (record?.id !== id || record.pushedTo === undefined) return;
-      if (this.#state.clock.now() - record.pushedTo < GRACE_MS) return;
+      if (record?.id !== id || record.pushedTo === undefined) return 0;
       for (const prefix of [blobPrefix(id), manifestPrefix(id)]) {
-        if ((await transaction.range({ prefix, limit: 1 })).length > 0) return;
+        if ((await transaction.range({ prefix, limit: 1 })).length > 0) return 0;
       }
+      if (this.#state.clock.now() - record.pushedTo < GRACE_MS) return 1;
       transaction.delete(repositoryKey(name));
+      return 0;
     });
   }
 
