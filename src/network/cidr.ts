@@ -120,3 +120,15 @@ export function reverseName(text: string): string {
   if (bytes.length === 4) return `${[...bytes].reverse().join('.')}.in-addr.arpa`;
   return `${[...bytes.toString('hex')].reverse().join('.')}.ip6.arpa`;
 }
+
+/** The address that a name of the reverse tree stands for; `undefined` for other names, and for those of subnets. */
+export function parseReverseName(name: string): string | undefined {
+  const [, dotted] = /^((?:\d{1,3}\.){4})in-addr\.arpa$/.exec(name) ?? [];
+  if (dotted !== undefined) {
+    const address = parseAddress(dotted.split('.').slice(0, 4).reverse().join('.'));
+    return address && formatAddress(address);
+  }
+  const [, nibbles] = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name) ?? [];
+  if (nibbles === undefined) return undefined;
+  return formatAddress({ family: 6, value: BigInt(`0x${nibbles.replaceAll('.', '').split('').reverse().join('')}`) });
+}

@@ -101,6 +101,8 @@ export interface ContainerIdentity {
   readonly id: string;
   readonly name: string;
   readonly hostname: string;
+  /** Name servers to ask for names that are no container's, instead of this machine's (`--dns`). */
+  readonly nameServers?: readonly string[];
 }
 
 /** What one container's connection is, after `connect`. */

@@ -120,7 +120,7 @@ export class DnsServer {
 }
 
 /** The name servers of the host's `/etc/resolv.conf`, read anew: they change with the network. */
-async function hostServers(): Promise<readonly string[]> {
+export async function hostServers(): Promise<readonly string[]> {
   const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '');
   return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, address]) => address!).filter((a) => isIP(a) !== 0);
 }

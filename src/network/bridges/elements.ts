@@ -1,12 +1,14 @@
-import { addressBytes } from '../cidr.ts';
+import { addressBytes, formatAddress, parseSubnet, sizeOf } from '../cidr.ts';
 
 /** What one part of a key is, in nftables' terms. */
 type PartType = 'ifname' | 'ipv4_addr' | 'ipv6_addr' | 'inet_service' | 'inet_proto';
 
-interface SetType {
+export interface SetType {
   readonly key: readonly PartType[];
   /** Of a map: what a key leads to. */
   readonly value?: readonly PartType[];
+  /** A key is a range of each part: here, a subnet. */
+  readonly interval?: true;
 }
 
 /**
@@ -22,6 +24,9 @@ export const SETS = {
   masqueraded: { key: ['ifname'] },
   /** A bridge twice: its containers may talk to each other. */
   neighbours: { key: ['ifname', 'ifname'] },
+  /** A subnet twice: its containers are sent to each other by a published port. */
+  subnets4: { key: ['ipv4_addr', 'ipv4_addr'], interval: true },
+  subnets6: { key: ['ipv6_addr', 'ipv6_addr'], interval: true },
   /** The port of the gateway, by bridge. */
   gateways: { key: ['ifname'], value: ['inet_service'] },
   /** The port of the name server, by bridge. */
@@ -50,13 +55,35 @@ export function elementText({ key, value }: Element): string {
   return value === undefined ? key.join(' . ') : `${key.join(' . ')} : ${value.join(' . ')}`;
 }
 
-/** The same as the kernel keeps it. */
-export function elementBytes({ set, key, value }: Element): { readonly key: Buffer; readonly value?: Buffer } {
+/** The same as the kernel keeps it. `end` is the last key of a range. */
+export function elementBytes({ set, key, value }: Element): ElementBytes {
   const type: SetType = SETS[set];
-  const bytes = Buffer.concat(key.map((part, index) => partBytes(type.key[index]!, part, key.length > 1)));
-  if (value === undefined) return { key: bytes };
-  const parts = value.map((part, index) => partBytes(type.value![index]!, part, value.length > 1));
-  return { key: bytes, value: Buffer.concat(parts) };
+  const joined = (types: readonly PartType[], parts: readonly string[]) =>
+    Buffer.concat(parts.map((part, index) => partBytes(types[index]!, part, parts.length > 1)));
+  return {
+    key: joined(type.key, type.interval ? key.map((subnet) => edgeOf(subnet, 'first')) : key),
+    ...(type.interval
+      ? {
+          end: joined(
+            type.key,
+            key.map((subnet) => edgeOf(subnet, 'last')),
+          ),
+        }
+      : {}),
+    ...(value === undefined ? {} : { value: joined(type.value!, value) }),
+  };
+}
+
+interface ElementBytes {
+  readonly key: Buffer;
+  readonly end?: Buffer;
+  readonly value?: Buffer;
+}
+
+function edgeOf(text: string, edge: 'first' | 'last'): string {
+  const subnet = parseSubnet(text)!;
+  const value = edge === 'first' ? subnet.base : subnet.base + sizeOf(subnet) - 1n;
+  return formatAddress({ family: subnet.family, value });
 }
 
 /** `joined`: beside others a part takes up a multiple of four bytes. */

@@ -2,7 +2,7 @@ import { GATEWAY_ADDRESS } from '../addresses.ts';
 import { formatAddress, parseAddress } from '../cidr.ts';
 import type { ContainerIdentity, EndpointSpec } from '../container-networks.ts';
 import { type LiveNetwork, macOf } from './live-network.ts';
-import { addressInUse, endpointExists, invalidNetwork, noAddressLeft } from './network-errors.ts';
+import { addressInUse, endpointExists, invalidNetwork, networksUnavailable, noAddressLeft } from './network-errors.ts';
 import type { EndpointRecord } from './records.ts';
 import type { CableSpec, InsideRoute } from './wiring.ts';
 
@@ -19,6 +19,9 @@ export function makeEndpoint(
   device: string,
   id: string,
 ): EndpointRecord {
+  if (network.down !== undefined) {
+    throw networksUnavailable(`network ${network.record.name} is down: ${network.down}`);
+  }
   if (network.endpoints.has(container.id)) throw endpointExists(container.name, network.record.name);
   const names = checkedNames(spec);
   if (spec.mac !== undefined && !isUnicastMac(spec.mac)) throw invalidNetwork(`invalid MAC address ${spec.mac}`);
@@ -54,13 +57,16 @@ export function makeEndpoint(
     links: names.links,
     hostDevice: '',
   };
-  network.endpoints.set(container.id, endpoint);
+  network.place(endpoint);
   return endpoint;
 }
 
+export const addressesOf = ({ ipv4, ipv6 }: EndpointRecord): readonly string[] =>
+  [ipv4, ipv6].filter((address) => address !== undefined);
+
 export function dropEndpoint(network: LiveNetwork, endpoint: EndpointRecord): void {
-  giveBack(network, [endpoint.ipv4, endpoint.ipv6]);
-  network.endpoints.delete(endpoint.containerId);
+  giveBack(network, addressesOf(endpoint));
+  network.drop(endpoint.containerId);
 }
 
 /** All names by which others on the network find a container. */
@@ -109,9 +115,8 @@ function takeAddress(network: LiveNetwork, family: 4 | 6, wanted: string | undef
   return formatAddress(address);
 }
 
-function giveBack(network: LiveNetwork, addresses: readonly (string | undefined)[]): void {
+function giveBack(network: LiveNetwork, addresses: readonly string[]): void {
   for (const address of addresses) {
-    if (address === undefined) continue;
     const family = parseAddress(address)!.family;
     network.pools.find(({ subnet }) => subnet.family === family)?.release(address);
   }

@@ -1,3 +1,4 @@
+import type { Logger } from '../../base/logger.ts';
 import type { Kernel } from '../kernel.ts';
 import { type Element, elementText } from './elements.ts';
 import { runProgram } from './program.ts';
@@ -9,7 +10,10 @@ export interface FirewallOptions {
   readonly table: string;
   /** Without it, changes too are made by the `nft` program. */
   readonly kernel: Kernel | undefined;
+  readonly logger: Logger;
 }
+
+type Elements = readonly Element[];
 
 interface Change {
   readonly removed: readonly Element[];
@@ -24,27 +28,45 @@ interface Change {
 export class Firewall {
   readonly #table: string;
   readonly #changes: SetChanges | undefined;
+  readonly #logger: Logger;
   readonly #elements = new Map<string, Element>();
+  #loaded = false;
   #pending: Change[] = [];
   #flushing: Promise<void> | undefined;
 
-  constructor({ table, kernel }: FirewallOptions) {
+  constructor({ table, kernel, logger }: FirewallOptions) {
+    this.#logger = logger;
     this.#table = table;
     this.#changes = kernel && new SetChanges(kernel, table);
   }
 
-  /** Puts the whole table in place, with these elements and no others. Throws what `nft` complains of. */
+  /**
+   * Puts the whole table in place, with these elements and no others. Throws what `nft` complains of. Before the first
+   * time nothing changes: the rules of a former run go on.
+   */
   async load(elements: Iterable<Element>): Promise<void> {
     this.#elements.clear();
     for (const element of elements) this.#elements.set(keyOf(element), element);
     await this.#loadWhole();
+    this.#loaded = true;
   }
 
-  /** Resolves when packets are judged by it. An element whose key is there already is replaced. */
-  async add(elements: readonly Element[]): Promise<void> {
+  /**
+   * Takes elements out and puts others in, at once; resolves when packets are judged by it. What is not there need not be
+   * taken out; an element whose key is there already is replaced.
+   */
+  async update({ remove = [], add = [] }: { readonly remove?: Elements; readonly add?: Elements }): Promise<void> {
     const removed: Element[] = [];
     const added: Element[] = [];
-    for (const element of elements) {
+    const staying = new Set(add.map(keyOf));
+    for (const element of remove) {
+      const key = keyOf(element);
+      const known = this.#elements.get(key);
+      if (!known || staying.has(key)) continue;
+      removed.push(known);
+      this.#elements.delete(key);
+    }
+    for (const element of add) {
       const key = keyOf(element);
       const known = this.#elements.get(key);
       if (known && elementText(known) === elementText(element)) continue;
@@ -55,25 +77,15 @@ export class Firewall {
     await this.#change({ removed, added });
   }
 
-  async remove(elements: readonly Element[]): Promise<void> {
-    const removed: Element[] = [];
-    for (const element of elements) {
-      const known = this.#elements.get(keyOf(element));
-      if (!known) continue;
-      removed.push(known);
-      this.#elements.delete(keyOf(element));
-    }
-    await this.#change({ removed, added: [] });
-  }
-
-  /** Removes the table. */
-  async close(): Promise<void> {
+  /** Lets go of the table, or removes it. */
+  async close({ keepTable }: { readonly keepTable: boolean }): Promise<void> {
     await this.#flushing?.catch(() => {});
     this.#changes?.close();
-    await removeTable(this.#table);
+    if (!keepTable) await removeTable(this.#table);
   }
 
   async #change(change: Change): Promise<void> {
+    if (!this.#loaded) return;
     if (change.added.length === 0 && change.removed.length === 0) {
       // What was asked for may be on its way for somebody else.
       await this.#flushing;
@@ -94,7 +106,9 @@ export class Firewall {
       try {
         if (this.#changes) this.#changes.run(removed, added);
         else await runProgram('nft', ['-f', '-'], script(this.#table, removed, added));
-      } catch {
+      } catch (error) {
+        const reason = (error as Error).message;
+        this.#logger.warn('the rules of container networks were changed by someone, and are put back', { reason });
         await this.#loadWhole();
       }
     }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 
 const SETTINGS = '/proc/sys/net';
@@ -24,6 +25,18 @@ export async function settleBridge(bridge: string, ipv6: boolean): Promise<void>
   await write(`ipv4/conf/${bridge}/route_localnet`, '1');
   await write(`ipv6/conf/${bridge}/accept_ra`, '0').catch(ignoreAbsence);
   await write(`ipv6/conf/${bridge}/disable_ipv6`, ipv6 ? '0' : '1').catch(ignoreAbsence);
+}
+
+/**
+ * Whether rules are asked about packets between containers of one bridge too (`br_netfilter`). A packet to a published
+ * port of the sender's own is then sent back on the bridge itself, which must be allowed to.
+ */
+export function rulesSeeBridgedPackets(): boolean {
+  try {
+    return readFileSync(`${SETTINGS}/bridge/bridge-nf-call-iptables`, 'utf8').trim() === '1';
+  } catch {
+    return false;
+  }
 }
 
 async function read(name: string): Promise<string | undefined> {

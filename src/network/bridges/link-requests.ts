@@ -13,6 +13,7 @@ import {
 
 // Numbers of `linux/if_link.h`, `linux/rtnetlink.h` and `linux/veth.h`.
 const RTM_DELLINK = 17;
+const RTM_SETLINK = 19;
 const IFLA_ADDRESS = 1;
 const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
@@ -21,6 +22,7 @@ const IFLA_IFALIAS = 20;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
+const IFLA_BRPORT_MODE = 4;
 const IFLA_BRPORT_ISOLATED = 33;
 const NESTED = 0x8000;
 const AF_BRIDGE = 7;
@@ -97,15 +99,29 @@ export function putOnBridge(device: string, bridge: number, mtu: number): Netlin
   };
 }
 
-/** Interfaces of a bridge that are isolated reach the bridge's own addresses, and none of each other. */
-export function isolate(index: number): NetlinkRequest {
+/** How a bridge treats one of its interfaces. */
+export interface PortMode {
+  /** Reaches the bridge's own addresses, and no other interface of it that is isolated too. */
+  readonly isolated: boolean;
+  /** Packets may leave by the interface that they came from. */
+  readonly hairpin: boolean;
+}
+
+export function setPortMode(index: number, { isolated, hairpin }: PortMode): NetlinkRequest {
   const header = interfaceHeader(index, false);
   header[0] = AF_BRIDGE;
+  const flag = (type: number, on: boolean) => attribute(type, Buffer.from([on ? 1 : 0]));
   return {
-    what: `isolate interface ${index}`,
-    type: RTM_NEWLINK,
+    what: `set up interface ${index} on its bridge`,
+    type: RTM_SETLINK,
     flags: 0,
-    body: Buffer.concat([header, attribute(IFLA_PROTINFO | NESTED, attribute(IFLA_BRPORT_ISOLATED, Buffer.from([1])))]),
+    body: Buffer.concat([
+      header,
+      attribute(
+        IFLA_PROTINFO | NESTED,
+        Buffer.concat([flag(IFLA_BRPORT_MODE, hairpin), flag(IFLA_BRPORT_ISOLATED, isolated)]),
+      ),
+    ]),
   };
 }
 

@@ -1,9 +1,11 @@
-import { formatAddress, parseAddress, parseSubnet } from '../cidr.ts';
+import { readFile } from 'node:fs/promises';
+import { parseAddress, parseSubnet } from '../cidr.ts';
 import type { Network } from '../container-networks.ts';
 import { DnsServer, type DnsServerOptions } from '../dns-server.ts';
 import { AddressPool } from './address-pool.ts';
 import type { Element } from './elements.ts';
 import { settleBridge } from './host-settings.ts';
+import { invalidNetwork } from './network-errors.ts';
 import { type BridgeOptions, readOptions } from './network-spec.ts';
 import type { EndpointRecord, NetworkRecord } from './records.ts';
 import type { Wiring } from './wiring.ts';
@@ -17,10 +19,8 @@ export interface RaiseOptions {
   readonly wiring: Wiring;
   readonly openGateway: OpenGateway;
   readonly dns: Pick<DnsServerOptions, 'answer' | 'servers'>;
-  /** What `ip link` shows beside the bridge. */
+  /** What `ip link` shows beside the bridge, and how we know it again. */
   readonly alias: string;
-  /** The bridge is there already, with its addresses. */
-  readonly standing: boolean;
 }
 
 /** A network while Kobune runs: its bridge, its name server, its port of the gateway, and who is on it. */
@@ -29,7 +29,12 @@ export class LiveNetwork {
   readonly options: BridgeOptions;
   readonly pools: readonly AddressPool[];
   /** By container. */
-  readonly endpoints = new Map<string, EndpointRecord>();
+  readonly #endpoints = new Map<string, EndpointRecord>();
+  readonly #byAddress = new Map<string, EndpointRecord>();
+  /** In lower case. A name may be several containers'. */
+  readonly #byName = new Map<string, Set<EndpointRecord>>();
+  /** Why it cannot be used, if so. */
+  down: string | undefined;
   #dns: DnsServer | undefined;
   #gateway: Awaited<ReturnType<OpenGateway>> | undefined;
 
@@ -43,26 +48,80 @@ export class LiveNetwork {
     return this.record.ranges[0]!.gateway;
   }
 
-  /** Brings it up. Throws the kernel's error, with nothing left: `EEXIST` when an interface of that name is there. */
-  async raise({ wiring, openGateway, dns, alias, standing }: RaiseOptions): Promise<void> {
-    const { bridge, ranges, ipv6 } = this.record;
-    if (!standing) {
-      await wiring.createBridge({ name: bridge, mac: macOf(this.gatewayAddress), mtu: this.options.mtu, alias });
+  /** By container. */
+  get endpoints(): ReadonlyMap<string, EndpointRecord> {
+    return this.#endpoints;
+  }
+
+  endpointAt(address: string): EndpointRecord | undefined {
+    return this.#byAddress.get(address);
+  }
+
+  /** Those that a name in lower case leads to. */
+  endpointsNamed(name: string): readonly EndpointRecord[] {
+    return [...(this.#byName.get(name) ?? [])];
+  }
+
+  /** Adds an endpoint, or puts it in the place of the container's former one. */
+  place(endpoint: EndpointRecord): void {
+    this.drop(endpoint.containerId);
+    this.#endpoints.set(endpoint.containerId, endpoint);
+    for (const address of [endpoint.ipv4, endpoint.ipv6]) if (address) this.#byAddress.set(address, endpoint);
+    for (const name of namesOf(endpoint)) {
+      const same = this.#byName.get(name);
+      if (same) same.add(endpoint);
+      else this.#byName.set(name, new Set([endpoint]));
     }
+  }
+
+  drop(containerId: string): void {
+    const endpoint = this.#endpoints.get(containerId);
+    if (!endpoint) return;
+    this.#endpoints.delete(containerId);
+    for (const address of [endpoint.ipv4, endpoint.ipv6]) if (address) this.#byAddress.delete(address);
+    for (const name of namesOf(endpoint)) {
+      const same = this.#byName.get(name);
+      same?.delete(endpoint);
+      if (same?.size === 0) this.#byName.delete(name);
+    }
+  }
+
+  /**
+   * Brings it up, on the bridge that a former run left if there is one. Throws what is in the way, with nothing left
+   * that was not there before.
+   */
+  async raise({ wiring, openGateway, dns, alias }: RaiseOptions): Promise<void> {
+    const { bridge, ranges, ipv6 } = this.record;
+    const made = await this.#makeBridge(wiring, alias);
     try {
       await settleBridge(bridge, ipv6);
-      if (!standing) {
-        await wiring.addAddresses(
-          bridge,
-          ranges.map(({ subnet, gateway }) => `${gateway}/${parseSubnet(subnet)!.prefixLength}`),
-        );
+      for (const { subnet, gateway } of ranges) {
+        const address = `${gateway}/${parseSubnet(subnet)!.prefixLength}`;
+        await wiring.addAddress(bridge, address).catch((error: { readonly code?: string }) => {
+          if (made || error.code !== 'EEXIST') throw error;
+        });
       }
       this.#gateway = await openGateway({ host: this.gatewayAddress });
       this.#dns = await DnsServer.start({ sockets: { address: this.gatewayAddress }, ...dns });
     } catch (error) {
       await this.lower();
-      if (!standing) await wiring.removeLinks([bridge]);
+      if (made) await wiring.removeLinks([bridge]);
       throw error;
+    }
+  }
+
+  /** Answers whether there was none. */
+  async #makeBridge(wiring: Wiring, alias: string): Promise<boolean> {
+    const { bridge, name } = this.record;
+    try {
+      const mac = macOf(this.gatewayAddress);
+      await wiring.createBridge({ name: bridge, mac, mtu: this.options.mtu, alias: `${alias} ${name}` });
+      return true;
+    } catch (error) {
+      if ((error as { readonly code?: string }).code !== 'EEXIST') throw error;
+      const known = await readFile(`/sys/class/net/${bridge}/ifalias`, 'utf8').catch(() => '');
+      if (known.startsWith(`${alias} `)) return false;
+      throw invalidNetwork(`the interface ${bridge} is there already, and is not of this network`);
     }
   }
 
@@ -82,6 +141,9 @@ export class LiveNetwork {
       ...(internal ? [{ set: 'internal', key: [bridge] } as const] : []),
       ...(this.options.masquerade && !internal ? [{ set: 'masqueraded', key: [bridge] } as const] : []),
       ...(this.options.neighbours ? [{ set: 'neighbours', key: [bridge, bridge] } as const] : []),
+      ...this.record.ranges.map(({ subnet, gateway }): Element => {
+        return { set: gateway.includes(':') ? 'subnets6' : 'subnets4', key: [subnet, subnet] };
+      }),
       ...(this.#gateway ? [{ set: 'gateways', key: [bridge], value: [String(this.#gateway.port)] } as const] : []),
       ...(this.#dns ? [{ set: 'resolvers', key: [bridge], value: [String(this.#dns.port)] } as const] : []),
     ];
@@ -101,10 +163,12 @@ export class LiveNetwork {
       options,
       bridge,
       created,
-      endpoints: new Map(this.endpoints),
+      endpoints: new Map(this.#endpoints),
     };
   }
 }
+
+const namesOf = ({ dnsNames }: EndpointRecord) => new Set(dnsNames.map((name) => name.toLowerCase()));
 
 /** A MAC address made from an IPv4 one, locally administered: who has the address always has the same. */
 export function macOf(address: string): string {
@@ -112,6 +176,3 @@ export function macOf(address: string): string {
   bytes.writeUInt32BE(Number(parseAddress(address)!.value));
   return ['02', '42', ...bytes.toString('hex').match(/../g)!].join(':');
 }
-
-export const gatewayOf = (range: { readonly subnet: string; readonly gateway: string }) =>
-  formatAddress(parseAddress(range.gateway)!);

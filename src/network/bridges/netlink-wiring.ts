@@ -1,8 +1,9 @@
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { CLONE_NEWNET, type Kernel } from '../kernel.ts';
 import { addAddress, addRoute, Netlink, setUp } from '../netlink.ts';
+import { rulesSeeBridgedPackets } from './host-settings.ts';
 import { removeLinks } from './ip-program.ts';
-import { createBridge, createCable, dress, isolate, putOnBridge, setAlias } from './link-requests.ts';
+import { createBridge, createCable, dress, putOnBridge, setAlias, setPortMode } from './link-requests.ts';
 import type { BridgeSpec, CableSpec, InsideRoute, Wiring } from './wiring.ts';
 
 const LOOPBACK = 1;
@@ -49,10 +50,10 @@ export class NetlinkWiring implements Wiring {
     this.#host.run(setAlias(name, alias));
   }
 
-  async addAddresses(device: string, addresses: readonly string[]): Promise<void> {
+  async addAddress(device: string, address: string): Promise<void> {
     const index = this.#host.indexOf(device);
     if (index === undefined) throw new Error(`there is no interface ${device}`);
-    this.#host.run(...addresses.map((address) => addAddress(index, ...split(address))));
+    this.#host.run(addAddress(index, ...split(address)));
   }
 
   async createNamespace(path: string): Promise<void> {
@@ -195,7 +196,8 @@ export class NetlinkWiring implements Wiring {
     const index = this.#host.indexOf(bridge);
     if (index === undefined) throw new Error(`the bridge ${bridge} is gone`);
     this.#host.run(putOnBridge(end, index, mtu));
-    if (isolated) this.#host.run(isolate(this.#host.indexOf(end)!));
+    const hairpin = rulesSeeBridgedPackets();
+    if (isolated || hairpin) this.#host.run(setPortMode(this.#host.indexOf(end)!, { isolated, hairpin }));
   }
 
   #furnish(namespace: number, inside: Netlink, { device, mac, mtu, addresses }: CableSpec): void {

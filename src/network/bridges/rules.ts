@@ -1,6 +1,6 @@
 import { GATEWAY_ADDRESS } from '../addresses.ts';
 import { GATEWAY_PORTS } from '../sandbox-network.ts';
-import { type Element, elementText, SETS, type SetName } from './elements.ts';
+import { type Element, elementText, SETS, type SetName, type SetType } from './elements.ts';
 
 /** Of EC2 over IPv6 (EC2 User Guide, "Access instance metadata for an EC2 instance"); over IPv4 it is link-local. */
 const METADATA_V6 = 'fd00:ec2::254';
@@ -27,10 +27,11 @@ ${CHAINS}
 }
 
 function declaration(name: SetName, elements: readonly string[]): string {
-  const type: { readonly key: readonly string[]; readonly value?: readonly string[] } = SETS[name];
+  const type: SetType = SETS[name];
   const contents = elements.length === 0 ? '' : ` elements = { ${elements.join(', ')} }`;
+  const flags = type.interval ? ' flags interval;' : '';
   return type.value === undefined
-    ? ` set ${name} { type ${type.key.join(' . ')};${contents} }`
+    ? ` set ${name} { type ${type.key.join(' . ')};${flags}${contents} }`
     : ` map ${name} { type ${type.key.join(' . ')} : ${type.value.join(' . ')};${contents} }`;
 }
 
@@ -65,7 +66,8 @@ const CHAINS = `
  chain leave {
   type nat hook postrouting priority srcnat; policy accept;
   oifname @bridges ip saddr 127.0.0.0/8 masquerade
-  iifname . oifname @neighbours ct status dnat masquerade
+  ct status dnat ip saddr . ip daddr @subnets4 masquerade
+  ct status dnat ip6 saddr . ip6 daddr @subnets6 masquerade
   iifname @masqueraded oifname != @bridges masquerade
  }
  chain forward {

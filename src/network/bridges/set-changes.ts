@@ -28,6 +28,7 @@ const LIST_ELEMENTS = 3;
 const LIST_ELEMENT = 1;
 const ELEMENT_KEY = 1;
 const ELEMENT_DATA = 2;
+const ELEMENT_KEY_END = 10;
 const DATA_VALUE = 1;
 /** A message's list must be shorter than 64 KiB. */
 const MOST_OF_A_MESSAGE = 256;
@@ -117,11 +118,12 @@ function listOf(table: string, set: SetName, elements: readonly Element[]): Buff
 }
 
 function elementAttribute(element: Element): Buffer {
-  const { key, value } = elementBytes(element);
+  const { key, end, value } = elementBytes(element);
   return attribute(
     LIST_ELEMENT | NESTED,
     Buffer.concat([
       attribute(ELEMENT_KEY | NESTED, attribute(DATA_VALUE, key)),
+      ...(end === undefined ? [] : [attribute(ELEMENT_KEY_END | NESTED, attribute(DATA_VALUE, end))]),
       ...(value === undefined ? [] : [attribute(ELEMENT_DATA | NESTED, attribute(DATA_VALUE, value))]),
     ]),
   );

@@ -30,10 +30,9 @@ export interface InsideRoute {
 
 /** Throws errors with the kernel's `code` where it can tell it: `EEXIST`, `ENODEV`, … */
 export interface Wiring {
-  /** All or nothing. */
   createBridge(bridge: BridgeSpec): Promise<void>;
-  /** Gives an interface of this side addresses, each with its prefix length. */
-  addAddresses(device: string, addresses: readonly string[]): Promise<void>;
+  /** Gives an interface of this side an address with its prefix length. */
+  addAddress(device: string, address: string): Promise<void>;
   /** An empty network namespace with its loopback up, kept by a mount on the file `path`, which must not exist. */
   createNamespace(path: string): Promise<void>;
   /** Lets go of it. It and its cables end when no process is in it any more. Nothing happens when there is none. */

@@ -1,0 +1,267 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { decode, encode, type Packet, type Question } from 'dns-packet';
+import type { Logger } from '../../base/logger.ts';
+import { createSystemRandom } from '../../base/system-random.ts';
+import { openMemoryStore, type Store } from '../../store/index.ts';
+import { addressBytes } from '../cidr.ts';
+import type { Connected, ContainerNetworks, EndpointSpec, PortRequest } from '../container-networks.ts';
+import { CLONE_NEWNET, type Kernel, openKernel } from '../kernel.ts';
+import { type ContainerNetworksOptions, createContainerNetworks } from './bridge-networks.ts';
+import { runProgram } from './program.ts';
+
+const run = promisify(execFile);
+export const random = createSystemRandom();
+
+/** A log of which only the warnings are kept. */
+export function keepingLogger(): Logger & { readonly warnings: string[] } {
+  const warnings: string[] = [];
+  const keep = (message: string) => void warnings.push(message);
+  const logger = { warnings, debug() {}, info() {}, warn: keep, error: keep, child: () => logger };
+  return logger;
+}
+
+/** Why container networks cannot be tested here, or `false`. */
+export async function whyNot(): Promise<string | false> {
+  if (process.getuid?.() !== 0) return 'container networks need root';
+  if (!openKernel()) return 'container networks are tested with Linux and Node 26.1 or newer (node:ffi)';
+  for (const program of ['nft', 'ip', 'busybox', 'nsenter']) {
+    const found = await runProgram('sh', ['-c', `command -v ${program}`]).catch(() => undefined);
+    if (found === undefined) return `${program} is not installed`;
+  }
+  return false;
+}
+
+export interface TestNetworks extends AsyncDisposable {
+  readonly networks: ContainerNetworks;
+  readonly options: ContainerNetworksOptions;
+  readonly store: Store;
+  readonly warnings: readonly string[];
+}
+
+/** Started networks of an instance of their own. What a gateway would answer is `gateway NAME`, with the host asked for. */
+export async function startNetworks(changes: Partial<ContainerNetworksOptions> = {}): Promise<TestNetworks> {
+  const logger = keepingLogger();
+  const store = changes.store ?? (await openMemoryStore({}));
+  const runDirectory = changes.runDirectory ?? (await mkdtemp(join(tmpdir(), 'kobune-networks-')));
+  const options: ContainerNetworksOptions = {
+    store,
+    random,
+    logger,
+    instance: random.hex(8),
+    names: ['cloud.test'],
+    openGateway: openTestGateway,
+    nameServers: async () => [],
+    runDirectory,
+    ...changes,
+  };
+  const networks = createContainerNetworks(options);
+  await networks.start();
+  return {
+    networks,
+    options,
+    store,
+    warnings: logger.warnings,
+    async [Symbol.asyncDispose]() {
+      await networks.close();
+      if (!changes.store) await store.close();
+      if (!changes.runDirectory) await rm(runDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function openTestGateway({ host }: { readonly host: string }) {
+  const server = createHttpServer((request, response) => response.end(`gateway ${request.headers.host}`));
+  server.listen(0, host);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const STREAM = 1;
+const DATAGRAM = 2;
+const NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
+
+/** A container as far as its network knows: a namespace, with sockets of this process in it. */
+export class Guest implements AsyncDisposable {
+  readonly id: string;
+  readonly name: string;
+  readonly path: string;
+  readonly connected: Connected;
+  readonly #networks: ContainerNetworks;
+  readonly #kernel: Kernel = openKernel()!;
+  readonly #closing: (() => void)[] = [];
+
+  private constructor(networks: ContainerNetworks, id: string, name: string, path: string, connected: Connected) {
+    this.#networks = networks;
+    this.id = id;
+    this.name = name;
+    this.path = path;
+    this.connected = connected;
+  }
+
+  static async join(
+    { networks }: { readonly networks: ContainerNetworks },
+    name: string,
+    endpoints: readonly (string | EndpointSpec)[],
+    ports: readonly PortRequest[] = [],
+    id = random.hex(64),
+    nameServers?: readonly string[],
+  ): Promise<Guest> {
+    const namespace = await networks.createNamespace(id);
+    try {
+      const connected = await networks.connect(
+        { id, name, hostname: id.slice(0, 12), ...(nameServers ? { nameServers } : {}) },
+        namespace,
+        endpoints.map((endpoint) => (typeof endpoint === 'string' ? { network: endpoint } : endpoint)),
+        ports,
+      );
+      return new Guest(networks, id, name, namespace.path, connected);
+    } catch (error) {
+      await networks.release(id);
+      throw error;
+    }
+  }
+
+  get identity() {
+    return { id: this.id, name: this.name, hostname: this.id.slice(0, 12) };
+  }
+
+  /** Its address on a network; on its first one unless told. */
+  address(network?: string): string {
+    const { endpoints } = this.connected;
+    return endpoints.find(({ networkName }) => network === undefined || networkName === network)!.ipv4!;
+  }
+
+  /** Answers each connection with its own name and the address that it came from. */
+  async serveTcp(port: number, host = '0.0.0.0'): Promise<void> {
+    const server: Server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.end(`${this.name} ${socket.remoteAddress}`);
+    });
+    server.listen({ fd: this.#socket(STREAM, host, port) });
+    await once(server, 'listening');
+    this.#closing.push(() => server.close());
+  }
+
+  async serveUdp(port: number, host = '0.0.0.0'): Promise<void> {
+    const socket = await this.#udp(host, port);
+    socket.on('message', (message, { address, port: from }) => socket.send(`${this.name} ${message}`, from, address));
+  }
+
+  /** What a connection from inside gives: what is read first, or `refused`, `silence`, `unreachable`. */
+  dial(host: string, port: number): Promise<string> {
+    return dialFrom(['nsenter', `--net=${this.path}`, '--'], host, port);
+  }
+
+  /** Asks the name server; the whole answer. */
+  async ask(name: string, type: Question['type'] = 'A', changes: Partial<Packet> = {}): Promise<Packet> {
+    const socket = await this.#udp('0.0.0.0', 0);
+    const query = encode({ type: 'query', id: 7, flags: 0x100, questions: [{ type, name }], ...changes });
+    socket.send(query, 53, this.#networks.nameServer(this.connected.endpoints));
+    const [answer] = (await once(socket, 'message', { signal: AbortSignal.timeout(5_000) })) as [Buffer];
+    return decode(answer);
+  }
+
+  /** Names or addresses that a name leads to, sorted; `NXDOMAIN` for a name that there is not. */
+  async lookUp(name: string, type: 'A' | 'AAAA' | 'PTR' = 'A'): Promise<readonly string[] | string> {
+    const answer = await this.ask(name, type);
+    const code = (answer.flags ?? 0) & 15;
+    if (code !== 0) return code === 3 ? 'NXDOMAIN' : `code ${code}`;
+    return (answer.answers ?? []).map((record) => String('data' in record ? record.data : '')).sort();
+  }
+
+  /** Runs a program inside. */
+  async run(...command: readonly string[]): Promise<string> {
+    const { stdout } = await run('nsenter', [`--net=${this.path}`, '--', ...command]);
+    return stdout;
+  }
+
+  async release(): Promise<void> {
+    for (const close of this.#closing.splice(0)) close();
+    await this.#networks.release(this.id);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+
+  async #udp(host: string, port: number): Promise<UdpSocket> {
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    await new Promise<void>((resolve) => socket.bind({ fd: this.#socket(DATAGRAM, host, port) }, resolve));
+    this.#closing.push(() => socket.close());
+    return socket;
+  }
+
+  #socket(type: number, host: string, port: number): number {
+    const namespace = openSync(this.path, 'r');
+    try {
+      return this.#kernel.within(namespace, CLONE_NEWNET, () => {
+        const v6 = host.includes(':');
+        const fd = this.#kernel.call('socket', v6 ? AF_INET6 : AF_INET, type | NONBLOCK_CLOEXEC, 0);
+        const name = Buffer.alloc(v6 ? 28 : 16);
+        name.writeUInt16LE(v6 ? AF_INET6 : AF_INET, 0);
+        name.writeUInt16BE(port, 2);
+        addressBytes(host).copy(name, v6 ? 8 : 4);
+        this.#kernel.call('bind', fd, name, name.length);
+        if (type === STREAM) this.#kernel.call('listen', fd, 16);
+        return fd;
+      });
+    } finally {
+      closeSync(namespace);
+    }
+  }
+}
+
+/** The same from this machine itself. */
+export function dial(host: string, port: number): Promise<string> {
+  return dialFrom([], host, port);
+}
+
+const SILENCE_SECONDS = '1';
+
+async function dialFrom(prefix: readonly string[], host: string, port: number): Promise<string> {
+  const [program, ...args] = [...prefix, 'busybox', 'nc', '-w', SILENCE_SECONDS, host, String(port)];
+  const child: ChildProcess = spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  let complaint = '';
+  child.stdout!.on('data', (chunk: Buffer) => {
+    output += chunk;
+  });
+  child.stderr!.on('data', (chunk: Buffer) => {
+    complaint += chunk;
+  });
+  await once(child, 'close');
+  if (output !== '') return output;
+  if (/refused/i.test(complaint)) return 'refused';
+  if (/unreachable/i.test(complaint)) return 'unreachable';
+  if (/timed out/i.test(complaint)) return 'silence';
+  return complaint.trim() || 'nothing';
+}
+
+/** One question over UDP from this machine's own socket. */
+export async function sayTo(host: string, port: number, message: string): Promise<string> {
+  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  try {
+    socket.send(message, port, host);
+    const [answer] = await once(socket, 'message', { signal: AbortSignal.timeout(3_000) });
+    return String(answer);
+  } finally {
+    socket.close();
+  }
+}
