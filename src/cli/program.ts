@@ -29,6 +29,7 @@ export function createProgram(terminal: Terminal, version: string, exit: (code: 
   addFunctions(program, terminal);
   addOutbox(program, terminal);
   addState(program, terminal);
+  addImages(program, terminal, exit);
   addMachine(program, terminal, exit);
   return program;
 }
@@ -151,6 +152,46 @@ function addState(program: Command, terminal: Terminal): void {
   add('unfreeze', 'let time go on').action((flags: Flags) => act(flags, { frozen: false }));
 }
 
+function addImages(program: Command, terminal: Terminal, exit: (code: number) => void): void {
+  const list = (value: string, before: readonly string[] = []) => [...before, ...value.split(',')];
+  const option = (flags: string, description: string) => new Option(flags, description).argParser(list);
+  command(
+    program,
+    'lint',
+    'look for what is wrong or unwise in Dockerfiles',
+    'kobune lint --fail-on warning Dockerfile',
+  )
+    .argument('[files...]', 'Dockerfiles; - is standard input', ['Dockerfile'])
+    .addOption(
+      new Option('--fail-on <severity>', 'end with status 1 when something is at least this bad')
+        .choices(['error', 'warning', 'info', 'style'])
+        .default('error'),
+    )
+    .addOption(option('--ignore <rules>', 'rules that do not count, such as DL3008'))
+    .addOption(option('--severity <rule=severity>', 'other severities, such as DL3057=warning'))
+    .addOption(option('--trusted-registry <hosts>', 'where images may come from, such as docker.io or *.example.com'))
+    .addOption(
+      option('--label <name:kind>', 'a label that must be there: text, url, rfc3339, spdx, hash, semver or email'),
+    )
+    .option('--strict-labels', 'no other labels may be there')
+    .option('--rules', 'print the rules')
+    .option('--json', 'print JSON')
+    .action(async (files: string[], flags: Flags) => {
+      const { lint } = await import('./lint.ts');
+      const status = await lint(terminal, files, {
+        json: flags.json === true,
+        rules: flags.rules === true,
+        failOn: flags.failOn as string,
+        ignore: (flags.ignore as string[] | undefined) ?? [],
+        severity: (flags.severity as string[] | undefined) ?? [],
+        trustedRegistry: (flags.trustedRegistry as string[] | undefined) ?? [],
+        label: (flags.label as string[] | undefined) ?? [],
+        strictLabels: flags.strictLabels === true,
+      });
+      if (status !== 0) exit(status);
+    });
+}
+
 function addMachine(program: Command, terminal: Terminal, exit: (code: number) => void): void {
   instanceOptions(command(program, 'env', "print the variables that point AWS's tools here", 'eval "$(kobune env)"'))
     .addOption(new Option('--shell <shell>', 'syntax').choices(['posix', 'fish', 'powershell']).default('posix'))
@@ -207,6 +248,10 @@ function withSettings(target: Command): Command {
     .option('--ephemeral', 'keep nothing')
     .option('--unsandboxed', 'as root, run functions as plain processes where no sandbox can be made')
     .option('--iam <mode>', 'off: any credentials do; enforce: verify signatures and evaluate policies')
+    .option(
+      '--docker-port <port>',
+      'serve the Docker API by TLS here, too, to clients with a certificate (default: off)',
+    )
     .option('--hosts <names>', 'further host names that clients may use, separated by commas')
     .option('--origins <origins>', 'origins of web pages that may call, separated by commas')
     .option('--log-level <level>', 'debug, info, warn or error')

@@ -10,6 +10,17 @@ export type {
   CacheUsage,
 } from './build/builder.ts';
 export { type BuilderOptions, createBuilder } from './build/create-builder.ts';
+export {
+  type Finding,
+  LABEL_KINDS,
+  type LabelKind,
+  LINT_RULES,
+  type LintOptions,
+  type LintResult,
+  lintDockerfile,
+  SEVERITIES,
+  type Severity,
+} from './build/lint/index.ts';
 export type { Step, StepMount, StepRunner } from './build/step-runner.ts';
 export { type ContentStoreOptions, createContentStore } from './content/content-store.ts';
 export { type ContentStore, SizeMismatchError, type WriteContentOptions } from './content.ts';
