@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CommandError } from './command-error.ts';
@@ -38,7 +39,13 @@ describe('kobune lint', () => {
   /** The same in this process, which is quicker. */
   async function lintHere(words: readonly string[]): Promise<Result> {
     let out = '';
-    const stdout = { write: (text: string) => (out += text) } as unknown as Terminal['stdout'];
+    const stream = new Writable({
+      write(chunk, _, done) {
+        out += String(chunk);
+        done();
+      },
+    });
+    const stdout = stream as unknown as Terminal['stdout'];
     const terminal: Terminal = { stdout, stderr: stdout, environment: {}, workingDirectory: directory };
     let code = 0;
     const program = createProgram(terminal, '0.0.0', (status) => {
