@@ -57,18 +57,33 @@ export interface Roots {
     root: Root,
     options?: CommitOptions & { readonly consume?: boolean },
   ): Promise<{ readonly layer: Layer; readonly empty: boolean; release(): void }>;
-  /** The file at `path` inside the root, as a tar archive whose first entry is named after it (`docker cp`). `undefined`: no such file. */
+  /**
+   * The file at `path` inside the root, as a tar archive whose first entry is named after it (`docker cp`). Links on the way are
+   * followed, one at the end only before a slash. `undefined`: no such file.
+   */
   readArchive(root: Root, path: string): Promise<Readable | undefined>;
   /** What `path` is, following no link at its end; `undefined` when it is not there. */
   stat(root: Root, path: string): Promise<RootStat | undefined>;
-  /** Unpacks an archive below directory `path` of the root; no name or link leads out of the root. */
+  /**
+   * Unpacks an archive (plain, gzip or zstd) below directory `path` of the root; no name or link leads out of the root. Throws
+   * `PathNotFound` (404), `NotADirectory` (400), `InvalidArchive` (400).
+   */
   writeArchive(
     root: Root,
     path: string,
     archive: AsyncIterable<Uint8Array>,
-    options?: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean },
+    options?: WriteArchiveOptions,
   ): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface WriteArchiveOptions {
+  /** Refuse to replace a directory by what is none, and the other way. */
+  readonly noOverwriteDirNonDir?: boolean;
+  /** Owners are those that the archive tells, with this or without, unless `owner` is given. */
+  readonly copyUidGid?: boolean;
+  /** Whom everything belongs to. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 export interface RootStat {

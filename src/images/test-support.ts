@@ -16,6 +16,7 @@ import type { Image, Images, Layer, RegistryLocations } from './images.ts';
 import { type ImageConfig, MEDIA_TYPES, type RunConfig } from './oci.ts';
 import type { TarEntry } from './tar/tar-entry.ts';
 import { END_OF_ARCHIVE, paddingOf, tarHeader } from './tar/tar-header.ts';
+import { TarReader } from './tar/tar-reader.ts';
 
 const BUSYBOX = '/bin/busybox';
 
@@ -107,6 +108,15 @@ export function makeArchive(files: readonly ArchiveFile[]): Buffer {
     );
   }
   return Buffer.concat([...parts, END_OF_ARCHIVE]);
+}
+
+/** What an archive holds. */
+export function readEntries(archive: Uint8Array): TarEntry[] {
+  const entries: TarEntry[] = [];
+  const reader = new TarReader({ begin: (entry) => void entries.push(entry), write() {}, end() {} });
+  reader.write(archive);
+  reader.finish();
+  return entries;
 }
 
 /** Adds a plain archive as a layer; it is held until `release`. */

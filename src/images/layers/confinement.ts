@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { CLONE_FS, type Kernel, O_PATH, openKernel } from '../../network/index.ts';
+import { CLONE_FS, type Kernel, O_PATH, openKernel } from '../../network/kernel/index.ts';
 
 /**
  * Confines the calling thread to a directory: whatever name or link it follows then, it stays inside. Only for a worker

@@ -1,4 +1,4 @@
-import type { Kernel } from '../../network/index.ts';
+import type { Kernel } from '../../network/kernel/index.ts';
 import type { FileTime } from '../tar/tar-entry.ts';
 
 const AT_FDCWD = -100;

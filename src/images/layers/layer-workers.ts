@@ -1,120 +1,162 @@
-import { stat } from 'node:fs/promises';
-import { Worker } from 'node:worker_threads';
-import { ServiceError } from '../../base/errors.ts';
-import { openKernel } from '../../network/index.ts';
-import { imageError } from './image-errors.ts';
+import { Readable } from 'node:stream';
+import type { WriteArchiveResult } from './root-archives.ts';
 import type { Task, TaskResults } from './tasks.ts';
-import type { WorkerReply, WorkerRequest } from './worker-messages.ts';
+import { Turns } from './turns.ts';
+import { prepareThreads, WorkerThread } from './worker-thread.ts';
 
-/** Threads; the machine's processors are also needed for what comes over the network. */
-const MAX_WORKERS = 2;
+/** Tasks at once; the machine's processors are also needed for what comes over the network. */
+const MAX_TASKS = 2;
+/** Tasks at once that read or write archives of others, as fast as those do. */
+const MAX_STREAMS = 8;
 /** How long a thread without work is kept. Measured with the machine's clock: it is about memory, not about anybody's data. */
 const IDLE_MS = 10_000;
+/** Pieces of an archive that a thread has not worked off yet. */
+const MAX_UNTAKEN = 8;
 
-const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? './layer-worker.ts' : './layer-worker.js', import.meta.url);
+type TaskOf<K extends Task['kind']> = Extract<Task, { kind: K }>;
 
-interface Job {
-  readonly task: Task;
-  readonly onProgress: ((bytes: number) => void) | undefined;
-  resolve(result: unknown): void;
-  reject(error: unknown): void;
-}
-
-interface Thread {
-  readonly worker: Worker;
-  job: Job | undefined;
-  idle: NodeJS.Timeout | undefined;
-}
-
-/** A small pool of threads that work on files of images. They are started when there is work, and end when there is none. */
+/** Threads that work on files of images. They are started when there is work, and end when there is none. */
 export class LayerWorkers {
-  readonly #threads = new Set<Thread>();
-  readonly #waiting: Job[] = [];
-  #next = 0;
+  readonly #all = new Set<WorkerThread>();
+  /** The one that has worked last is at the end. */
+  readonly #idle = new Map<WorkerThread, NodeJS.Timeout>();
+  readonly #tasks = new Turns(MAX_TASKS);
+  readonly #streams = new Turns(MAX_STREAMS);
   #closed = false;
 
   /** Runs a task on a thread. Rejects with a `ServiceError` when the archive or the disk is at fault. */
-  run<K extends Task['kind']>(
-    task: Extract<Task, { kind: K }>,
-    onProgress?: (bytes: number) => void,
-  ): Promise<TaskResults[K]> {
+  async run<K extends Task['kind']>(task: TaskOf<K>, onProgress?: (bytes: number) => void): Promise<TaskResults[K]> {
+    await using _turn = await this.#tasks.take();
+    const thread = await this.#take();
+    try {
+      return (await thread.run(task, onProgress && { onProgress })) as TaskResults[K];
+    } finally {
+      this.#giveBack(thread);
+    }
+  }
+
+  /** Runs a task that writes an archive; resolves with it once it has begun, `undefined` when there is nothing. */
+  async readStream(task: TaskOf<'read-archive'>): Promise<Readable | undefined> {
+    const turn = await this.#streams.take();
+    let thread: WorkerThread;
+    try {
+      thread = await this.#take();
+    } catch (error) {
+      await turn[Symbol.asyncDispose]();
+      throw error;
+    }
+    let running = true;
+    const leave = async (error: Error | null | undefined): Promise<void> => {
+      if (running) await thread.end(error ?? new Error('nobody reads the archive any more'));
+      await turn[Symbol.asyncDispose]();
+    };
+    // Pieces that were read, for which the thread may hand over others.
+    let owed = 0;
+    const pay = () => {
+      for (; owed > 0; owed--) thread.allow();
+    };
+    const begin = () =>
+      new Readable({
+        highWaterMark: 1024 * 1024,
+        read: pay,
+        destroy: (error, done) => void leave(error).finally(() => done(error)),
+      });
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ task, onProgress, resolve: (result) => resolve(result as TaskResults[K]), reject });
-      this.#assign().catch(reject);
+      let stream: Readable | undefined;
+      const onPiece = (bytes: Uint8Array): void => {
+        stream ??= begin();
+        owed++;
+        if (stream.push(bytes)) pay();
+        resolve(stream);
+      };
+      thread.run(task, { onPiece }).then(
+        () => {
+          running = false;
+          this.#giveBack(thread);
+          if (stream) stream.push(null);
+          else void leave(undefined).finally(() => resolve(undefined));
+        },
+        (error: Error) => {
+          running = false;
+          this.#giveBack(thread);
+          if (stream) stream.destroy(error);
+          else void leave(error).finally(() => reject(error));
+        },
+      );
     });
+  }
+
+  /** Runs a task that reads an archive. */
+  async writeStream(task: TaskOf<'write-archive'>, archive: AsyncIterable<Uint8Array>): Promise<WriteArchiveResult> {
+    await using _turn = await this.#streams.take();
+    const thread = await this.#take();
+    let over = false;
+    let untaken = 0;
+    let onTaken = () => {};
+    const running = thread.run(task, {
+      onTaken: () => {
+        untaken--;
+        onTaken();
+      },
+    });
+    const stop = () => {
+      over = true;
+      onTaken();
+    };
+    running.then(stop, stop);
+    try {
+      for await (const bytes of archive) {
+        if (over) break;
+        thread.give(Uint8Array.from(bytes));
+        if (++untaken < MAX_UNTAKEN) continue;
+        await new Promise<void>((resolve) => {
+          onTaken = resolve;
+          if (over) resolve();
+        });
+      }
+      thread.give(undefined);
+      return (await running) as WriteArchiveResult;
+    } finally {
+      if (!over) await thread.end(new Error('the archive has no more'));
+      this.#giveBack(thread);
+    }
   }
 
   /** Stops the threads, also those at work: their tasks fail. */
   async close(): Promise<void> {
     this.#closed = true;
-    const closed = new Error('the images are being closed');
-    for (const job of this.#waiting.splice(0)) job.reject(closed);
-    await Promise.all([...this.#threads].map((thread) => this.#end(thread, closed)));
+    for (const timer of this.#idle.values()) clearTimeout(timer);
+    await Promise.all([...this.#all].map((thread) => thread.end(closedError())));
   }
 
-  async #assign(): Promise<void> {
-    if (this.#closed) throw new Error('the images are closed');
-    for (const thread of this.#threads) if (!thread.job) this.#give(thread);
-    if (this.#waiting.length === 0 || this.#threads.size >= MAX_WORKERS) return;
-    if (!openKernel()) {
-      this.#waiting.splice(0);
-      throw new ServiceError(
-        'NotSupported',
-        'images cannot be unpacked here: this needs Linux and Node 26.1 or newer',
-        {
-          status: 501,
-        },
-      );
+  async #take(): Promise<WorkerThread> {
+    await prepareThreads();
+    if (this.#closed) throw closedError();
+    const last = [...this.#idle.keys()].at(-1);
+    if (last) {
+      clearTimeout(this.#idle.get(last));
+      this.#idle.delete(last);
+      return last;
     }
-    // The library's own threads share the root directory of the thread that first needs them; that must be this one.
-    await stat('/');
-    if (this.#waiting.length > 0 && this.#threads.size < MAX_WORKERS && !this.#closed) this.#start();
+    const thread: WorkerThread = new WorkerThread(() => {
+      this.#all.delete(thread);
+      clearTimeout(this.#idle.get(thread));
+      this.#idle.delete(thread);
+    });
+    this.#all.add(thread);
+    return thread;
   }
 
-  #start(): void {
-    const worker = new Worker(PROGRAM, { name: 'layers', stdout: false, stderr: false });
-    const thread: Thread = { worker, job: undefined, idle: undefined };
-    worker.unref();
-    worker.on('message', (message: WorkerReply) => this.#take(thread, message));
-    worker.on('error', (error) => void this.#end(thread, error));
-    worker.on('exit', () => void this.#end(thread, new Error('a thread that unpacks layers has ended')));
-    this.#threads.add(thread);
-    this.#give(thread);
+  #giveBack(thread: WorkerThread): void {
+    if (this.#closed || !this.#all.has(thread)) return;
+    const timer = setTimeout(() => {
+      this.#idle.delete(thread);
+      void thread.end(closedError());
+    }, IDLE_MS);
+    this.#idle.set(thread, timer.unref());
   }
+}
 
-  #give(thread: Thread): void {
-    const job = this.#waiting.shift();
-    clearTimeout(thread.idle);
-    thread.job = job;
-    if (job) {
-      const request: WorkerRequest = { id: ++this.#next, task: job.task };
-      thread.worker.ref();
-      thread.worker.postMessage(request);
-      return;
-    }
-    thread.worker.unref();
-    thread.idle = setTimeout(() => void this.#end(thread, new Error('idle')), IDLE_MS).unref();
-  }
-
-  #take(thread: Thread, message: WorkerReply): void {
-    const job = thread.job;
-    if (!job) return;
-    if (message.kind === 'progress') {
-      job.onProgress?.(message.bytes);
-      return;
-    }
-    thread.job = undefined;
-    if (message.kind === 'done') job.resolve(message.result);
-    else job.reject(imageError(message.error));
-    this.#give(thread);
-  }
-
-  async #end(thread: Thread, error: unknown): Promise<void> {
-    if (!this.#threads.delete(thread)) return;
-    clearTimeout(thread.idle);
-    await thread.worker.terminate();
-    thread.job?.reject(error);
-    thread.job = undefined;
-    if (this.#waiting.length > 0 && !this.#closed) await this.#assign();
-  }
+function closedError(): Error {
+  return new Error('the images are closed');
 }

@@ -31,15 +31,28 @@ export interface DiskBudget {
   take(bytes: number, file: boolean): void;
 }
 
+export interface LayerWriterOptions {
+  /** Directory, absolute, that names are below; `/` unless told. It must be there. */
+  readonly base?: string;
+  /** Files named `.wh.…` are files like others. */
+  readonly plain?: boolean;
+  /** Everything belongs to this one instead of who the archive tells. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Refuses to replace a directory by what is none, and the other way. */
+  readonly keepKind?: boolean;
+}
+
 /**
  * Unpacks a layer into the root directory of the calling thread, which must be confined to it. Whiteouts become what overlayfs
- * understands. An entry replaces what an earlier one of the same name made, except that directories are merged.
+ * understands. An entry replaces what was there by its name before, except that directories are merged.
  */
 export class LayerWriter implements TarHandler {
   /** Directories that no entry described: what is below them tells their owner and mode. */
   readonly implied = new Set<string>();
   readonly #calls: FileSystemCalls;
   readonly #budget: DiskBudget;
+  readonly #options: LayerWriterOptions;
+  readonly #base: string;
   /** Directories that are known to be there, and to be none by way of a link. */
   readonly #directories = new Set<string>(['']);
   /** Times of directories are set at the end, since each new entry changes them. */
@@ -48,9 +61,11 @@ export class LayerWriter implements TarHandler {
   #path = '';
   #file: number | undefined;
 
-  constructor(calls: FileSystemCalls, budget: DiskBudget) {
+  constructor(calls: FileSystemCalls, budget: DiskBudget, options: LayerWriterOptions = {}) {
     this.#calls = calls;
     this.#budget = budget;
+    this.#options = options;
+    this.#base = (options.base ?? '/').replace(/\/*$/, '/');
     this.implied.add('');
   }
 
@@ -61,16 +76,21 @@ export class LayerWriter implements TarHandler {
     this.#budget.take(0, true);
     const slash = path.lastIndexOf('/');
     const name = path.slice(slash + 1);
-    if (name.startsWith(WHITEOUT)) {
+    if (!this.#options.plain && name.startsWith(WHITEOUT)) {
       this.#entry = undefined;
       this.#whiteout(slash === -1 ? '' : path.slice(0, slash), name);
+      return;
+    }
+    if (path === '' && this.#options.plain) {
+      // The directory that is unpacked into stays as it is.
+      this.#entry = undefined;
       return;
     }
     if (path === '') {
       if (entry.type !== 'directory')
         throw new TarError(`the archive's root is a ${entry.type} instead of a directory`);
     } else this.#ensureParent(path);
-    this.#make(entry, `/${path}`);
+    this.#make(entry, this.#at(path));
   }
 
   write(bytes: Uint8Array, position: number): void {
@@ -87,14 +107,14 @@ export class LayerWriter implements TarHandler {
     if (!entry) return;
     if (file !== undefined) this.#finishFile(entry, file);
     if (entry.type === 'hard-link') return;
-    this.#setAttributes(entry, `/${this.#path}`);
+    this.#setAttributes(entry, this.#at(this.#path));
   }
 
   /** Sets what can only be set at the end; closes what a failure has left open. */
   finish(): void {
     for (const [path, { mtime }] of this.#directoryTimes) {
       try {
-        this.#calls.setTime(`/${path}`, mtime);
+        this.#calls.setTime(this.#at(path), mtime);
       } catch (error) {
         // A later entry, reached through a link, has replaced what was above it.
         if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
@@ -107,6 +127,10 @@ export class LayerWriter implements TarHandler {
     this.#file = undefined;
   }
 
+  #at(path: string): string {
+    return this.#base + path;
+  }
+
   #make(entry: TarEntry, path: string): void {
     this.#directoryTimes.delete(this.#path);
     if (entry.type === 'directory') {
@@ -117,6 +141,9 @@ export class LayerWriter implements TarHandler {
       this.#makeOther(entry, path);
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
+      if (this.#options.keepKind && lstatSync(path).isDirectory()) {
+        throw new TarError(`cannot overwrite directory "${path}" with non-directory "${path}"`);
+      }
       rmSync(path, { recursive: true });
       this.#forgetDirectories();
       this.#makeOther(entry, path);
@@ -132,6 +159,9 @@ export class LayerWriter implements TarHandler {
         if (codeOf(error) !== 'EEXIST') throw error;
         const found = lstatSync(path);
         if (!found.isDirectory()) {
+          if (this.#options.keepKind) {
+            throw new TarError(`cannot overwrite non-directory "${path}" with directory "${path}"`);
+          }
           rmSync(path);
           this.#forgetDirectories();
           mkdirSync(path, mode & 0o1777);
@@ -169,7 +199,7 @@ export class LayerWriter implements TarHandler {
 
   #link({ path: name, linkTarget }: TarEntry, path: string): void {
     try {
-      linkSync(`/${entryPath(linkTarget)}`, path);
+      linkSync(this.#at(entryPath(linkTarget)), path);
     } catch (error) {
       const code = codeOf(error);
       if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'EPERM') throw error;
@@ -187,7 +217,8 @@ export class LayerWriter implements TarHandler {
   }
 
   #setAttributes(entry: TarEntry, path: string): void {
-    lchownSync(path, entry.uid, entry.gid);
+    const { uid, gid } = this.#options.owner ?? entry;
+    lchownSync(path, uid, gid);
     // A change of owner takes these bits away, and making a file does not set them.
     if (entry.type !== 'symlink' && (entry.mode & 0o7000 || entry.type === 'directory')) chmodSync(path, entry.mode);
     for (const [name, value] of entry.xattrs) this.#setXattr(path, name, value);
@@ -210,8 +241,7 @@ export class LayerWriter implements TarHandler {
   #whiteout(parent: string, name: string): void {
     if (name === OPAQUE_WHITEOUT) {
       this.#ensureDirectory(parent);
-      if (parent !== '') this.#calls.makeOpaque(`/${parent}`);
-      else this.#calls.makeOpaque('/');
+      this.#calls.makeOpaque(this.#at(parent));
       return;
     }
     if (name.startsWith(AUFS_OWN)) return;
@@ -222,11 +252,11 @@ export class LayerWriter implements TarHandler {
     this.#ensureDirectory(parent);
     const path = parent === '' ? hidden : `${parent}/${hidden}`;
     try {
-      this.#calls.makeWhiteout(`/${path}`);
+      this.#calls.makeWhiteout(this.#at(path));
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
       // A whiteout hides what is in the layers below, not what is in its own.
-      if (lstatSync(`/${path}`).isDirectory()) this.#calls.makeOpaque(`/${path}`);
+      if (lstatSync(this.#at(path)).isDirectory()) this.#calls.makeOpaque(this.#at(path));
     }
   }
 
@@ -239,7 +269,7 @@ export class LayerWriter implements TarHandler {
   #ensureDirectory(path: string): void {
     if (this.#directories.has(path)) return;
     this.#ensureParent(path);
-    const absolute = `/${path}`;
+    const absolute = this.#at(path);
     try {
       mkdirSync(absolute, 0o755);
       this.implied.add(path);
@@ -262,7 +292,7 @@ export class LayerWriter implements TarHandler {
   #followLink(path: string): void {
     let target: ReturnType<typeof lstatSync> | undefined;
     try {
-      target = lstatSync(`/${path}/.`);
+      target = lstatSync(`${this.#at(path)}/.`);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR' && codeOf(error) !== 'ELOOP') throw error;
     }

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { type Kernel, KernelError, O_PATH } from '../../network/index.ts';
+import { type Kernel, KernelError, O_PATH } from '../../network/kernel/index.ts';
 
 const SYS_OPENAT = { x64: 257, arm64: 56 } as Readonly<Partial<Record<string, number>>>;
 const AT_FDCWD = -100;

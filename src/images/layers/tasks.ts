@@ -1,8 +1,19 @@
+import type { Change, RootStat } from '../roots.ts';
 import type { Confinement } from './confinement.ts';
 import { type InheritTask, inheritAttributes } from './inherit-attributes.ts';
 import { type PackedLayer, type PackLayerTask, packLayer } from './pack-layer.ts';
+import {
+  type ReadArchiveTask,
+  readArchive,
+  type WriteArchiveResult,
+  type WriteArchiveTask,
+  writeArchive,
+} from './root-archives.ts';
+import { type ChangesTask, type MeasureTask, measure, rootChanges } from './root-changes.ts';
+import { rootStat, type StatTask } from './root-stat.ts';
 import { type UnmountTask, unmount } from './unmount.ts';
 import { type UnpackedLayer, type UnpackLayerTask, unpackLayer } from './unpack-layer.ts';
+import type { TaskChannel } from './worker-messages.ts';
 
 /** What a worker thread can be asked to do, and what it answers. */
 export interface TaskResults {
@@ -10,23 +21,47 @@ export interface TaskResults {
   inherit: undefined;
   pack: PackedLayer;
   unmount: undefined;
+  changes: Change[];
+  measure: number;
+  stat: RootStat | undefined;
+  'read-archive': undefined;
+  'write-archive': WriteArchiveResult;
 }
 
-export type Task = UnpackLayerTask | InheritTask | PackLayerTask | UnmountTask;
+export type Task =
+  | UnpackLayerTask
+  | InheritTask
+  | PackLayerTask
+  | UnmountTask
+  | ChangesTask
+  | MeasureTask
+  | StatTask
+  | ReadArchiveTask
+  | WriteArchiveTask;
 
 export async function runTask(
   confinement: Confinement,
   task: Task,
-  onProgress: (bytes: number) => void,
+  channel: TaskChannel,
 ): Promise<TaskResults[keyof TaskResults]> {
   switch (task.kind) {
     case 'unpack':
-      return unpackLayer(confinement, task, onProgress);
+      return unpackLayer(confinement, task, (bytes) => channel.progress(bytes));
     case 'inherit':
       return inheritAttributes(confinement, task);
     case 'pack':
       return packLayer(confinement, task);
     case 'unmount':
       return unmount(confinement, task);
+    case 'changes':
+      return rootChanges(confinement, task);
+    case 'measure':
+      return measure(confinement, task);
+    case 'stat':
+      return rootStat(confinement, task);
+    case 'read-archive':
+      return readArchive(confinement, task, channel);
+    case 'write-archive':
+      return writeArchive(confinement, task, channel);
   }
 }

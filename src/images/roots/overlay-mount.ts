@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { type Kernel, KernelError, O_PATH } from '../../network/index.ts';
+import { type Kernel, KernelError, O_PATH } from '../../network/kernel/index.ts';
 
 export interface OverlayMount {
   /** Top first. */

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
-import { type Kernel, openKernel } from '../../network/index.ts';
+import { type Kernel, openKernel } from '../../network/kernel/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { ContentStore } from '../content.ts';
 import type { Layer } from '../images.ts';
@@ -15,7 +15,7 @@ import type { LayerWorkers } from '../layers/layer-workers.ts';
 import type { Trash } from '../layers/trash.ts';
 import { MEDIA_TYPES } from '../oci.ts';
 import { IMAGES, type RootRecord, rootKey } from '../records.ts';
-import type { CommitOptions, CreateRootOptions, Root, RootStat, Roots } from '../roots.ts';
+import type { CommitOptions, CreateRootOptions, Root, RootStat, Roots, WriteArchiveOptions } from '../roots.ts';
 import { mountOverlay } from './overlay-mount.ts';
 
 export interface RootStoreOptions {
@@ -120,7 +120,7 @@ export class RootStore implements Roots {
     const { exclude = [], clampTime, consume = false, paused } = options;
     if (consume) await this.#unmount(root.id);
     const archive = join(this.#packing, random.hex(32));
-    const upper = join(this.#directory, root.id, 'upper');
+    const upper = this.#upper(root.id);
     try {
       await using _pause = await paused?.();
       const { digest, size, empty } = await workers.run({ kind: 'pack', upper, archive, exclude, clampTime, consume });
@@ -150,28 +150,57 @@ export class RootStore implements Roots {
     }
   }
 
-  async readArchive(_root: Root, _path: string): Promise<Readable | undefined> {
-    throw new Error('not yet');
+  readArchive(root: Root, path: string): Promise<Readable | undefined> {
+    return this.#options.workers.readStream({ kind: 'read-archive', root: this.#merged(root.id), path });
   }
 
-  async stat(_root: Root, _path: string): Promise<RootStat | undefined> {
-    throw new Error('not yet');
+  stat(root: Root, path: string): Promise<RootStat | undefined> {
+    return this.#options.workers.run({ kind: 'stat', root: this.#merged(root.id), path });
   }
 
-  async writeArchive(_root: Root, _path: string, _archive: AsyncIterable<Uint8Array>): Promise<void> {
-    throw new Error('not yet');
+  async writeArchive(
+    root: Root,
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    { noOverwriteDirNonDir = false, owner }: WriteArchiveOptions = {},
+  ): Promise<void> {
+    const merged = this.#merged(root.id);
+    const result = await this.#options.workers.writeStream(
+      { kind: 'write-archive', root: merged, path, keepKind: noOverwriteDirNonDir, owner },
+      archive,
+    );
+    if (result === 'written') return;
+    if (result === 'not a directory') {
+      throw new ServiceError('NotADirectory', `extraction point is not a directory: ${path}`);
+    }
+    throw new ServiceError('PathNotFound', `there is no ${path} in this root`, { status: 404 });
   }
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#removing.values());
   }
 
+  #merged(id: string): string {
+    return join(this.#directory, id, 'merged');
+  }
+
+  #upper(id: string): string {
+    return join(this.#directory, id, 'upper');
+  }
+
   #root(id: string, record: RootRecord): Root {
     return {
       id,
-      path: join(this.#directory, id, 'merged'),
-      changes: async () => [],
-      size: async () => 0,
+      path: this.#merged(id),
+      changes: async () => {
+        if (record.readOnly) return [];
+        const lowers = record.chains.map((chain) => this.#options.layers.path(chain)).reverse();
+        return this.#options.workers.run({ kind: 'changes', upper: this.#upper(id), lowers });
+      },
+      size: async () => {
+        if (record.readOnly) return 0;
+        return this.#options.workers.run({ kind: 'measure', directory: this.#upper(id) });
+      },
       remove: () => this.#remove(id, record),
     };
   }
@@ -205,7 +234,7 @@ export class RootStore implements Roots {
 
   async #unmount(id: string): Promise<void> {
     if (this.#isMounted(id)) {
-      await this.#options.workers.run({ kind: 'unmount', path: join(this.#directory, id, 'merged') });
+      await this.#options.workers.run({ kind: 'unmount', path: this.#merged(id) });
     }
   }
 
@@ -232,7 +261,7 @@ export class RootStore implements Roots {
     mkdirSync(join(directory, 'merged'), { recursive: true, mode: 0o711 });
     if (readOnly) return;
     mkdirSync(join(directory, 'work'), { recursive: true, mode: 0o700 });
-    const upper = join(directory, 'upper');
+    const upper = this.#upper(id);
     if (mkdirSync(upper, { recursive: true }) === undefined) return;
     // The root directory that the inside sees is this one.
     const top = lowers[0] === undefined ? undefined : statSync(lowers[0]);
@@ -251,8 +280,8 @@ export class RootStore implements Roots {
     const padding = Array.from({ length: Math.max(0, wanted - lowers.length) }, () => this.#empty);
     mountOverlay(this.#kernel, {
       lowers: [...lowers, ...padding],
-      target: join(directory, 'merged'),
-      ...(!readOnly && { changes: { upper: join(directory, 'upper'), work: join(directory, 'work') } }),
+      target: this.#merged(id),
+      ...(!readOnly && { changes: { upper: this.#upper(id), work: join(directory, 'work') } }),
       volatile,
     });
   }

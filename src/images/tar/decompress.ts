@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { pipeline, type Readable, type Transform } from 'node:stream';
+import { pipeline, Readable, type Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { TarError } from './tar-entry.ts';
 
@@ -17,7 +17,7 @@ export function compressionOf(magic: Uint8Array): Compression {
   const starts = (...bytes: readonly number[]) => bytes.every((byte, i) => magic[i] === byte);
   if (starts(0x1f, 0x8b)) return 'gzip';
   if (starts(0x28, 0xb5, 0x2f, 0xfd)) return 'zstd';
-  if ((magic[0]! & 0xf0) === 0x50 && magic[1] === 0x2a && magic[2] === 0x4d && magic[3] === 0x18) return 'zstd';
+  if (((magic[0] ?? 0) & 0xf0) === 0x50 && magic[1] === 0x2a && magic[2] === 0x4d && magic[3] === 0x18) return 'zstd';
   if (starts(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) throw unsupported('xz');
   if (starts(0x42, 0x5a, 0x68)) throw unsupported('bzip2');
   return 'none';
@@ -28,9 +28,8 @@ function unsupported(name: string): TarError {
 }
 
 function decompressor(compression: Exclude<Compression, 'none'>): Transform {
-  return compression === 'gzip'
-    ? createGunzip({ chunkSize: OUTPUT_CHUNK })
-    : createZstdDecompress({ chunkSize: OUTPUT_CHUNK });
+  const options = { chunkSize: OUTPUT_CHUNK };
+  return compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
 }
 
 /** Decompresses an open file; `onRead` is told how many of its bytes were read. Takes the descriptor over. */
@@ -42,4 +41,12 @@ export function decompressFile(
   const source = createReadStream('', { fd, start: 0, highWaterMark: OUTPUT_CHUNK });
   source.on('data', (chunk) => onRead(chunk.length));
   return pipeline(source, decompressor(compression), () => {});
+}
+
+/** Decompresses what comes; failures of the source are failures of the result. */
+export function createDecompressor(
+  compression: Exclude<Compression, 'none'>,
+  source: AsyncIterable<Uint8Array>,
+): Readable {
+  return pipeline(Readable.from(source, { objectMode: false }), decompressor(compression), () => {});
 }
