@@ -18,6 +18,8 @@ const BENCHMARKS = [
   's3',
   'sns',
   'sqs',
+  'containers',
+  'images',
   'store',
   'store-crash',
   'sandbox',
