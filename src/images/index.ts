@@ -10,6 +10,7 @@ export type {
   CacheUsage,
 } from './build/builder.ts';
 export { type BuilderOptions, createBuilder } from './build/create-builder.ts';
+export { createIgnore, type Ignore, ignoreFileNames } from './build/dockerfile/index.ts';
 export {
   type Finding,
   LABEL_KINDS,
@@ -62,6 +63,7 @@ export {
 export type {
   ManifestInfo,
   ManifestPush,
+  PutManifestOptions,
   Repositories,
   RepositoryEvent,
   RepositoryPolicy,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { resolveInside } from './inside.ts';
+import { InsidePathError, resolveInside } from './inside.ts';
 
 export interface Owner {
   readonly uid: number;
@@ -46,11 +46,15 @@ function lookUpGroup(root: string, group: string): number {
 }
 
 function records(root: string, path: string): string[][] {
-  const { path: file, stats } = resolveInside(root, path);
-  if (!stats?.isFile() || stats.size > MAX_SIZE) return [];
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .map((line) => line.split(':'));
+  try {
+    const { path: file, stats } = resolveInside(root, path);
+    if (!stats?.isFile() || stats.size > MAX_SIZE) return [];
+    const lines = readFileSync(file, 'utf8').split('\n');
+    return lines.map((line) => line.split(':'));
+  } catch (error) {
+    if (error instanceof InsidePathError) return [];
+    throw error;
+  }
 }
 
 function numeric(text: string): number | undefined {

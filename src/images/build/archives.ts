@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { constants, createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 
@@ -22,40 +21,63 @@ const READ = constants.O_RDONLY | constants.O_NOFOLLOW;
  * that its compression needs is not there. Source: "ADD", local tar archives: contents tell, not names.
  */
 export async function openArchive(path: string): Promise<AsyncIterable<Uint8Array> | undefined> {
-  const compression = await compressionOf(path);
-  if (compression === undefined) return undefined;
-  const stream = decompress(path, compression)[Symbol.asyncIterator]();
-  const first: Uint8Array[] = [];
-  let length = 0;
-  try {
-    while (length < HEADER) {
-      const next = await stream.next();
-      if (next.done) break;
-      first.push(next.value);
-      length += next.value.length;
-    }
-  } catch (error) {
-    await stream.return?.();
-    // What only begins like an archive is a file like any other.
-    if (compression !== 'none' && !(error instanceof MissingProgramError)) return undefined;
-    throw error;
-  }
-  if (!isTarHeader(Buffer.concat(first).subarray(0, HEADER))) {
-    await stream.return?.();
+  const file = createReadStream(path, { flags: READ as unknown as string });
+  const stream = new Beginning(file);
+  const compression = compressionOf(await stream.peek(HEADER));
+  if (compression === undefined) {
+    file.destroy();
     return undefined;
   }
-  return (async function* () {
+  const archive = new Beginning(decompress(stream, compression));
+  try {
+    if (isTarHeader(await archive.peek(HEADER))) return archive;
+  } catch (error) {
+    await archive.close();
+    // What only begins like a compressed file is a file like any other.
+    if (error instanceof MissingProgramError) throw error;
+    return undefined;
+  }
+  await archive.close();
+  return undefined;
+}
+
+/** A stream whose first bytes can be looked at. */
+class Beginning implements AsyncIterable<Uint8Array> {
+  readonly #stream: AsyncIterator<Uint8Array>;
+  readonly #held: Uint8Array[] = [];
+
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#stream = source[Symbol.asyncIterator]();
+  }
+
+  /** The first bytes, fewer if there are no more. */
+  async peek(length: number): Promise<Buffer> {
+    let held = this.#held.reduce((sum, chunk) => sum + chunk.length, 0);
+    while (held < length) {
+      const next = await this.#stream.next();
+      if (next.done) break;
+      this.#held.push(next.value);
+      held += next.value.length;
+    }
+    return Buffer.concat(this.#held).subarray(0, length);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     try {
-      yield* first;
+      while (this.#held.length > 0) yield this.#held.shift()!;
       for (;;) {
-        const next = await stream.next();
+        const next = await this.#stream.next();
         if (next.done) return;
         yield next.value;
       }
     } finally {
-      await stream.return?.();
+      await this.close();
     }
-  })();
+  }
+
+  async close(): Promise<void> {
+    await this.#stream.return?.();
+  }
 }
 
 class MissingProgramError extends Error {
@@ -67,38 +89,33 @@ class MissingProgramError extends Error {
   }
 }
 
-async function compressionOf(path: string): Promise<Compression | undefined> {
-  await using file = await open(path, READ);
-  const head = Buffer.alloc(HEADER);
-  const { bytesRead } = await file.read(head, 0, HEADER, 0);
-  const start = head.subarray(0, bytesRead);
+function compressionOf(start: Buffer): Compression | undefined {
   const compressed = MAGIC.find(([, magic]) => start.subarray(0, magic.length).equals(magic));
   if (compressed !== undefined) return compressed[0];
   return isTarHeader(start) ? 'none' : undefined;
 }
 
-function decompress(path: string, compression: Compression): AsyncIterable<Buffer> {
-  const file = createReadStream(path, { flags: READ as unknown as string });
+function decompress(source: AsyncIterable<Uint8Array>, compression: Compression): AsyncIterable<Uint8Array> {
   switch (compression) {
     case 'none':
-      return file;
+      return source;
     case 'gzip':
-      return through(file, createGunzip());
+      return through(source, createGunzip());
     case 'zstd':
-      return through(file, createZstdDecompress());
+      return through(source, createZstdDecompress());
     case 'bzip2':
     case 'xz':
-      return program(file, compression);
+      return program(source, compression);
   }
 }
 
-function through(file: Readable, transform: NodeJS.ReadWriteStream & AsyncIterable<unknown>): AsyncIterable<Buffer> {
-  file.on('error', (error) => (transform as unknown as Readable).destroy(error));
-  file.pipe(transform);
-  return transform as AsyncIterable<Buffer>;
+function through(source: AsyncIterable<Uint8Array>, transform: Transform): AsyncIterable<Uint8Array> {
+  // An error of the source comes out of the transform.
+  pipeline(source, transform).catch(() => undefined);
+  return transform;
 }
 
-async function* program(file: Readable, name: 'bzip2' | 'xz'): AsyncGenerator<Buffer> {
+async function* program(source: AsyncIterable<Uint8Array>, name: 'bzip2' | 'xz'): AsyncGenerator<Buffer> {
   const child = spawn(name, ['-dc'], { stdio: ['pipe', 'pipe', 'pipe'] });
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -111,15 +128,18 @@ async function* program(file: Readable, name: 'bzip2' | 'xz'): AsyncGenerator<Bu
     child.on('close', resolve);
   });
   ended.catch(() => undefined);
-  // A program that stops reading early says why by how it ends.
-  pipeline(file, child.stdin).catch(() => undefined);
+  // A program that stops reading early says why by how it ends; a source that fails is why it does.
+  let failure: unknown;
+  pipeline(source, child.stdin).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') failure = error;
+  });
   try {
     for await (const chunk of child.stdout) yield chunk as Buffer;
     const code = await ended;
+    if (failure !== undefined) throw failure;
     if (code !== 0) throw new Error(`${name}: ${errors.trim() || `ended with ${code}`}`);
   } finally {
     child.kill('SIGKILL');
-    file.destroy();
   }
 }
 

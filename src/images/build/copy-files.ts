@@ -123,6 +123,7 @@ class Copier {
   run(): CopyResult {
     const several = this.#plan.sources.filter(({ file }) => file.kind !== 'directory').length > 1;
     for (const source of this.#plan.sources) {
+      this.#fresh.clear();
       if (source.file.kind === 'directory') this.#copyDirectory(source);
       else this.#copyNamed(source, several);
     }

@@ -213,12 +213,12 @@ class DockerfileBuilder implements Builder {
 /** Names under which the next build of the same Dockerfile is recognised, the surest first. */
 function buildNames({ tags, context, dockerfile: { name } }: BuildOptions, { stages }: Dockerfile): string[] {
   const repository = tags[0]?.replace(/:[^:/]*$/, '');
-  const froms = stages.map(({ from }) => from.text).join('\n');
-  return [
+  const names = [
     ...(repository === undefined ? [] : [`image ${repository}\n${name}`]),
     ...(context.temporary === true ? [] : [`directory ${context.directory}\n${name}`]),
-    `stages ${name}\n${froms}`,
   ];
+  if (names.length > 0) return names;
+  return [`stages ${name}\n${stages.map(({ from }) => from.text).join('\n')}`];
 }
 
 function aborted(error: unknown): Error {

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { ServiceError } from '../../base/errors.ts';
 import type { BuildOptions } from './builder.ts';
 import { ignoreFileNames } from './dockerfile/index.ts';
 import { resolveInside } from './inside.ts';
@@ -12,7 +13,9 @@ export async function readIgnoreFile({ context, dockerfile }: BuildOptions): Pro
   for (const name of ignoreFileNames(dockerfile.name)) {
     const { path, stats } = resolveInside(context.directory, name);
     if (!stats?.isFile()) continue;
-    if (stats.size > MAX_SIZE) throw new Error(`${name} is larger than ${MAX_SIZE} bytes`);
+    if (stats.size > MAX_SIZE) {
+      throw new ServiceError('DockerfileError', `${name} is larger than ${MAX_SIZE} bytes`);
+    }
     await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
     return await file.readFile('utf8');
   }

@@ -14,10 +14,18 @@ export interface InsidePath {
   readonly stats: BigIntStats | undefined;
 }
 
+/** A path that leads through a file, or round and round. The message is for the user. */
+export class InsidePathError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'InsidePathError';
+  }
+}
+
 /**
  * Finds `path` in the file system whose root directory is `root`, as a process with that root would: links are followed inside of
  * it, absolute ones from `root`, and `..` never leads above. What does not exist is answered as where it would be made.
- * Nothing else may change the tree meanwhile. Throws `ELOOP`, and `ENOTDIR` where a file is used as a directory.
+ * Nothing else may change the tree meanwhile. Throws {@link InsidePathError}.
  */
 export function resolveInside(root: string, path: string, options: { readonly follow?: boolean } = {}): InsidePath {
   const follow = options.follow ?? true;
@@ -32,12 +40,12 @@ export function resolveInside(root: string, path: string, options: { readonly fo
       stats = lstatInside(root, at);
       continue;
     }
-    if (stats !== undefined && !stats.isDirectory()) throw pathError('ENOTDIR', 'not a directory', at);
+    if (stats !== undefined && !stats.isDirectory()) throw new InsidePathError(`${at} is not a directory`);
     const next = posix.join(at, part);
     stats = stats === undefined ? undefined : lstatInside(root, next);
     if (stats?.isSymbolicLink() && (rest.length > 0 || follow)) {
       links += 1;
-      if (links > MAX_LINKS) throw pathError('ELOOP', 'too many links', path);
+      if (links > MAX_LINKS) throw new InsidePathError(`too many links: ${path}`);
       const target = readlinkSync(join(root, next));
       rest.push(...parts(target).reverse());
       if (target.startsWith('/')) at = '/';
@@ -55,8 +63,4 @@ function parts(path: string): string[] {
 
 function lstatInside(root: string, inside: string): BigIntStats | undefined {
   return lstatSync(join(root, inside), { bigint: true, throwIfNoEntry: false });
-}
-
-function pathError(code: string, message: string, path: string): Error {
-  return Object.assign(new Error(`${message}: ${path}`), { code });
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Ignore } from './dockerfile/index.ts';
 import { type DirectoryDigests, digestOf } from './file-digests.ts';
-import { resolveInside } from './inside.ts';
+import { InsidePathError, resolveInside } from './inside.ts';
 
 /** A file, directory or link that can be copied from. */
 export interface TreeFile {
@@ -178,7 +178,7 @@ function resolve(root: string, path: string, follow: boolean): ReturnType<typeof
     return resolveInside(root, path, { follow });
   } catch (error) {
     // A path through a file, or a loop of links: there is nothing.
-    if (['ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if (error instanceof InsidePathError) return undefined;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import type { BuildSession } from './build-session.ts';
-import type { BuildStep } from './builder.ts';
+import type { BuildProgress, BuildStep } from './builder.ts';
 import { keyOf } from './cache-keys.ts';
 import { imageConfig, shortResult } from './image-config.ts';
 import { explainMiss, type RememberedStep, rememberedStep } from './misses.ts';
@@ -137,9 +137,11 @@ export class StageBuild implements FileSystemSource {
     for (const { operation } of operations.slice(finished)) {
       for (const source of operation.sources) source.snapshot().catch(() => undefined);
     }
+    const finishFrom = once(plan);
     let index = 0;
     for (const planned of plan.own) {
       this.#session.signal.throwIfAborted();
+      if (!planned.isTrigger) finishFrom();
       if (planned.operation === undefined) {
         this.#reportMetadata(planned, plan, done, index, finished);
         continue;
@@ -151,6 +153,7 @@ export class StageBuild implements FileSystemSource {
       }
       index += 1;
     }
+    finishFrom();
     return done;
   }
 
@@ -171,7 +174,7 @@ export class StageBuild implements FileSystemSource {
   }
 
   async #carryOut(
-    { step, operation, instruction, state }: PlannedOperation,
+    { step, isTrigger, operation, instruction, state }: PlannedOperation,
     index: number,
     plan: StagePlan,
     below: StageResult,
@@ -179,7 +182,7 @@ export class StageBuild implements FileSystemSource {
   ): Promise<StageResult> {
     const session = this.#session;
     const started = performance.now();
-    session.emit({ kind: 'step', step, state: 'started' });
+    this.#emitStep(isTrigger, { kind: 'step', step, state: 'started' });
     try {
       const { parts } = await operation.content();
       const content = keyOf({ files: operation.independent ? null : below.snapshot.chain, content: true, ...parts });
@@ -192,7 +195,7 @@ export class StageBuild implements FileSystemSource {
         ran: below.ran || carriedOut,
       };
       const own = await this.#allParts();
-      session.emit({
+      this.#emitStep(isTrigger, {
         kind: 'step',
         step,
         state: 'done',
@@ -275,9 +278,9 @@ export class StageBuild implements FileSystemSource {
     this.#used.set(id, keys);
   }
 
-  #reportCached({ step, state }: PlannedStep, plan: StagePlan, done: StageResult, count: number): void {
-    this.#session.emit({ kind: 'step', step, state: 'started' });
-    this.#session.emit({
+  #reportCached({ step, isTrigger, state }: PlannedStep, plan: StagePlan, done: StageResult, count: number): void {
+    this.#emitStep(isTrigger, { kind: 'step', step, state: 'started' });
+    this.#emitStep(isTrigger, {
       kind: 'step',
       step,
       state: 'done',
@@ -288,15 +291,15 @@ export class StageBuild implements FileSystemSource {
   }
 
   #reportMetadata(
-    { step, state }: PlannedStep,
+    { step, isTrigger, state }: PlannedStep,
     plan: StagePlan,
     done: StageResult,
     index: number,
     finished: number,
   ): void {
     const cached = !done.ran && index <= finished && this.#surroundings.remembered !== undefined;
-    this.#session.emit({ kind: 'step', step, state: 'started' });
-    this.#session.emit({
+    this.#emitStep(isTrigger, { kind: 'step', step, state: 'started' });
+    this.#emitStep(isTrigger, {
       kind: 'step',
       step,
       state: 'done',
@@ -306,10 +309,16 @@ export class StageBuild implements FileSystemSource {
     });
   }
 
+  /** A trigger is no step of its own: what it prints belongs to the FROM. */
+  #emitStep(isTrigger: boolean, event: BuildProgress): void {
+    if (!isTrigger) this.#session.emit(event);
+  }
+
   /** Tells of the steps of a stage that nobody has needed: what takes from it is in the cache. */
   async reportUnneeded(): Promise<void> {
     const plan = await this.plan();
     const nothing: StageResult = { snapshot: plan.base.snapshot, results: [], ran: false };
+    once(plan)();
     for (const planned of plan.own) this.#reportCached(planned, plan, nothing, 0);
   }
 
@@ -328,6 +337,15 @@ export class StageBuild implements FileSystemSource {
       }),
     );
   }
+}
+
+/** A stage whose FROM has triggers says when those are done; others have said it. */
+function once({ own, finishFrom }: StagePlan): () => void {
+  let told = !own.some(({ isTrigger }) => isTrigger);
+  return () => {
+    if (!told) finishFrom();
+    told = true;
+  };
 }
 
 function operationsOf(steps: readonly PlannedStep[]): readonly PlannedOperation[] {

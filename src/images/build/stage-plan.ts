@@ -16,7 +16,9 @@ import type { StageState } from './stage-state.ts';
 
 /** An instruction of a stage, understood: what it makes of the state, and what it does to the files. */
 export interface PlannedStep {
+  /** Its place; of an ONBUILD of the base, the FROM's. */
   readonly step: BuildStep;
+  readonly isTrigger: boolean;
   readonly instruction: StageInstruction;
   /** After it. */
   readonly state: StageState;

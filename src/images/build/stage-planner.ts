@@ -43,6 +43,8 @@ export interface StagePlan {
   readonly own: readonly PlannedStep[];
   /** After its last instruction. */
   readonly state: StageState;
+  /** Tells that the FROM is done, once its triggers are. */
+  finishFrom(): void;
 }
 
 export interface StagePlanInput {
@@ -74,18 +76,13 @@ export async function planStage(input: StagePlanInput): Promise<StagePlan> {
     throw stepError(error, stage.from, session.dockerfile.name);
   }
   const { base, below, state, triggers, result } = foundation;
-  session.emit({
-    kind: 'step',
-    step,
-    state: 'done',
-    cached: true,
-    durationMs: performance.now() - started,
-    result,
-  });
+  const durationMs = performance.now() - started;
+  const finishFrom = () => session.emit({ kind: 'step', step, state: 'done', cached: true, durationMs, result });
+  if (triggers.length === 0) finishFrom();
   const planner = new Planner(input, state);
   for (const trigger of triggers) planner.addTrigger(trigger);
   for (const instruction of stage.instructions) planner.add(instruction, input.stepOf(instruction));
-  return { base, own: planner.steps, steps: [...below, ...planner.steps], state: planner.state };
+  return { base, own: planner.steps, steps: [...below, ...planner.steps], state: planner.state, finishFrom };
 }
 
 interface Foundation {
@@ -139,10 +136,10 @@ class Planner {
     }
     // Errors of it point at the FROM, as it is in no file of the user's.
     const placed = { ...parsed, lines: stage.from.lines, excerpt: stage.from.excerpt };
-    this.add(placed, { ...step, text: parsed.text });
+    this.add(placed, step, true);
   }
 
-  add(written: StageInstruction, step: BuildStep): void {
+  add(written: StageInstruction, step: BuildStep, isTrigger = false): void {
     try {
       const instruction = expandInstruction(written, this.#expansion());
       const before = this.state;
@@ -150,6 +147,7 @@ class Planner {
       const { operation, words } = this.#operationOf(instruction, before);
       this.steps.push({
         step,
+        isTrigger,
         instruction,
         state: this.state,
         createdBy: createdBy(instruction, this.state, words),

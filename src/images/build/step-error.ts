@@ -3,6 +3,7 @@ import type { BuildErrorPlace } from './builder.ts';
 import { CopyError } from './copy-files.ts';
 import { SourceNotFoundError } from './copy-sources.ts';
 import { DockerfileError, dockerfileError, type Instruction, PatternError } from './dockerfile/index.ts';
+import { InsidePathError } from './inside.ts';
 import { RunFailedError } from './run-operation.ts';
 
 /** The error of a step with its place in the Dockerfile. What is the program's own fault stays as it is. */
@@ -28,7 +29,8 @@ export function stepError(error: unknown, instruction: Pick<Instruction, 'lines'
   const full = diskError(error, place);
   if (full !== undefined) return full;
   const isUsers =
-    error.constructor === Error || [CopyError, SourceNotFoundError, PatternError].some((kind) => error instanceof kind);
+    error.constructor === Error ||
+    [CopyError, SourceNotFoundError, PatternError, InsidePathError].some((kind) => error instanceof kind);
   const isSystems = (error as NodeJS.ErrnoException).code !== undefined;
   return isUsers && !isSystems ? dockerfileError(instruction, file, error.message) : error;
 }
