@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import type { Endpoint } from '../network/index.ts';
 
 /** The three files that a container gets of its own, whatever its image has. */
@@ -58,4 +59,9 @@ const HOST_NAME = /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a
 /** Whether it may stand in a file of names: one that holds a line's end would write lines of its own. */
 export function isHostName(name: string): boolean {
   return name.length <= 253 && HOST_NAME.test(name);
+}
+
+/** Writes a file that may be mounted in a running container: in place, because a new file would not be seen there. */
+export function writeInPlace(path: string, text: string): void {
+  writeFileSync(path, text, { mode: 0o644 });
 }

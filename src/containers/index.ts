@@ -10,6 +10,7 @@ export type {
   Resources,
   RestartPolicy,
 } from './container.ts';
+export { createContainerEngine } from './container-engine.ts';
 export type {
   AttachedStreams,
   ContainerEngine,
@@ -24,4 +25,6 @@ export type {
   Volumes,
   WaitCondition,
 } from './engine.ts';
+export type { ContainerEngineOptions } from './options.ts';
+export type { CloudAccess } from './parts.ts';
 export { createStepRunner, type StepRunnerOptions } from './steps/step-runner.ts';

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmdirSync, writeFileSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { childGroups, groupDirectories, type Hierarchies, membersOf } from './hierarchies.ts';
@@ -11,6 +11,17 @@ const PAUSE_MS = 10;
 export async function removeGroups(hierarchies: Hierarchies, path: string): Promise<boolean> {
   const results = await Promise.all(groupDirectories(hierarchies, path).map(removeGroup));
   return results.every(Boolean);
+}
+
+/** Removes a group in which there is nothing; at once, so that nothing can come into it meanwhile. */
+export function removeEmptyGroup(hierarchies: Hierarchies, path: string): void {
+  for (const directory of groupDirectories(hierarchies, path)) {
+    try {
+      rmdirSync(directory);
+    } catch {
+      // It is used, or it was never made.
+    }
+  }
 }
 
 async function removeGroup(directory: string): Promise<boolean> {

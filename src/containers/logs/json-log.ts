@@ -26,6 +26,7 @@ export class JsonLog {
   #waitingLength = 0;
   /** Counts rotations, for those who read on. */
   #sequence = 0;
+  #closed = false;
   readonly #listeners = new Set<() => void>();
 
   /** Goes on at `place`; what was written behind it, just before a crash, is written again. */
@@ -89,14 +90,20 @@ export class JsonLog {
     this.#sequence++;
   }
 
-  /** Tells when more was written; answers the function that stops it. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Tells when more was written, and when it is closed; answers the function that stops it. */
   onWrite(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   close(): void {
+    this.#closed = true;
     closeSync(this.#fd);
+    for (const listener of this.#listeners) listener();
     this.#listeners.clear();
   }
 }

@@ -16,6 +16,8 @@ export interface OutputSpoolOptions {
   readonly openLog: (place: LogCheckpoint['log']) => JsonLog | undefined;
   /** Told what the process writes, as it comes. The bytes are used again afterwards. */
   readonly onOutput: (entry: SpoolEntry) => void;
+  /** Whether those who are attached have too much to read already. */
+  readonly congested: () => boolean;
   /** Holds the writer while too much is waiting, and lets it go on. */
   readonly hold: (held: boolean) => void;
   readonly logger: Logger;
@@ -57,6 +59,7 @@ export class OutputSpool {
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  #finishing = false;
   #warned = false;
 
   constructor(options: OutputSpoolOptions) {
@@ -83,10 +86,19 @@ export class OutputSpool {
   }
 
   /** The process has ended and its output is complete: takes the rest over and closes. */
-  finish(): void {
+  async finish(): Promise<void> {
     if (this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#watcher?.close();
+    this.#finishing = true;
     try {
-      this.catchUp();
+      let until = performance.now() + SLICE_MS;
+      while (this.#take()) {
+        if (performance.now() < until && !this.#options.congested()) continue;
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        if (this.#closed) return;
+        until = performance.now() + SLICE_MS;
+      }
       this.#lines.flush();
       this.#save();
     } catch (error) {
@@ -112,11 +124,11 @@ export class OutputSpool {
   #run(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#closed) return;
+    if (this.#closed || this.#finishing) return;
     const until = performance.now() + SLICE_MS;
     try {
       let more = true;
-      while (more && performance.now() < until) more = this.#take();
+      while (more && performance.now() < until && !this.#options.congested()) more = this.#take();
       if (more) {
         this.#watcher?.close();
         this.#watcher = undefined;

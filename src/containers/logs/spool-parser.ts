@@ -18,8 +18,8 @@ const TAG = 43;
 const TEXT = 45;
 const NEWLINE = 0x0a;
 const LETTER_F = 0x46;
-/** The third letter of `stderr`; that of `stdout` is another. */
-const STDERR_LETTER = 0x64;
+/** The fourth letter of `stderr`; that of `stdout` is another. */
+const STDERR_LETTER = 0x65;
 
 /**
  * Reads entries of conmon's `k8s-file` format. `at` is the place of the chunk's first byte in the file. Answers how many bytes
@@ -33,7 +33,7 @@ export function parseSpool(chunk: Buffer, at: number, entry: (entry: SpoolEntry)
     if (end - position >= TEXT) {
       const complete = chunk[position + TAG] === LETTER_F;
       entry({
-        stream: chunk[position + STREAM + 2] === STDERR_LETTER ? 'stderr' : 'stdout',
+        stream: chunk[position + STREAM + 3] === STDERR_LETTER ? 'stderr' : 'stdout',
         bytes: chunk.subarray(position + TEXT, complete ? end + 1 : end),
         complete,
         time: `${chunk.toString('latin1', position, position + TIME_LENGTH)}Z`,

@@ -37,9 +37,12 @@ export interface RunPlan {
   readonly privileged: boolean;
   readonly capabilities: readonly string[];
   readonly noNewPrivileges: boolean;
+  /** The kernel's own places are neither hidden nor read-only. */
+  readonly openPaths: boolean;
   readonly seccomp: Seccomp | undefined;
   /** Beyond those that every container has; one at the same place takes the standard one's. */
   readonly mounts: readonly RuntimeMount[];
+  /** 0: there is no `/dev/shm`. */
   readonly shmSizeBytes: number;
   readonly network: NamespaceChoice;
   readonly pid: NamespaceChoice;
@@ -85,8 +88,8 @@ export function makeSpec(plan: RunPlan): RuntimeSpec {
       devices: plan.devices,
       cgroupsPath: plan.cgroupsPath,
       resources: { ...plan.resources, devices: [...(privileged ? EVERY_DEVICE : DEVICE_RULES), ...plan.deviceRules] },
-      maskedPaths: privileged ? [] : MASKED_PATHS,
-      readonlyPaths: privileged ? [] : READ_ONLY_PATHS,
+      maskedPaths: plan.openPaths ? [] : MASKED_PATHS,
+      readonlyPaths: plan.openPaths ? [] : READ_ONLY_PATHS,
       ...(plan.seccomp ? { seccomp: plan.seccomp } : {}),
       sysctl: plan.sysctls,
       ...(plan.propagation === undefined ? {} : { rootfsPropagation: plan.propagation }),
@@ -104,7 +107,8 @@ function mountsOf(plan: RunPlan): RuntimeMount[] {
   else standard.push(sys(!plan.privileged));
   standard.push(cgroup(!plan.privileged));
   standard.push(plan.ipc === 'host' ? hostMount('/dev/mqueue') : MQUEUE);
-  standard.push(plan.ipc === 'host' ? hostMount('/dev/shm') : shm(plan.shmSizeBytes));
+  if (plan.ipc === 'host') standard.push(hostMount('/dev/shm'));
+  else if (plan.shmSizeBytes > 0) standard.push(shm(plan.shmSizeBytes));
   const own = new Set(plan.mounts.map(({ destination }) => destination));
   const kept = standard.filter(({ destination }) => !own.has(destination));
   return [...kept, ...[...plan.mounts].sort((a, b) => depth(a.destination) - depth(b.destination))];

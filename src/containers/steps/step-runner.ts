@@ -9,7 +9,7 @@ import type { Random } from '../../base/random.ts';
 import type { Step, StepRunner } from '../../images/index.ts';
 import { type ContainerNetworks, type Kernel, openKernel } from '../../network/index.ts';
 import { findHierarchies } from '../cgroups/hierarchies.ts';
-import { removeGroups } from '../cgroups/remove-groups.ts';
+import { removeEmptyGroup, removeGroups } from '../cgroups/remove-groups.ts';
 import { standardVariables, withDefaults } from '../environment.ts';
 import { hostsFile, resolvConf } from '../host-files.ts';
 import { lookUpAccount } from '../runtime/accounts.ts';
@@ -42,6 +42,7 @@ export function createStepRunner(options: StepRunnerOptions): StepRunner {
 class RuncSteps implements StepRunner {
   readonly #options: StepRunnerOptions;
   readonly #hierarchies = findHierarchies();
+  #running = 0;
   #tools: { readonly kernel: Kernel; readonly runtime: OciRuntime } | undefined;
 
   constructor(options: StepRunnerOptions) {
@@ -54,9 +55,10 @@ class RuncSteps implements StepRunner {
     const { runtime } = this.#open();
     const id = `step-${random.hex(24)}`;
     const directory = join(this.#options.directory, 'steps', id);
-    const group = `/kobune-${this.#options.instance}/${id}`;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const group = this.#groupOf(id);
+    this.#running++;
     try {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
       await this.#prepare(step, id, directory, group);
       return await this.#execute(step, runtime, id, directory);
     } finally {
@@ -66,7 +68,14 @@ class RuncSteps implements StepRunner {
       await rm(directory, { recursive: true, force: true }).catch((error: unknown) =>
         logger.warn('files of a build step remain', { directory, error }),
       );
+      this.#running--;
+      // Another step that begins meanwhile makes it anew.
+      if (this.#running === 0) removeEmptyGroup(this.#hierarchies, this.#groupOf(''));
     }
+  }
+
+  #groupOf(id: string): string {
+    return `/kobune-${this.#options.instance}-steps/${id}`;
   }
 
   #open(): { readonly kernel: Kernel; readonly runtime: OciRuntime } {
@@ -99,6 +108,7 @@ class RuncSteps implements StepRunner {
       privileged: false,
       capabilities,
       noNewPrivileges: false,
+      openPaths: false,
       seccomp: defaultSeccomp(capabilities),
       mounts: [...files, ...step.mounts.map(mountOf)],
       shmSizeBytes: step.shmSizeBytes ?? DEFAULT_SHM,
@@ -178,7 +188,7 @@ class RuncSteps implements StepRunner {
       child.kill('SIGKILL');
       // The process inside is no child of ours: the runtime knows it, and its group does.
       runRuntime(runtime, ['delete', '--force', id]).catch(() => {});
-      void removeGroups(this.#hierarchies, `/kobune-${this.#options.instance}/${id}`);
+      void removeGroups(this.#hierarchies, this.#groupOf(id));
     };
     step.signal?.addEventListener('abort', stop, { once: true });
     try {

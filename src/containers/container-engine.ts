@@ -1,0 +1,325 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Change, Image, Root } from '../images/index.ts';
+import type { Endpoint, EndpointSpec } from '../network/index.ts';
+import { adoptContainers } from './adoption.ts';
+import { type AttachOptions, attach } from './attach.ts';
+import { removeEmptyGroup } from './cgroups/remove-groups.ts';
+import type { Container, ContainerSpec, Resources, RestartPolicy } from './container.ts';
+import { createContainer } from './create/create-container.ts';
+import { describeContainer } from './describe.ts';
+import type {
+  AttachedStreams,
+  ContainerEngine,
+  ContainerEvent,
+  Exec,
+  ExecSpec,
+  LogLine,
+  LogOptions,
+  Stats,
+  Volumes,
+  WaitCondition,
+} from './engine.ts';
+import { invalid } from './errors.ts';
+import { type ContainerEnd, LiveContainer } from './live-container.ts';
+import { readLog } from './logs/read-log.ts';
+import { openParts } from './open-parts.ts';
+import type { ContainerEngineOptions } from './options.ts';
+import { type EngineParts, type EventSubject, groupPath, type OtherContainer } from './parts.ts';
+import { ContainerRegistry } from './registry.ts';
+import { VolumeStore } from './volumes/volume-store.ts';
+import { waitFor } from './wait.ts';
+
+/** Makes the engine; `start` it before it is used. Throws `NotSupported` where containers cannot run. */
+export function createContainerEngine(options: ContainerEngineOptions): ContainerEngine {
+  return new Engine(options);
+}
+
+class Engine implements ContainerEngine {
+  readonly #parts: EngineParts;
+  readonly #volumes: VolumeStore;
+  readonly #containers = new ContainerRegistry();
+  readonly #listeners = new Set<(event: ContainerEvent) => void>();
+
+  constructor(options: ContainerEngineOptions) {
+    const { store, random, directory } = options;
+    this.#volumes = new VolumeStore({
+      store,
+      random,
+      directory: join(directory, 'volumes'),
+      now: () => Date.now(),
+      users: (name) => this.#usersOf(name),
+      emit: (action, id, attributes) => this.#tell({ kind: 'volume', action, id, attributes, time: Date.now() }),
+    });
+    this.#parts = openParts(options, {
+      volumes: this.#volumes,
+      emit: (action, subject, attributes) => this.#emit(action, subject, attributes),
+      other: (nameOrId) => this.#other(nameOrId),
+      removeFiles: (path) => rm(path, { recursive: true, force: true }),
+    });
+  }
+
+  get volumes(): Volumes {
+    return this.#volumes;
+  }
+
+  async start(): Promise<void> {
+    await this.#volumes.start();
+    this.#parts.images.tellRunning((id) => this.#containers.find(id)?.running ?? false);
+    await adoptContainers(this.#parts, (container) => this.#add(container));
+  }
+
+  async create(spec: ContainerSpec): Promise<{ readonly container: Container; readonly warnings: readonly string[] }> {
+    const { record, warnings } = await createContainer(this.#parts, spec, {
+      holderOf: (name) => this.#containers.holderOf(name),
+      mountsOf: (name) => this.#containers.get(name).record.mounts.map(({ point }) => point),
+    });
+    const container = new LiveContainer(this.#parts, record);
+    this.#add(container);
+    this.#emit('create', record);
+    return { container: describeContainer(container), warnings };
+  }
+
+  async get(nameOrId: string): Promise<Container> {
+    return describeContainer(this.#containers.get(nameOrId));
+  }
+
+  async find(nameOrId: string): Promise<Container | undefined> {
+    const found = this.#containers.find(nameOrId);
+    return found && describeContainer(found);
+  }
+
+  async list(): Promise<readonly Container[]> {
+    return this.#containers.all().map(describeContainer);
+  }
+
+  async startContainer(nameOrId: string): Promise<void> {
+    const container = this.#containers.get(nameOrId);
+    try {
+      await container.start();
+    } catch (error) {
+      if (container.record.spec.autoRemove && !container.running) await this.#removeEnded(container);
+      throw error;
+    }
+  }
+
+  async stop(
+    nameOrId: string,
+    options?: { readonly timeoutSeconds?: number; readonly signal?: string },
+  ): Promise<void> {
+    await this.#containers.get(nameOrId).stop(options);
+  }
+
+  async restart(
+    nameOrId: string,
+    options?: { readonly timeoutSeconds?: number; readonly signal?: string },
+  ): Promise<void> {
+    const container = this.#containers.get(nameOrId);
+    await container.keepWhile(async () => {
+      await container.stop(options);
+      await container.start();
+    });
+    this.#emit('restart', container.record);
+  }
+
+  async kill(nameOrId: string, signal: string): Promise<void> {
+    await this.#containers.get(nameOrId).kill(signal);
+  }
+
+  async pause(nameOrId: string): Promise<void> {
+    await this.#containers.get(nameOrId).pause();
+  }
+
+  async unpause(nameOrId: string): Promise<void> {
+    await this.#containers.get(nameOrId).unpause();
+  }
+
+  async remove(
+    nameOrId: string,
+    options: { readonly force?: boolean; readonly volumes?: boolean } = {},
+  ): Promise<void> {
+    const container = this.#containers.get(nameOrId);
+    if (options.force && (container.running || container.record.status === 'restarting')) {
+      await container.stop({ signal: 'SIGKILL', timeoutSeconds: 0 });
+    }
+    await container.remove();
+    if (options.volumes) await this.#removeAnonymousVolumes(container);
+  }
+
+  wait(nameOrId: string, condition: WaitCondition, signal?: AbortSignal) {
+    // Also what cannot be found is a rejection.
+    return new Promise<ContainerEnd>((resolve) => resolve(waitFor(this.#containers.get(nameOrId), condition, signal)));
+  }
+
+  async attach(nameOrId: string, options: AttachOptions): Promise<AttachedStreams> {
+    const container = this.#containers.get(nameOrId);
+    const history = () => this.#readLog(container, { stdout: options.stdout, stderr: options.stderr, follow: false });
+    const streams = attach(this.#parts, container, options, history);
+    this.#emit('attach', container.record);
+    return streams;
+  }
+
+  async *logs(nameOrId: string, options: LogOptions): AsyncGenerator<LogLine> {
+    const container = this.#containers.get(nameOrId);
+    if (container.record.spec.log.driver === 'none') {
+      throw invalid('configured logging driver does not support reading');
+    }
+    yield* this.#readLog(container, options);
+  }
+
+  async rename(_nameOrId: string, _name: string): Promise<void> {
+    throw new Error('not yet');
+  }
+
+  async update(
+    _nameOrId: string,
+    _changes: { readonly resources?: Partial<Resources>; readonly restart?: RestartPolicy },
+  ): Promise<readonly string[]> {
+    throw new Error('not yet');
+  }
+
+  async resize(_nameOrId: string, _size: { readonly rows: number; readonly columns: number }): Promise<void> {
+    throw new Error('not yet');
+  }
+
+  async top(): Promise<{ readonly titles: readonly string[]; readonly processes: readonly (readonly string[])[] }> {
+    throw new Error('not yet');
+  }
+
+  async stats(_nameOrId: string): Promise<Stats> {
+    throw new Error('not yet');
+  }
+
+  async changes(_nameOrId: string): Promise<readonly Change[]> {
+    throw new Error('not yet');
+  }
+
+  root(nameOrId: string): Promise<Root> {
+    return this.#containers.get(nameOrId).root();
+  }
+
+  async export(_nameOrId: string): Promise<Readable> {
+    throw new Error('not yet');
+  }
+
+  async commit(): Promise<Image> {
+    throw new Error('not yet');
+  }
+
+  async connectNetwork(_nameOrId: string, _endpoint: EndpointSpec): Promise<Endpoint> {
+    throw new Error('not yet');
+  }
+
+  async disconnectNetwork(_nameOrId: string, _network: string, _force: boolean): Promise<void> {
+    throw new Error('not yet');
+  }
+
+  async createExec(_nameOrId: string, _spec: ExecSpec): Promise<Exec> {
+    throw new Error('not yet');
+  }
+
+  async startExec(): Promise<AttachedStreams | undefined> {
+    throw new Error('not yet');
+  }
+
+  async resizeExec(): Promise<void> {
+    throw new Error('not yet');
+  }
+
+  async getExec(_execId: string): Promise<Exec> {
+    throw new Error('not yet');
+  }
+
+  async pruneContainers(): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
+    throw new Error('not yet');
+  }
+
+  async sizes(_nameOrId: string): Promise<{ readonly written: number; readonly root: number }> {
+    throw new Error('not yet');
+  }
+
+  onEvent(listener: (event: ContainerEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close({ stopAll = false }: { readonly stopAll?: boolean } = {}): Promise<void> {
+    const containers = this.#containers.all();
+    if (stopAll) {
+      await Promise.allSettled(
+        containers.map((container) => this.remove(container.id, { force: true, volumes: true })),
+      );
+    }
+    for (const container of containers) container.letGo();
+    if (containers.every(({ running }) => !running)) {
+      removeEmptyGroup(this.#parts.hierarchies, groupPath(this.#parts.instance, ''));
+    }
+    this.#listeners.clear();
+  }
+
+  #readLog(container: LiveContainer, options: LogOptions): AsyncGenerator<LogLine> {
+    container.run?.spool.catchUp();
+    const { log } = container.record.spec;
+    return readLog(container.files.log, log.maxFiles, container.run?.spool.log, options);
+  }
+
+  #add(container: LiveContainer): void {
+    this.#containers.add(container);
+    container.listen({
+      ended: (_end, final) => {
+        if (final && container.record.spec.autoRemove && !container.kept) void this.#removeEnded(container);
+      },
+      removed: () => this.#containers.remove(container),
+    });
+  }
+
+  async #removeEnded(container: LiveContainer): Promise<void> {
+    try {
+      await container.remove();
+      await this.#removeAnonymousVolumes(container);
+    } catch (error) {
+      this.#parts.logger.warn('a container could not be removed', { container: container.id, error });
+    }
+  }
+
+  async #removeAnonymousVolumes({ record }: LiveContainer): Promise<void> {
+    for (const { point } of record.mounts) {
+      const volume = point.name === undefined ? undefined : this.#volumes.find(point.name);
+      if (!volume?.anonymous || this.#usersOf(volume.name).length > 0) continue;
+      await this.#volumes.remove(volume.name, true).catch((error: unknown) => {
+        this.#parts.logger.warn('a volume could not be removed', { volume: volume.name, error });
+      });
+    }
+  }
+
+  #usersOf(volume: string): string[] {
+    const uses = ({ record }: LiveContainer) => record.mounts.some(({ point }) => point.name === volume);
+    return this.#containers
+      .all()
+      .filter(uses)
+      .map(({ id }) => id);
+  }
+
+  #other(nameOrId: string): OtherContainer {
+    const container = this.#containers.get(nameOrId);
+    const { record, files, run } = container;
+    return {
+      id: container.id,
+      name: record.name,
+      mounts: record.mounts.map(({ point }) => point),
+      process: run?.record.process,
+      hostFiles: files,
+      shm: record.spec.ipcMode === 'shareable' ? files.shm : undefined,
+    };
+  }
+
+  #emit(action: string, { id, name, spec }: EventSubject, attributes: Readonly<Record<string, string>> = {}): void {
+    const all = { ...spec.labels, image: spec.image.reference, name, ...attributes };
+    this.#tell({ kind: 'container', action, id, attributes: all, time: Date.now() });
+  }
+
+  #tell(event: ContainerEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}

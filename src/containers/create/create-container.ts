@@ -1,0 +1,93 @@
+import { mkdir } from 'node:fs/promises';
+import type { Layer } from '../../images/index.ts';
+import type { ContainerSpec, MountPoint } from '../container.ts';
+import { containerFiles } from '../directories.ts';
+import { copyUp } from '../mounts/copy-up.ts';
+import { resolveMounts } from '../mounts/mount-points.ts';
+import type { EngineParts } from '../parts.ts';
+import { type ContainerRecord, nameInUse } from '../records.ts';
+import { checkSpec } from './check-spec.ts';
+import { inventName } from './names.ts';
+
+export interface NewContainer {
+  readonly record: ContainerRecord;
+  readonly warnings: readonly string[];
+}
+
+/** What the engine knows of containers that there are. */
+export interface KnownContainers {
+  readonly holderOf: (name: string) => string | undefined;
+  readonly mountsOf: (nameOrId: string) => readonly MountPoint[];
+}
+
+/**
+ * Makes a container: its record, file system and volumes; it does not run yet. Nothing stays when that fails. Throws
+ * `InvalidContainer`, `NameInUse`, and what images throw.
+ */
+export async function createContainer(
+  parts: EngineParts,
+  spec: ContainerSpec,
+  known: KnownContainers,
+): Promise<NewContainer> {
+  const warnings = checkSpec(spec, parts.hierarchies);
+  const name = spec.name ?? inventName(parts.random, (taken) => known.holderOf(taken) !== undefined);
+  const holder = known.holderOf(name);
+  if (holder !== undefined) throw nameInUse(name, holder);
+  const id = parts.random.hex(64);
+  const { layers } = await parts.images.get(spec.image.id);
+  const { mounts, madeVolumes } = await resolveMounts(spec, parts.volumes, known.mountsOf);
+  const held = parts.volumes.holdAll(mounts.flatMap(({ point }) => point.name ?? []));
+  const record: ContainerRecord = {
+    id,
+    name,
+    spec,
+    created: Date.now(),
+    status: 'creating',
+    exitCode: 0,
+    error: '',
+    oomKilled: false,
+    startedAt: undefined,
+    finishedAt: undefined,
+    restartCount: 0,
+    stoppedByUser: false,
+    run: undefined,
+    mounts,
+    endpoints: [],
+    ports: [],
+  };
+  try {
+    await parts.records.add(record);
+    return { record: await fill(parts, record, layers), warnings };
+  } catch (error) {
+    held.release();
+    for (const volume of madeVolumes) await parts.volumes.remove(volume, true).catch(() => {});
+    throw error;
+  } finally {
+    held.release();
+  }
+}
+
+/** Makes what a record tells of; nothing is left, and the record is gone, when that fails. */
+async function fill(parts: EngineParts, record: ContainerRecord, layers: readonly Layer[]): Promise<ContainerRecord> {
+  const { id, spec, mounts } = record;
+  try {
+    await parts.images.hold(spec.image.id, id);
+    const root = await parts.images.roots.create(id, layers);
+    for (const mount of mounts) if (mount.copyUp) await copyUp(parts, root, mount.point);
+    await mkdir(containerFiles(parts.directory, id).directory, { recursive: true, mode: 0o711 });
+    const created: ContainerRecord = { ...record, status: 'created' };
+    await parts.records.save(created);
+    return created;
+  } catch (error) {
+    await discard(parts, record);
+    throw error;
+  }
+}
+
+/** Removes what there is of a container whose creation has not been completed. */
+export async function discard(parts: EngineParts, record: ContainerRecord): Promise<void> {
+  await (await parts.images.roots.open(record.id))?.remove();
+  await parts.removeFiles(containerFiles(parts.directory, record.id).directory);
+  await parts.images.letGo(record.spec.image.id, record.id);
+  await parts.records.remove(record);
+}

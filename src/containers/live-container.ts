@@ -1,0 +1,399 @@
+import { ServiceError } from '../base/errors.ts';
+import type { Root } from '../images/index.ts';
+import type { Connected } from '../network/index.ts';
+import { freeze, thaw } from './cgroups/freezer.ts';
+import { groupDirectories, membersOf } from './cgroups/hierarchies.ts';
+import { oomKills } from './cgroups/memory-events.ts';
+import type { Health } from './container.ts';
+import { type ContainerFiles, containerFiles } from './directories.ts';
+import { inUse, notRunning } from './errors.ts';
+import { Lock } from './lock.ts';
+import { prepareMounts, type RunMounts } from './mounts/run-mounts.ts';
+import { writeHostFiles } from './name-resolution.ts';
+import { OutputHub } from './output/output-hub.ts';
+import { type EngineParts, groupPath } from './parts.ts';
+import { hostnameOf, planRun } from './plan.ts';
+import type { ContainerRecord } from './records.ts';
+import { Restarts } from './restart-policy.ts';
+import { cleanUp, Run } from './run.ts';
+import type { NamespaceChoice } from './runtime/make-spec.ts';
+import { sendSignal } from './runtime/processes.ts';
+import { signalNumber } from './signals.ts';
+
+/** How a run, or the container itself, came to its end. */
+export interface ContainerEnd {
+  readonly exitCode: number;
+  readonly error: string;
+}
+
+export interface LifeListener {
+  /** Its process runs. */
+  running?(): void;
+  /** Its process has ended; `final` unless it is about to be started again. */
+  ended?(end: ContainerEnd, final: boolean): void;
+  removed?(end: ContainerEnd): void;
+}
+
+const SIGKILL = 9;
+
+/** A container while Kobune knows it: its record, its run if it has one, and who waits for it. Its work is done one after the other. */
+export class LiveContainer {
+  readonly id: string;
+  readonly files: ContainerFiles;
+  readonly hub = new OutputHub();
+  readonly execIds = new Set<string>();
+  readonly #parts: EngineParts;
+  readonly #lock = new Lock();
+  readonly #restarts = new Restarts();
+  readonly #listeners = new Set<LifeListener>();
+  #record: ContainerRecord;
+  #run: Run | undefined;
+  #root: Root | undefined;
+  #mounts: RunMounts | undefined;
+  #pendingRestart: { cancel(): void } | undefined;
+  #startedAtExactly = 0;
+  #keepers = 0;
+
+  constructor(parts: EngineParts, record: ContainerRecord) {
+    this.#parts = parts;
+    this.#record = record;
+    this.id = record.id;
+    this.files = containerFiles(parts.directory, record.id);
+  }
+
+  get record(): ContainerRecord {
+    return this.#record;
+  }
+
+  get run(): Run | undefined {
+    return this.#run;
+  }
+
+  get running(): boolean {
+    return this.#run !== undefined;
+  }
+
+  get health(): Health | undefined {
+    return undefined;
+  }
+
+  /** Whether it is to stay although it ends: it is about to be started again. */
+  get kept(): boolean {
+    return this.#keepers > 0;
+  }
+
+  /** While `work` runs, its end does not have it removed. */
+  async keepWhile(work: () => Promise<void>): Promise<void> {
+    this.#keepers++;
+    try {
+      await work();
+    } finally {
+      this.#keepers--;
+    }
+  }
+
+  get groupPath(): string {
+    return groupPath(this.#parts.instance, this.id);
+  }
+
+  listen(listener: LifeListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Work that must not meet a start, a stop or a removal. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return this.#lock.run(work);
+  }
+
+  /** Changes the record, durably. */
+  async save(changes: Partial<ContainerRecord>): Promise<void> {
+    this.#record = { ...this.#record, ...changes };
+    await this.#parts.records.save(this.#record);
+  }
+
+  /** Another name was given to it in the store. */
+  renamed(record: ContainerRecord): void {
+    this.#record = record;
+  }
+
+  /** Its file system, mounted. */
+  async root(): Promise<Root> {
+    this.#root ??= await this.#parts.images.roots.open(this.id);
+    if (!this.#root)
+      throw new ServiceError('CannotStart', `the file system of container ${this.id} is missing`, { status: 500 });
+    return this.#root;
+  }
+
+  /** Starts it. Throws `AlreadyRunning`, `CannotStart`, and what its networks throw. */
+  start(): Promise<void> {
+    return this.#lock.run(async () => {
+      const { status } = this.#record;
+      if (status === 'removing' || status === 'dead') {
+        throw inUse('container is marked for removal and cannot be started');
+      }
+      if (status === 'paused') throw inUse('cannot start a paused container, try unpause instead');
+      if (this.#run)
+        throw new ServiceError('AlreadyRunning', `container ${this.id} is already running`, { status: 304 });
+      this.#cancelRestart();
+      this.#restarts.reset();
+      await this.#begin({ restartCount: 0 });
+    });
+  }
+
+  /** Ends it with the signal, or with SIGKILL when that takes too long; -1: however long it takes. */
+  async stop(options: { readonly timeoutSeconds?: number; readonly signal?: string } = {}): Promise<void> {
+    const { spec } = this.#record;
+    const signal = signalNumber(options.signal || spec.stopSignal || 'SIGTERM');
+    const seconds = options.timeoutSeconds ?? spec.stopTimeoutSeconds;
+    await this.#stay();
+    const run = this.#run;
+    if (!run) return;
+    this.#signal(run, signal);
+    const timer = seconds < 0 ? undefined : setTimeout(() => this.#signal(run, SIGKILL), seconds * 1000);
+    await run.ended;
+    clearTimeout(timer);
+    await this.#settled();
+    this.#parts.emit('stop', this.#record);
+  }
+
+  /** Throws `NotRunning`. */
+  async kill(signal: string): Promise<void> {
+    const number = signalNumber(signal || 'SIGKILL');
+    const run = this.#run;
+    if (!run) throw new ServiceError('NotRunning', `container ${this.id} is not running`, { status: 409 });
+    const last = number === SIGKILL || number === signalNumber(this.#record.spec.stopSignal || 'SIGTERM');
+    if (last) await this.#stay();
+    this.#signal(run, number);
+    if (number !== SIGKILL) return;
+    await run.ended;
+    await this.#settled();
+  }
+
+  pause(): Promise<void> {
+    return this.#lock.run(async () => {
+      if (!this.#run) throw notRunning(this.id);
+      if (this.#record.status === 'paused') throw inUse(`container ${this.id} is already paused`);
+      await freeze(this.#parts.hierarchies, this.groupPath);
+      await this.save({ status: 'paused' });
+      this.#parts.emit('pause', this.#record);
+    });
+  }
+
+  unpause(): Promise<void> {
+    return this.#lock.run(async () => {
+      if (this.#record.status !== 'paused') throw inUse(`container ${this.id} is not paused`);
+      thaw(this.#parts.hierarchies, this.groupPath);
+      await this.save({ status: 'running' });
+      this.#parts.emit('unpause', this.#record);
+    });
+  }
+
+  /** Follows a run that an earlier Kobune has started. */
+  adopt(run: Run): void {
+    this.#follow(run);
+    this.#startedAtExactly -= Date.now() - (this.#record.startedAt ?? Date.now());
+  }
+
+  /** It was running when an earlier Kobune ended, and is no longer. */
+  endedMeanwhile(run: Run): Promise<void> {
+    this.adopt(run);
+    return run.ended.then(() => this.#settled());
+  }
+
+  /** Takes back what a start has done that a kill has cut short. */
+  undoStart(): Promise<void> {
+    return this.#lock.run(() => this.#undo());
+  }
+
+  /** Lets go of the process, which goes on. */
+  letGo(): void {
+    this.#pendingRestart?.cancel();
+    this.#run?.letGo();
+    this.#run = undefined;
+    this.hub.end();
+  }
+
+  /** Deletes everything of it. Its process must have ended. */
+  remove(): Promise<void> {
+    return this.#lock.run(async () => {
+      if (this.#run) throw inUse(`container ${this.id} is running: stop the container before removing or force remove`);
+      this.#cancelRestart();
+      await this.save({ status: 'removing' });
+      await this.#delete();
+    });
+  }
+
+  async #delete(): Promise<void> {
+    const { images, records } = this.#parts;
+    await (await images.roots.open(this.id))?.remove();
+    await this.#parts.removeFiles(this.files.directory);
+    await images.letGo(this.#record.spec.image.id, this.id);
+    await records.remove(this.#record);
+    const end = { exitCode: this.#record.exitCode, error: this.#record.error };
+    this.#parts.emit('destroy', this.#record);
+    for (const listener of [...this.#listeners]) listener.removed?.(end);
+    this.#listeners.clear();
+  }
+
+  /** It is not started again by its policy. */
+  async #stay(): Promise<void> {
+    if (this.#run) {
+      if (!this.#record.stoppedByUser) await this.save({ stoppedByUser: true });
+      return;
+    }
+    await this.#lock.run(async () => {
+      if (this.#pendingRestart) {
+        this.#cancelRestart();
+        await this.save({ stoppedByUser: true, status: 'exited' });
+        this.#tellEnd(true);
+      } else if (this.#run && !this.#record.stoppedByUser) {
+        await this.save({ stoppedByUser: true });
+      }
+    });
+  }
+
+  #signal(run: Run, number: number): void {
+    const { hierarchies } = this.#parts;
+    sendSignal(run.record.process, number);
+    // Without a process namespace of its own, others do not end with the first.
+    if (number === SIGKILL && this.#record.spec.pidMode !== 'private') {
+      const directory = groupDirectories(hierarchies, this.groupPath)[0]!;
+      for (const pid of membersOf(directory)) process.kill(pid, 'SIGKILL');
+    }
+    this.#parts.emit('kill', this.#record, { signal: String(number) });
+    // The signal is taken when it goes on.
+    if (this.#record.status === 'paused') thaw(hierarchies, this.groupPath);
+  }
+
+  /** Everything that an end brings with it has been done. */
+  #settled(): Promise<void> {
+    return this.#lock.run(async () => {});
+  }
+
+  async #begin({ restartCount }: { readonly restartCount: number }): Promise<void> {
+    const parts = this.#parts;
+    const { spec } = this.#record;
+    try {
+      const [root, { network, connected }] = await Promise.all([this.root(), this.#connect()]);
+      writeHostFiles(parts.networks, this.#record, this.files, connected);
+      this.#mounts = await prepareMounts(parts, this.#record, this.files);
+      const cloud = connected ? await parts.cloud() : undefined;
+      const plan = planRun(parts, this.#record, { root, network, connected, cloud, ...this.#mounts });
+      const options = { id: this.id, files: this.files, log: spec.log, hub: this.hub };
+      const run = await Run.start(parts, options, plan, { open: spec.openStdin, keep: !spec.stdinOnce });
+      this.#follow(run);
+      const started = this.save({
+        status: 'running',
+        exitCode: 0,
+        error: '',
+        oomKilled: false,
+        startedAt: Date.now(),
+        restartCount,
+        stoppedByUser: false,
+        run: run.record,
+        endpoints: connected?.endpoints ?? [],
+        ports: connected?.ports ?? [],
+      });
+      await Promise.all([run.release(), started]);
+    } catch (error) {
+      await this.#undo();
+      const { message } = error as Error;
+      const exitCode = error instanceof ServiceError ? Number(error.members.exitCode ?? 128) : 128;
+      await this.save({ exitCode, error: message });
+      throw error;
+    }
+    parts.emit('start', this.#record);
+    for (const listener of [...this.#listeners]) listener.running?.();
+  }
+
+  async #connect(): Promise<{ readonly network: NamespaceChoice; readonly connected: Connected | undefined }> {
+    const { spec, name } = this.#record;
+    const { networks } = this.#parts;
+    const wanted = spec.network;
+    if (wanted.mode === 'host') return { network: 'host', connected: undefined };
+    if (wanted.mode === 'none') return { network: 'private', connected: undefined };
+    if (wanted.mode === 'container') {
+      const other = this.#parts.other(wanted.container);
+      if (!other.process) throw inUse(`cannot join network of a non running container: ${other.id}`);
+      return { network: { path: `/proc/${other.process.pid}/ns/net` }, connected: undefined };
+    }
+    if (wanted.mode !== 'bridge') throw new Error('no such network mode');
+    const namespace = await networks.createNamespace(this.id);
+    const identity = { id: this.id, name, hostname: hostnameOf(this.#record), nameServers: spec.dns };
+    const connected = await networks.connect(identity, namespace, wanted.endpoints, wanted.ports);
+    return { network: namespace, connected };
+  }
+
+  async #undo(): Promise<void> {
+    this.#run?.letGo();
+    this.#run = undefined;
+    const { mode } = this.#record.spec.network;
+    await cleanUp(this.#parts, this.id);
+    await Promise.all([mode === 'bridge' ? this.#parts.networks.release(this.id) : undefined, this.#mounts?.release()]);
+    this.#mounts = undefined;
+  }
+
+  #follow(run: Run): void {
+    this.#run = run;
+    this.#startedAtExactly = performance.now();
+    run.ended.then(
+      (exitCode) => this.#lock.run(() => this.#end(run, exitCode)),
+      (error) => this.#parts.logger.error('a container cannot be followed', { container: this.id, error }),
+    );
+  }
+
+  async #end(run: Run, exitCode: number): Promise<void> {
+    // A start that failed has taken care of it.
+    if (this.#run !== run) return;
+    const parts = this.#parts;
+    const { spec, restartCount, stoppedByUser } = this.#record;
+    const oomKilled = oomKills(parts.hierarchies, this.groupPath) > 0;
+    this.#run = undefined;
+    if (spec.network.mode === 'bridge') await parts.networks.release(this.id);
+    const ranMs = performance.now() - this.#startedAtExactly;
+    const delay = this.#restarts.next(spec.restart, { exitCode, ranMs, restartCount, stoppedByUser });
+    await this.save({
+      status: delay === undefined ? 'exited' : 'restarting',
+      exitCode,
+      oomKilled,
+      finishedAt: Date.now(),
+      run: undefined,
+      endpoints: [],
+      ports: [],
+    });
+    if (oomKilled) parts.emit('oom', this.#record);
+    parts.emit('die', this.#record, { exitCode: String(exitCode), execDuration: String(Math.round(ranMs / 1000)) });
+    this.hub.end();
+    if (delay !== undefined) this.#restartIn(delay);
+    this.#tellEnd(delay === undefined);
+    await Promise.all([cleanUp(parts, this.id), this.#mounts?.release()]);
+    this.#mounts = undefined;
+  }
+
+  #tellEnd(final: boolean): void {
+    const end = { exitCode: this.#record.exitCode, error: this.#record.error };
+    for (const listener of [...this.#listeners]) listener.ended?.(end, final);
+  }
+
+  #restartIn(delay: number): void {
+    const { clock, logger } = this.#parts;
+    const restart = async () => {
+      if (!this.#pendingRestart || this.#run) return;
+      this.#pendingRestart = undefined;
+      try {
+        await this.#begin({ restartCount: this.#record.restartCount + 1 });
+      } catch (error) {
+        logger.warn('a container could not be started again', { container: this.id, error });
+        await this.save({ status: 'exited' });
+        this.#tellEnd(true);
+      }
+    };
+    this.#pendingRestart = clock.at(clock.now() + delay, () => void this.#lock.run(restart));
+  }
+
+  #cancelRestart(): void {
+    this.#pendingRestart?.cancel();
+    this.#pendingRestart = undefined;
+  }
+}

@@ -1,0 +1,147 @@
+import { rmSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../base/logger.ts';
+import { removeGroups } from './cgroups/remove-groups.ts';
+import type { LogConfig } from './container.ts';
+import type { ContainerFiles } from './directories.ts';
+import { JsonLog } from './logs/json-log.ts';
+import { OutputSpool } from './logs/output-spool.ts';
+import type { OutputHub } from './output/output-hub.ts';
+import { type EngineParts, groupPath } from './parts.ts';
+import type { RunRecord } from './records.ts';
+import { onMonitorEnd, readExitCode, startMonitor } from './runtime/conmon.ts';
+import { makeSpec, type RunPlan } from './runtime/make-spec.ts';
+import { forget, releaseProcess } from './runtime/oci-runtime.ts';
+import { identify, type ProcessIdentity, sendSignal } from './runtime/processes.ts';
+import { startError } from './runtime/start-error.ts';
+
+export interface RunOptions {
+  readonly id: string;
+  readonly files: ContainerFiles;
+  readonly log: LogConfig;
+  readonly hub: OutputHub;
+}
+
+const SIGKILLED = 137;
+const MEBIBYTE = 1024 * 1024;
+/** So much may wait while Kobune does not run, for logs that are never rotated and for those that are not kept. */
+const SPOOL_LIMIT = 1024 * MEBIBYTE;
+const LEAST_SPOOL = 16 * MEBIBYTE;
+
+/** One run of a container's process, from its start to its exit: made here, or found again after a restart. */
+export class Run {
+  readonly record: RunRecord;
+  /** Resolves with the exit code when the process has ended and its output is in the log. */
+  readonly ended: Promise<number>;
+  readonly spool: OutputSpool;
+  readonly #parts: EngineParts;
+  readonly #options: RunOptions;
+  readonly #stopWaiting: () => void;
+
+  private constructor(parts: EngineParts, options: RunOptions, record: RunRecord) {
+    this.#parts = parts;
+    this.#options = options;
+    this.record = record;
+    this.spool = openSpool(parts, options, record.monitor);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#stopWaiting = onMonitorEnd(options.files.run, resolve);
+    this.ended = promise.then(() => this.#finish());
+  }
+
+  /** Makes the container's process; it waits for `release`. Rejects with `CannotStart`. */
+  static async start(parts: EngineParts, options: RunOptions, plan: RunPlan, stdin: StdinChoice): Promise<Run> {
+    const { files, id, log } = options;
+    rmSync(files.run.directory, { recursive: true, force: true });
+    await mkdir(files.run.exits, { recursive: true, mode: 0o700 });
+    await writeFile(files.run.spec, JSON.stringify(makeSpec(plan)), { mode: 0o600 });
+    try {
+      const { pid, monitorPid } = await startMonitor({
+        program: parts.monitorProgram,
+        runtime: parts.runtime,
+        id,
+        files: files.run,
+        kernel: parts.kernel,
+        terminal: plan.terminal,
+        openStdin: stdin.open,
+        keepStdin: stdin.keep,
+        spoolLimitBytes: spoolLimit(log),
+      });
+      const [process_, monitor] = [identify(pid), identify(monitorPid)];
+      if (!process_ || !monitor) throw new Error('the process ended before it was started');
+      const networkNamespace = typeof plan.network === 'string' ? undefined : plan.network.path;
+      return new Run(parts, options, { process: process_, monitor, networkNamespace });
+    } catch (error) {
+      await cleanUp(parts, id);
+      throw startError((error as Error).message, error);
+    }
+  }
+
+  /** Follows a run that goes on from before. */
+  static adopt(parts: EngineParts, options: RunOptions, record: RunRecord): Run {
+    // It may have been held when this Kobune's forerunner was killed.
+    sendSignal(record.monitor, 'SIGCONT');
+    return new Run(parts, options, record);
+  }
+
+  release(): Promise<void> {
+    return releaseProcess(this.#parts.runtime, this.#options.id);
+  }
+
+  /** Stops following; the process goes on. */
+  letGo(): void {
+    this.#stopWaiting();
+    this.spool.close();
+  }
+
+  async #finish(): Promise<number> {
+    const { files, id } = this.#options;
+    // A monitor that was killed leaves its process behind, whose output nobody reads any more.
+    const code = await readExitCode(files.run, id);
+    if (code === undefined) sendSignal(this.record.process, 'SIGKILL');
+    await this.spool.finish();
+    return code ?? SIGKILLED;
+  }
+}
+
+export interface StdinChoice {
+  readonly open: boolean;
+  readonly keep: boolean;
+}
+
+/** What a run leaves in the kernel and with the runtime. */
+export async function cleanUp(parts: EngineParts, id: string): Promise<void> {
+  const gone = await removeGroups(parts.hierarchies, groupPath(parts.instance, id));
+  if (!gone) parts.logger.warn('control groups of a container remain', { container: id });
+  await forget(parts.runtime, id);
+}
+
+/** The first process of a run that was made, whatever the store knows of it. */
+export async function madeProcess(files: ContainerFiles): Promise<ProcessIdentity | undefined> {
+  const text = await readFile(join(files.run.directory, 'pid'), 'latin1').catch(() => '');
+  const pid = Number.parseInt(text, 10);
+  return pid > 0 ? identify(pid) : undefined;
+}
+
+function openSpool(parts: EngineParts, { files, log, hub }: RunOptions, monitor: ProcessIdentity): OutputSpool {
+  const logger: Logger = parts.logger;
+  return new OutputSpool({
+    path: files.run.spool,
+    checkpointPath: files.run.checkpoint,
+    kernel: parts.kernel,
+    openLog: (place) =>
+      log.driver === 'none'
+        ? undefined
+        : new JsonLog({ path: files.log, maxSizeBytes: log.maxSizeBytes, maxFiles: log.maxFiles }, place),
+    onOutput: (entry) => hub.push(entry),
+    congested: () => hub.congested,
+    hold: (held) => void sendSignal(monitor, held ? 'SIGSTOP' : 'SIGCONT'),
+    logger,
+  });
+}
+
+/** As much as the log keeps: what is rotated away there need not wait either. */
+function spoolLimit({ driver, maxSizeBytes, maxFiles }: LogConfig): number {
+  if (driver === 'none') return LEAST_SPOOL;
+  return maxSizeBytes > 0 ? Math.max(LEAST_SPOOL, maxSizeBytes * maxFiles) : SPOOL_LIMIT;
+}
