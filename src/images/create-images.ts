@@ -5,14 +5,28 @@ import { ServiceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { Store } from '../store/index.ts';
+import { type ImportOptions, importImage } from './archives/import-image.ts';
+import { loadImages } from './archives/load-images.ts';
+import { saveImages } from './archives/save-images.ts';
 import type { ContentStore } from './content.ts';
 import { type Deletion, deleteImage } from './deletion/delete-image.ts';
+import { type PruneOptions, pruneImages } from './deletion/prune-images.ts';
 import { encodeConfig, ImageStore, Leased, noSuchImage } from './image-store.ts';
-import type { Image, ImageEvent, Images, NewImage, RegistryLocations, RemovedImage } from './images.ts';
+import type {
+  Image,
+  ImageEvent,
+  Images,
+  NewImage,
+  RegistryLocations,
+  RemovedImage,
+  TransferOptions,
+} from './images.ts';
+import { layerUsage } from './layer-usage.ts';
 import { chainIds } from './layers/chain-id.ts';
 import { LayerStore } from './layers/layer-store.ts';
 import { LayerWorkers } from './layers/layer-workers.ts';
 import { Trash } from './layers/trash.ts';
+import type { ImageParts } from './parts.ts';
 import { canonicalName, familiarName, parseReference, withDefaultTag } from './references/reference.ts';
 import { RootStore } from './roots/root-store.ts';
 
@@ -29,7 +43,7 @@ export interface ImagesOptions {
 
 /** Opens the images of a data directory, and removes what a killed process has left half-made. */
 export async function createImages(options: ImagesOptions): Promise<Images> {
-  const { directory, store, content, clock, random, logger } = options;
+  const { directory, store, content, random, logger } = options;
   await mkdir(directory, { recursive: true, mode: 0o711 });
   const workers = new LayerWorkers();
   const trash = new Trash({ directory, random, logger });
@@ -39,12 +53,10 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
   await layers.start();
   await roots.start();
   await layers.collect(layers.all());
-  const images = new ImageStore({ store, content, clock });
-  return new LocalImages(options, { images, layers, roots, workers, trash });
+  return new LocalImages(options, { layers, roots, workers, trash });
 }
 
-interface Parts {
-  readonly images: ImageStore;
+interface Rooms {
   readonly layers: LayerStore;
   readonly roots: RootStore;
   readonly workers: LayerWorkers;
@@ -53,17 +65,21 @@ interface Parts {
 
 class LocalImages implements Images {
   readonly roots: RootStore;
-  readonly #options: ImagesOptions;
-  readonly #parts: Parts;
+  readonly #rooms: Rooms;
+  readonly #parts: ImageParts;
   readonly #images: ImageStore;
   readonly #listeners = new Set<(event: ImageEvent) => void>();
   #isRunning: (holder: string) => boolean = () => false;
 
-  constructor(options: ImagesOptions, parts: Parts) {
-    this.#options = options;
-    this.#parts = parts;
-    this.#images = parts.images;
-    this.roots = parts.roots;
+  constructor(options: ImagesOptions, rooms: Rooms) {
+    const { store, content, clock, random, logger } = options;
+    this.#rooms = rooms;
+    this.#images = new ImageStore({ store, content, clock });
+    this.roots = rooms.roots;
+    const tell = (event: ImageEvent) => {
+      for (const listener of this.#listeners) listener(event);
+    };
+    this.#parts = { store, content, clock, random, logger, images: this.#images, layers: rooms.layers, tell };
   }
 
   find(reference: string): Promise<Image | undefined> {
@@ -79,7 +95,7 @@ class LocalImages implements Images {
   }
 
   async add(image: NewImage, reference?: string): Promise<Image> {
-    const { content } = this.#options;
+    const { content } = this.#parts;
     const name = reference === undefined ? undefined : withDefaultTag(parseReference(reference));
     using leases = new Leased();
     for (const { descriptor } of image.layers) {
@@ -93,7 +109,7 @@ class LocalImages implements Images {
       ...(image.parent !== undefined && { parent: image.parent }),
       names: name ? [{ name: canonicalName(name) }] : [],
     });
-    if (name) this.#tell({ action: 'tag', id: added.id, attributes: { name: familiarName(name) } });
+    if (name) this.#parts.tell({ action: 'tag', id: added.id, attributes: { name: familiarName(name) } });
     return added;
   }
 
@@ -104,14 +120,14 @@ class LocalImages implements Images {
     if (id === undefined) throw noSuchImage(source);
     const tagged = withDefaultTag(name);
     await this.#images.tag(id, tagged);
-    this.#tell({ action: 'tag', id, attributes: { name: familiarName(tagged) } });
+    this.#parts.tell({ action: 'tag', id, attributes: { name: familiarName(tagged) } });
   }
 
   async remove(
     reference: string,
     options: { readonly force?: boolean; readonly prune?: boolean } = {},
   ): Promise<readonly RemovedImage[]> {
-    const deletion = await deleteImage(this.#options.store, this.#images, reference, {
+    const deletion = await deleteImage(this.#parts.store, this.#images, reference, {
       ...options,
       isRunning: this.#isRunning,
     });
@@ -151,42 +167,47 @@ class LocalImages implements Images {
     throw new Error('not yet');
   }
 
-  async prune(): Promise<{ readonly removed: readonly RemovedImage[]; readonly bytes: number }> {
-    throw new Error('not yet');
+  async prune(
+    options: PruneOptions = {},
+  ): Promise<{ readonly removed: readonly RemovedImage[]; readonly bytes: number }> {
+    const pruned = await pruneImages(this.#parts, options, (reference) => this.remove(reference));
+    this.#parts.tell({ action: 'prune', id: '', attributes: { reclaimed: String(pruned.bytes) } });
+    return pruned;
   }
 
-  async save(): Promise<Readable> {
-    throw new Error('not yet');
+  save(references: readonly string[], options?: { readonly format?: 'docker' | 'oci' }): Promise<Readable> {
+    return saveImages(this.#parts, references, options);
   }
 
-  async load(): Promise<readonly string[]> {
-    throw new Error('not yet');
+  load(
+    archive: AsyncIterable<Uint8Array>,
+    options?: Pick<TransferOptions, 'onProgress' | 'platform'>,
+  ): Promise<readonly string[]> {
+    return loadImages(this.#parts, archive, options);
   }
 
-  async import(): Promise<Image> {
-    throw new Error('not yet');
+  import(archive: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<Image> {
+    return importImage(this.#parts, archive, options);
   }
 
   async usage(): Promise<{ readonly layersSize: number; readonly shared: ReadonlyMap<string, number> }> {
-    throw new Error('not yet');
+    return layerUsage(await this.#images.list());
   }
 
   async close(): Promise<void> {
     await this.roots.close();
-    await this.#parts.workers.close();
-    await this.#parts.trash.empty();
+    await this.#rooms.workers.close();
+    await this.#rooms.trash.empty();
   }
 
   async #finishDeletion(deletion: Deletion): Promise<readonly RemovedImage[]> {
-    for (const { action, id } of deletion.events) this.#tell({ action, id, attributes: { name: id } });
+    for (const { action, id } of deletion.events) this.#parts.tell({ action, id, attributes: { name: id } });
+    const removed = [...deletion.removed];
     for (const layers of deletion.layers) {
-      await this.#parts.layers.collect(chainIds(layers.map(({ diffId }) => diffId)));
+      const chains = await this.#parts.layers.collect(chainIds(layers.map(({ diffId }) => diffId)));
+      removed.push(...chains.map((deleted) => ({ deleted })));
     }
-    return deletion.removed;
-  }
-
-  #tell(event: ImageEvent): void {
-    for (const listener of this.#listeners) listener(event);
+    return removed;
   }
 }
 

@@ -25,6 +25,8 @@ export interface LayerRecord {
   readonly diffId: string;
   /** Chain ID of the layer below. */
   readonly parent: string | undefined;
+  /** Bytes of the uncompressed archive. */
+  readonly size: number;
   /** Boot of the machine in which it was unpacked, as long as it is not known to be on the disk. */
   readonly boot?: string;
 }

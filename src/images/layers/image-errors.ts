@@ -1,10 +1,17 @@
 import { ServiceError } from '../../base/errors.ts';
+import { BlobDigestError, BlobTooLargeError } from '../../store/index.ts';
+import { SizeMismatchError } from '../content.ts';
+import { TarError } from '../tar/tar-entry.ts';
 import type { SentError } from './worker-messages.ts';
 
-/** What went wrong with the files of an image, in words for the user where the archive or the disk is at fault. */
-export function imageError(error: SentError): Error {
-  const { name, message, code, stack } = error;
-  if (name === 'TarError') return new ServiceError('InvalidArchive', message);
+/** What went wrong with content or files of an image, in words for the user where those or the disk are at fault. */
+export function imageError(error: unknown): Error {
+  if (error instanceof ServiceError) return error;
+  const { name, message = String(error), code, stack } = (error ?? {}) as Partial<SentError>;
+  const isWrong =
+    error instanceof BlobDigestError || error instanceof SizeMismatchError || error instanceof BlobTooLargeError;
+  if (isWrong) return new ServiceError('InvalidContent', message, { cause: error });
+  if (error instanceof TarError || name === 'TarError') return new ServiceError('InvalidArchive', message);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new ServiceError('DiskFull', 'no space left on device', { status: 507, detail: message });
   }
@@ -12,5 +19,5 @@ export function imageError(error: SentError): Error {
   if (code?.startsWith('Z_') || code?.startsWith('ZSTD_') || code === 'ERR_BUFFER_OUT_OF_BOUNDS') {
     return new ServiceError('InvalidArchive', `the archive cannot be decompressed: ${message}`);
   }
-  return Object.assign(new Error(message), { name, code, stack });
+  return error instanceof Error ? error : Object.assign(new Error(message), { name, code, stack });
 }

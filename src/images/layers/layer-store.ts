@@ -26,8 +26,13 @@ export interface HeldLayers {
   readonly chains: readonly string[];
   /** Top first, as overlayfs wants them. */
   readonly lowers: readonly string[];
+  /** Bytes of the uncompressed archives, bottom first. */
+  readonly sizes: readonly number[];
   release(): void;
 }
+
+/** A layer whose archive is in the content store. */
+export type PackedLayer = Pick<Layer, 'descriptor' | 'diffId'>;
 
 type UnpackProgress = (diffId: string, bytes: number) => void;
 
@@ -44,7 +49,8 @@ export class LayerStore {
   readonly #options: LayerStoreOptions;
   readonly #directory: string;
   readonly #holds = new Holds();
-  readonly #present = new Set<string>();
+  /** Sizes by chain ID. */
+  readonly #present = new Map<string, number>();
   readonly #unpacking = new Map<string, Unpacking>();
   /** Where layers are made. */
   readonly temporary: string;
@@ -67,7 +73,7 @@ export class LayerStore {
       const chain = String(key[2]);
       // The machine has stopped before what was unpacked was known to be on the disk.
       const whole = value.boot === undefined || value.boot === boot;
-      if (whole && directories.delete(hexOf(chain))) this.#present.add(chain);
+      if (whole && directories.delete(hexOf(chain))) this.#present.set(chain, value.size);
       else await store.delete(key);
     }
     for (const name of directories) await trash.discard(join(this.#directory, name));
@@ -78,7 +84,7 @@ export class LayerStore {
   }
 
   /** Unpacks what is not yet, in parallel, and holds all of it. */
-  async hold(layers: readonly Layer[], onProgress?: UnpackProgress): Promise<HeldLayers> {
+  async hold(layers: readonly PackedLayer[], onProgress?: UnpackProgress): Promise<HeldLayers> {
     const chains = chainIds(layers.map(({ diffId }) => diffId));
     const releases: (() => void)[] = [];
     const release = () => {
@@ -87,7 +93,12 @@ export class LayerStore {
     try {
       for (const chain of chains) releases.push(await this.#holds.take(chain));
       if (!chains.every((chain) => this.#present.has(chain))) await this.#unpackAll(layers, chains, onProgress);
-      return { chains, lowers: chains.map((chain) => this.path(chain)).reverse(), release };
+      return {
+        chains,
+        lowers: chains.map((chain) => this.path(chain)).reverse(),
+        sizes: chains.map((chain) => this.#present.get(chain) ?? 0),
+        release,
+      };
     } catch (error) {
       release();
       throw error;
@@ -107,7 +118,7 @@ export class LayerStore {
     }
     await rename(directory, this.path(chain));
     await this.#options.store.put(layerKey(chain), { ...record, boot: await bootId() } satisfies LayerRecord);
-    this.#present.add(chain);
+    this.#present.set(chain, record.size);
   }
 
   /** Holds a chain ID, so that the layer of it stays once it is there. */
@@ -115,8 +126,9 @@ export class LayerStore {
     return this.#holds.take(chain);
   }
 
-  /** Deletes those of `chains` that no image and no root has any more. */
-  async collect(chains: Iterable<string>): Promise<void> {
+  /** Deletes those of `chains`, bottom first, that no image and no root has any more; answers which. */
+  async collect(chains: Iterable<string>): Promise<string[]> {
+    const deleted: string[] = [];
     // The top goes first: it is of no use without what is below.
     for (const chain of [...chains].reverse()) {
       if (!this.#present.has(chain)) continue;
@@ -125,13 +137,15 @@ export class LayerStore {
         this.#present.delete(chain);
         await this.#options.store.delete(layerKey(chain));
         await this.#options.trash.discard(this.path(chain));
+        deleted.push(chain);
       });
     }
+    return deleted;
   }
 
   /** Chain IDs of all that is unpacked. */
   all(): readonly string[] {
-    return [...this.#present];
+    return [...this.#present.keys()];
   }
 
   async #used(): Promise<Set<string>> {
@@ -147,7 +161,7 @@ export class LayerStore {
   }
 
   async #unpackAll(
-    layers: readonly Layer[],
+    layers: readonly PackedLayer[],
     chains: readonly string[],
     onProgress: UnpackProgress | undefined,
   ): Promise<void> {
@@ -182,7 +196,7 @@ export class LayerStore {
   }
 
   async #unpack(
-    { descriptor, diffId }: Layer,
+    { descriptor, diffId }: PackedLayer,
     belowChains: readonly string[],
     chain: string,
     below: Promise<void>,
@@ -193,7 +207,7 @@ export class LayerStore {
     try {
       await mkdir(directory, { mode: 0o755 });
       const blob = await content.path(descriptor.digest);
-      const { implied } = await workers.run({ kind: 'unpack', blob, directory, diffId }, (bytes) => {
+      const { implied, size } = await workers.run({ kind: 'unpack', blob, directory, diffId }, (bytes) => {
         for (const listener of listeners) listener(bytes);
       });
       await below;
@@ -201,7 +215,7 @@ export class LayerStore {
         const lowers = belowChains.map((one) => this.path(one)).reverse();
         await workers.run({ kind: 'inherit', directory, implied, lowers });
       }
-      await this.adopt(directory, chain, { diffId, parent: belowChains.at(-1) });
+      await this.adopt(directory, chain, { diffId, parent: belowChains.at(-1), size });
     } catch (error) {
       await rm(directory, { recursive: true, force: true }).catch(() => trash.discard(directory));
       throw error;

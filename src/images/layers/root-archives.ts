@@ -1,4 +1,4 @@
-import { compressionOf, createDecompressor, MAGIC_LENGTH } from '../tar/decompress.ts';
+import { decompressed } from '../tar/decompress.ts';
 import { END_OF_ARCHIVE } from '../tar/tar-header.ts';
 import { TarReader } from '../tar/tar-reader.ts';
 import type { Confinement } from './confinement.ts';
@@ -85,27 +85,6 @@ export function insidePath(path: string): string {
 export function nameOfPath(path: string): string {
   const trimmed = path.replace(/\/+$/, '');
   return trimmed === '' ? '/' : trimmed.slice(trimmed.lastIndexOf('/') + 1);
-}
-
-/** The plain archive, whichever way it is compressed. */
-export async function* decompressed(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const iterator = pieces[Symbol.asyncIterator]();
-  let head: Uint8Array = new Uint8Array(0);
-  while (head.length < MAGIC_LENGTH) {
-    const next = await iterator.next();
-    if (next.done) break;
-    head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
-  }
-  const all = async function* (): AsyncGenerator<Uint8Array> {
-    try {
-      if (head.length > 0) yield head;
-      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-    } finally {
-      await iterator.return?.();
-    }
-  };
-  const compression = compressionOf(head);
-  yield* compression === 'none' ? all() : createDecompressor(compression, all());
 }
 
 const PIECE = 256 * 1024;

@@ -134,7 +134,7 @@ export class RootStore implements Roots {
       const parent = record.chains.at(-1);
       const chain = nextChainId(parent, digest);
       const letGo = await layers.take(chain);
-      await layers.adopt(upper, chain, { diffId: digest, parent });
+      await layers.adopt(upper, chain, { diffId: digest, parent, size });
       await this.#forget(root.id, record);
       const release = () => {
         blob.release();

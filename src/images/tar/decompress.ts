@@ -43,10 +43,27 @@ export function decompressFile(
   return pipeline(source, decompressor(compression), () => {});
 }
 
-/** Decompresses what comes; failures of the source are failures of the result. */
-export function createDecompressor(
-  compression: Exclude<Compression, 'none'>,
-  source: AsyncIterable<Uint8Array>,
-): Readable {
+/** The plain archive, whichever way it is compressed. */
+export async function* decompressed(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  let head: Uint8Array = new Uint8Array(0);
+  while (head.length < MAGIC_LENGTH) {
+    const next = await iterator.next();
+    if (next.done) break;
+    head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
+  }
+  const all = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      if (head.length > 0) yield head;
+      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
+  };
+  const compression = compressionOf(head);
+  yield* compression === 'none' ? all() : decompressStream(compression, all());
+}
+
+function decompressStream(compression: Exclude<Compression, 'none'>, source: AsyncIterable<Uint8Array>): Readable {
   return pipeline(Readable.from(source, { objectMode: false }), decompressor(compression), () => {});
 }
