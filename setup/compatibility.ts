@@ -64,6 +64,10 @@ async function describeServices(): Promise<Described[]> {
     logger: silentLogger,
     iam: 'off',
     unsandboxed: false,
+    dockerTls: undefined,
+    version: '0.0.0',
+    ephemeral: true,
+    dataDirectory: '',
     hosts: [],
     gateway: () => {
       throw new Error('nothing is served here');

@@ -26,6 +26,8 @@ export interface KobuneOptions {
   /** 0: the system chooses. */
   readonly port: number;
   readonly iam: 'off' | 'enforce';
+  /** Serve the Docker API by TLS here, too, on `host`; 0: the system chooses. Off unless told. */
+  readonly dockerPort?: number | 'off';
   /** Root may run functions as plain processes where no sandbox can be made. */
   readonly unsandboxed: boolean;
   /** Further host names and web origins that clients may use. */
@@ -89,6 +91,11 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         authority,
         iam: options.iam,
         unsandboxed: options.unsandboxed,
+        dockerTls:
+          typeof options.dockerPort === 'number' ? { host: options.host, port: options.dockerPort } : undefined,
+        version,
+        ephemeral: options.ephemeral,
+        dataDirectory: options.dataDirectory,
         hosts: options.hosts,
         gateway: () => gateway,
         endpoint: () => endpoint,

@@ -30,6 +30,7 @@ export async function runServer(settings: Settings, options: ServerOptions): Pro
     host: settings.host,
     port: settings.port,
     iam: settings.iam,
+    dockerPort: settings.dockerPort,
     unsandboxed: settings.unsandboxed,
     hosts: settings.hosts,
     origins: settings.origins,

@@ -12,6 +12,8 @@ export interface Settings {
   readonly data: string;
   readonly ephemeral: boolean;
   readonly iam: 'off' | 'enforce';
+  /** Serve the Docker API here, too, for clients that show a certificate of this data directory; 0: any free port. */
+  readonly dockerPort: number | 'off';
   /** Root may run functions as plain processes where no sandbox can be made. */
   readonly unsandboxed: boolean;
   readonly hosts: readonly string[];
@@ -37,19 +39,15 @@ interface Setting<T> {
 }
 
 const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]> } = {
-  port: {
-    expected: 'a whole number from 0 to 65535 (0: any free port)',
-    parse: (value) => {
-      const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-      return Number.isInteger(number) && (number as number) >= 0 && (number as number) <= 65535
-        ? (number as number)
-        : undefined;
-    },
-  },
+  port: { expected: 'a whole number from 0 to 65535 (0: any free port)', parse: parsePort },
   host: text('an address to listen on, such as 127.0.0.1'),
   data: text('the path of a directory'),
   ephemeral: { expected: 'true or false', parse: parseBoolean },
   iam: oneOf('off', 'enforce'),
+  dockerPort: {
+    expected: 'off or a whole number from 0 to 65535 (0: any free port)',
+    parse: (value) => (value === 'off' || value === false ? 'off' : parsePort(value)),
+  },
   unsandboxed: { expected: 'true or false', parse: parseBoolean },
   hosts: list('host names'),
   origins: list('origins such as https://app.example'),
@@ -103,6 +101,7 @@ function defaults(environment: NodeJS.ProcessEnv): Settings {
     data: join(environment.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'kobune'),
     ephemeral: false,
     iam: 'off',
+    dockerPort: 'off',
     unsandboxed: false,
     hosts: [],
     origins: [],
@@ -196,6 +195,11 @@ function list(what: string): Setting<readonly string[]> {
       return valid ? (parts as string[]).filter((part) => part !== '') : undefined;
     },
   };
+}
+
+function parsePort(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= 65535 ? number : undefined;
 }
 
 function parseBoolean(value: unknown): boolean | undefined {

@@ -95,6 +95,7 @@ function settingFlags(settings: Settings): string[] {
     `--host=${settings.host}`,
     `--data=${settings.data}`,
     `--iam=${settings.iam}`,
+    `--docker-port=${settings.dockerPort}`,
     `--hosts=${settings.hosts.join(',')}`,
     `--origins=${settings.origins.join(',')}`,
     `--log-level=${settings.logLevel}`,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
-import type { EngineStatus, FunctionEngine, FunctionLogs, RoleCredentials } from '../functions/index.ts';
+import type { EngineStatus, FunctionEngine, FunctionLogs, ImageRoots, RoleCredentials } from '../functions/index.ts';
 import type { Gateway, LocalAuthority, OpenPort } from '../gateway/index.ts';
 import { stopEach } from './stop-each.ts';
 
@@ -19,6 +19,8 @@ export interface ComputeOptions {
   readonly names: readonly string[];
   readonly logs: () => Promise<FunctionLogs>;
   readonly credentials: () => Promise<RoleCredentials>;
+  /** File systems of functions that are images. */
+  readonly images: ImageRoots;
   /** Root may run functions as plain processes where no sandbox can be made. */
   readonly unsandboxed: boolean;
   /** Given to interpreters' search (`PATH`, `KOBUNE_NODE_22`). */
@@ -94,6 +96,7 @@ async function startCompute(options: ComputeOptions): Promise<Started> {
   });
   const engine = createFunctionEngine({
     sandboxes,
+    images: options.images,
     logs,
     credentials,
     clock,

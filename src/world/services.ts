@@ -18,6 +18,8 @@ import type { Sqs } from '../services/sqs/index.ts';
 import type { Ssm } from '../services/ssm/index.ts';
 import type { Sts } from '../services/sts/index.ts';
 import type { Compute } from './compute.ts';
+import type { Containers } from './containers.ts';
+import { functionImages } from './function-images.ts';
 import { functionRoles } from './function-roles.ts';
 import { type Once, once, onceStarted } from './once.ts';
 import type { State } from './state.ts';
@@ -33,6 +35,7 @@ export interface ServicesOptions {
   readonly iam: 'off' | 'enforce';
   readonly delivery: Delivery;
   readonly compute: () => Compute;
+  readonly containers: Containers;
   /** Where this Kobune is reached. */
   readonly endpoint: () => string;
 }
@@ -55,7 +58,7 @@ export interface Services {
 
 /** Connects the services with each other and with what is below them. */
 export function createServices(options: ServicesOptions): Services {
-  const { clock, compute, delivery, endpoint, logger, random, state } = options;
+  const { clock, compute, containers, delivery, endpoint, logger, random, state } = options;
   const { store, blobs } = state;
   const enforce = options.iam === 'enforce';
   const access: ServiceAccess = {
@@ -88,6 +91,7 @@ export function createServices(options: ServicesOptions): Services {
       delivery,
       engine: compute().engine,
       objects: objectAccess(s3),
+      images: functionImages(containers.images, async () => undefined),
       queues: {
         describe: async (...args) => (await sqs()).queues.describe(...args),
         receive: async (...args) => (await sqs()).queues.receive(...args),

@@ -34,7 +34,9 @@ import type { Authorizer, AwsService, CredentialLookup } from '../services/index
 import type { Logs } from '../services/logs/index.ts';
 import type { Sns } from '../services/sns/index.ts';
 import { createCompute } from './compute.ts';
+import { createContainers } from './containers.ts';
 import { connectDelivery } from './delivery-routes.ts';
+import { functionRoots } from './function-images.ts';
 import type { Once } from './once.ts';
 import { createServices, type Services, stopsOf } from './services.ts';
 import type { State } from './state.ts';
@@ -49,6 +51,12 @@ export interface WorldOptions {
   readonly directory: string;
   readonly iam: 'off' | 'enforce';
   readonly unsandboxed: boolean;
+  /** The Docker API by TLS, when it is wanted. */
+  readonly dockerTls: { readonly host: string; readonly port: number } | undefined;
+  readonly version: string;
+  readonly ephemeral: boolean;
+  /** Where clients find what this Kobune offers them as files; `directory` unless ephemeral. */
+  readonly dataDirectory: string;
   readonly hosts: readonly string[];
   readonly gateway: () => Gateway;
   readonly authority: LocalAuthority;
@@ -71,7 +79,8 @@ export interface World {
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry>;
   /** What would have left for mail servers, phones and mobile devices. */
   readonly outgoing: Outgoing;
-  close(): Promise<void>;
+  /** With `erase`, what outlives this process (containers, networks) ends, too: the state is about to go. */
+  close(options?: { readonly erase?: boolean }): Promise<void>;
 }
 
 /** The first parts of the keys that a service keeps its state under. */
@@ -99,11 +108,18 @@ export function createWorld(options: WorldOptions): World {
   const { store } = state;
   const enforce = options.iam === 'enforce';
   const delivery = createDelivery({ store, clock, random, logger });
-  const services = createServices({ ...options, delivery, compute: () => compute });
+  const containers = createContainers({
+    ...options,
+    names: options.hosts,
+    repositoryPolicy: async () => undefined,
+  });
+  const roots = functionRoots(containers.images);
+  const services = createServices({ ...options, delivery, containers, compute: () => compute });
   connectDelivery(delivery, services);
   const compute = createCompute({
     ...options,
     names: options.hosts,
+    images: roots,
     logs: async () => (await services.logs()).functionLogs,
     credentials: async () => (await services.sts()).roleCredentials,
   });
@@ -142,18 +158,21 @@ export function createWorld(options: WorldOptions): World {
           if (kept.some((found) => found.length > 0)) await entries[name].load();
         }),
       );
+      await containers.start();
       await delivery.start();
     },
     compute: () => compute.engine.status(),
     missing: () => compute.missing(),
     logs: (query, signal) => follow(services.logs, query, signal),
     outgoing: outgoingOf(services.sns),
-    close: () =>
+    close: ({ erase = false } = {}) =>
       stopEach(
         [
           { what: 'the wire', stop: () => aws.close() },
           { what: 'deliveries', stop: () => delivery.close() },
           ...stopsOf(services, { what: 'functions', stop: () => compute.close() }),
+          { what: 'file systems of functions', stop: () => roots.close() },
+          { what: 'containers', stop: () => containers.close({ erase }) },
         ],
         logger,
       ),

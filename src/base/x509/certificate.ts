@@ -13,6 +13,7 @@ const OID = {
   authorityKeyIdentifier: '2.5.29.35',
   extendedKeyUsage: '2.5.29.37',
   serverAuth: '1.3.6.1.5.5.7.3.1',
+  clientAuth: '1.3.6.1.5.5.7.3.2',
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
   sha256WithRsaEncryption: '1.2.840.113549.1.1.11',
 } as const;
@@ -28,10 +29,11 @@ export interface CertificateRequest {
   readonly notAfter: number;
   /** Up to 20 random bytes. */
   readonly serial: Uint8Array;
-  /** `authority` may sign others; a server is known by these DNS names and IP addresses; a `signer` signs messages. */
+  /** `authority` may sign others; a server is known by these DNS names and IP addresses; a `client` shows it to a server; a `signer` signs messages. */
   readonly use:
     | { readonly type: 'authority' }
     | { readonly type: 'server'; readonly names: readonly string[] }
+    | { readonly type: 'client' }
     | { readonly type: 'signer' };
 }
 
@@ -83,6 +85,13 @@ function extensions({ use, publicKey, issuerKey }: CertificateRequest): Buffer[]
   const digitalSignature = der.bitString(Buffer.from([0b10000000]), 7);
   const leaf = [extension(OID.basicConstraints, true, der.sequence()), extension(OID.keyUsage, true, digitalSignature)];
   if (use.type === 'signer') return [...leaf, ...identifiers];
+  if (use.type === 'client') {
+    return [
+      ...leaf,
+      extension(OID.extendedKeyUsage, false, der.sequence(der.objectIdentifier(OID.clientAuth))),
+      ...identifiers,
+    ];
+  }
   return [
     ...leaf,
     extension(OID.extendedKeyUsage, false, der.sequence(der.objectIdentifier(OID.serverAuth))),

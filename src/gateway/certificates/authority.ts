@@ -23,6 +23,14 @@ export interface AuthorityFiles {
   readonly bundle: string;
 }
 
+/** What a client shows and trusts, where Docker's clients look for it (`DOCKER_CERT_PATH`). */
+export interface ClientFiles {
+  /** Directory of `ca.pem`, `cert.pem` and `key.pem`. */
+  readonly directory: string;
+  /** The authority's certificate, as PEM. */
+  readonly authority: string;
+}
+
 export interface AuthorityOptions {
   /** Where the key (mode 0600) and the certificates are kept. */
   readonly directory: string;
@@ -61,6 +69,27 @@ export class LocalAuthority {
   files(): Promise<AuthorityFiles> {
     this.#files ??= this.#writeFiles();
     return this.#files;
+  }
+
+  /** Makes a new client certificate and writes it with its key (mode 0600) and the authority's certificate. */
+  async clientFiles(): Promise<ClientFiles> {
+    const issuer = await this.#loadIssuer();
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const now = Date.now();
+    const certificate = makeCertificate({
+      subject: 'client',
+      publicKey,
+      issuer: AUTHORITY_NAME,
+      issuerKey: issuer.key,
+      notBefore: now - DAY,
+      notAfter: now + LEAF_DAYS * DAY,
+      serial: this.#options.random.bytes(16),
+      use: { type: 'client' },
+    });
+    await this.#replace('key.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600);
+    await this.#replace('cert.pem', certificate, 0o644);
+    await this.#replace('ca.pem', issuer.certificate, 0o644);
+    return { directory: this.#options.directory, authority: issuer.certificate };
   }
 
   /** Key and certificate for clients that ask for no name (those that connect to an IP address). */
