@@ -29,7 +29,7 @@ export async function prepareContext(call: Call, directory: string, signal: Abor
   }
   const ignore = await readInside(directory, `${name}.dockerignore`);
   return {
-    context: { directory },
+    context: { directory, temporary: true },
     dockerfile: { text, name },
     ...(ignore === undefined ? {} : { ignore }),
   };

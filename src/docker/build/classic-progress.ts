@@ -66,8 +66,9 @@ export class ClassicProgress {
     this.#tell(number, { stream: '\n' });
   }
 
-  #finish({ number }: BuildStep, cached: boolean, result: string): void {
-    if (cached) this.#tell(number, { stream: ' ---> Using cache\n' });
+  #finish({ number, text }: BuildStep, cached: boolean, result: string): void {
+    // A base image is there or not: that builder says nothing of a cache then.
+    if (cached && !/^FROM\s/i.test(text)) this.#tell(number, { stream: ' ---> Using cache\n' });
     this.#tell(number, { stream: ` ---> ${result}\n` });
     this.#step(number).done = true;
     while (this.#steps.get(this.#current)?.done) {

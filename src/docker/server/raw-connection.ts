@@ -10,7 +10,6 @@ export function takeConnection(request: IncomingMessage, response: ServerRespons
   const socket = request.socket;
   response.detachSocket(socket);
   for (const event of ['data', 'end', 'drain', 'timeout', 'error']) socket.removeAllListeners(event);
-  socket.pause();
   socket.setTimeout(0);
   // A peer that went away is seen by whoever reads or writes; without a listener it would end the process.
   socket.on('error', () => {});
