@@ -137,7 +137,8 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         await state.saveClock();
         return control.clock();
       },
-      reset: (service) => stage.replace(() => state.erase(keysOf(service))),
+      reset: (service) =>
+        stage.replace(() => state.erase(keysOf(service)), { erase: service === undefined || service === 'containers' }),
       logs: (query, signal) => stage.world.logs(query, signal),
       outgoing: {
         list: (query, limit) => stage.world.outgoing.list(query, limit),

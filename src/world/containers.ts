@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
@@ -175,10 +175,30 @@ export function createContainers(options: ContainersOptions): Containers {
           { what: 'networks of containers', stop: async () => (await networks.made())?.close() },
           { what: 'the registry', stop: async () => (await repositories.made())?.close() },
           { what: 'images', stop: async () => (await images.made())?.close() },
+          ...(erase
+            ? [{ what: 'files of containers', stop: () => removeFiles([docker, join(directory, 'images')]) }]
+            : []),
         ],
         logger,
       ),
   };
+}
+
+/** Removes directories in which nothing is mounted any more: what is mounted below them may be the user's own. */
+async function removeFiles(directories: readonly string[]): Promise<void> {
+  const mounts = (await readFile('/proc/self/mounts', 'utf8').catch(() => ''))
+    .split('\n')
+    .map((line) => unescaped(line.split(' ')[1] ?? ''));
+  for (const directory of directories) {
+    const mounted = mounts.find((point) => point.startsWith(`${directory}/`));
+    if (mounted !== undefined) throw new Error(`${mounted} is still mounted`);
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Spaces and the like are octal numbers in the kernel's table of mounts (proc(5)). */
+function unescaped(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
 /** What containers may read of the authority's files: never its key. Returns the directory. */

@@ -28,13 +28,16 @@ export class Stage implements FrontEnd {
     else void this.#exchange.then(() => this.#hand(request, response));
   }
 
-  /** Ends the world, runs `between`, and makes another. Requests that come meanwhile are answered by the new one. */
-  async replace(between: () => Promise<void>): Promise<void> {
+  /**
+   * Ends the world, runs `between`, and makes another. Requests that come meanwhile are answered by the new one. With
+   * `erase`, containers end, too: their state is about to go.
+   */
+  async replace(between: () => Promise<void>, options: { readonly erase: boolean }): Promise<void> {
     while (this.#exchange !== undefined) await this.#exchange;
     const done = Promise.withResolvers<void>();
     this.#exchange = done.promise;
     try {
-      await this.#world.close();
+      await this.#world.close(options);
       await between();
     } finally {
       this.#world = this.#make();

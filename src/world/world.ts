@@ -85,6 +85,7 @@ export interface World {
 
 /** The first parts of the keys that a service keeps its state under. */
 export const SERVICE_KEYS: Readonly<Record<string, readonly string[]>> = {
+  containers: ['containers', 'volumes', 'networks', 'images', 'image-content', 'build-cache'],
   events: ['events'],
   iam: ['iam', 'iam-key', 'iam-last-used', 'iam-root'],
   kms: ['kms'],
