@@ -1,4 +1,5 @@
 export { type AwsFrontEnd, type AwsFrontEndOptions, createAwsFrontEnd } from './front-end.ts';
+export { ecrModel } from './models/ecr.ts';
 export { eventsModel } from './models/events.ts';
 export { iamModel } from './models/iam.ts';
 export { kmsModel } from './models/kms.ts';

@@ -19,6 +19,8 @@ export interface EcrRegistry {
   subject(repository: string): Promise<RepositorySubject>;
   /** Whether the address is one that GetDownloadUrlForLayer gave out, and still good. */
   permitsDownload(repository: string, digest: string, query: URLSearchParams): Promise<boolean>;
+  /** Whether blobs of the other repository may be mounted to it. */
+  mayMount(repository: string, from: string): Promise<boolean>;
   /** Brings from its upstream what a pull-through cache rule covers and is not here, or not of today. */
   pullThrough(repository: string, reference: string, principal: Principal | undefined): Promise<void>;
 }

@@ -39,10 +39,9 @@ export function failureReply(error: unknown, requestId: string, logger: Logger):
   return errors([{ code: 'UNKNOWN', message: `internal error; the log has more under request ${requestId}` }], 500);
 }
 
-/** What services refuse in their own words is "denied" in those of the registry. */
 function known({ code, message, status, members, headers }: ServiceError): Reply {
   const failure: Failure = {
-    code: CODES.has(code) ? code : status === 404 ? 'NAME_UNKNOWN' : 'DENIED',
+    code: CODES.has(code) ? code : codeFor(status),
     message,
     ...('detail' in members ? { detail: members.detail } : {}),
   };
@@ -52,6 +51,13 @@ function known({ code, message, status, members, headers }: ServiceError): Reply
     status,
     headers,
   );
+}
+
+/** What services refuse in their own words is "denied" in those of the registry. */
+function codeFor(status: number): string {
+  if (status >= 500) return 'UNKNOWN';
+  if (status === 429) return 'TOOMANYREQUESTS';
+  return status === 404 ? 'NAME_UNKNOWN' : 'DENIED';
 }
 
 function errors(list: readonly Failure[], status: number, headers: Readonly<Record<string, string>> = {}): Reply {

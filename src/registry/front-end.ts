@@ -168,9 +168,7 @@ class RegistryFrontEnd implements FrontEnd {
         await this.#pullThrough(request, route.reference, caller?.principal);
         return readManifest(repositories, request, route.reference);
       case 'uploads':
-        return startUpload(repositories, request, async (repository) =>
-          this.#access && caller ? this.#access.mayMount(request, caller, repository) : true,
-        );
+        return startUpload(repositories, request, (from) => this.#mayMount(request, caller, from));
       case 'upload':
         if (method === 'GET') return uploadStatus(repositories, request, route.id);
         if (method === 'PATCH') return appendChunk(repositories, request, route.id);
@@ -179,6 +177,12 @@ class RegistryFrontEnd implements FrontEnd {
       default:
         throw new TypeError(`no endpoint for ${route.kind}`);
     }
+  }
+
+  async #mayMount(request: RegistryRequest, caller: Caller | undefined, from: string): Promise<boolean> {
+    const repository = request.repository();
+    if (parseEcrRepository(repository) && !(await (await this.#options.ecr()).mayMount(repository, from))) return false;
+    return !this.#access || !caller || this.#access.mayMount(request, caller, from);
   }
 
   async #pullThrough(request: RegistryRequest, reference: string, principal: Principal | undefined): Promise<void> {

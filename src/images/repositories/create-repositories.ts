@@ -11,7 +11,15 @@ import { deleteManifest } from './delete-manifest.ts';
 import { digestMalformed } from './errors.ts';
 import { isDigest } from './grammar.ts';
 import { Manifests } from './manifests.ts';
-import { referrerKey, referrerPrefix, repositoryKey, repositoryPrefix, tagKey, tagPrefix } from './records.ts';
+import {
+  manifestPrefix,
+  referrerKey,
+  referrerPrefix,
+  repositoryKey,
+  repositoryPrefix,
+  tagKey,
+  tagPrefix,
+} from './records.ts';
 import type { Repositories, RepositoryEvent, RepositoryPolicy } from './repositories.ts';
 import { createRepository, findRepository, getRepository, type RegistryState, removeRepository } from './state.ts';
 import { Uploads } from './uploads.ts';
@@ -53,6 +61,10 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
   return {
     list: ({ prefix = '', after, limit } = {}) => listNames(store, prefix, after, limit),
     exists: async (repository) => (await findRepository(store, repository)) !== undefined,
+    isEmpty: async (repository, transaction) => {
+      const { id } = await getRepository(transaction, repository);
+      return (await transaction.range({ prefix: manifestPrefix(id), limit: 1 })).length === 0;
+    },
     create: async (repository, transaction) => {
       if (transaction) await createRepository(state, transaction, repository);
       else await store.transact((own) => createRepository(state, own, repository));
@@ -75,8 +87,7 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
     cancelUpload: (repository, id) => uploads.cancel(repository, id),
     getManifest: (repository, reference, { pulled = false } = {}) => manifests.get(repository, reference, pulled),
     statManifest: (repository, reference) => manifests.stat(repository, reference),
-    putManifest: (repository, reference, manifest, conditions = {}) =>
-      manifests.put(repository, reference, manifest, conditions),
+    putManifest: (repository, reference, manifest, put = {}) => manifests.put(repository, reference, manifest, put),
     deleteManifest: (repository, reference, deletion = {}) => deleteManifest(state, repository, reference, deletion),
     listManifests: (repository) => manifests.list(repository),
     listTags: async (repository, { after, limit } = {}) => {

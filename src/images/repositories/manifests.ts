@@ -31,8 +31,8 @@ import {
   useKey,
 } from './records.ts';
 import type {
-  ManifestConditions,
   ManifestInfo,
+  PutManifestOptions,
   RepositoryEvent,
   RepositoryPolicy,
   StoredManifest,
@@ -88,7 +88,7 @@ export class Manifests {
     repository: string,
     reference: string,
     manifest: { readonly mediaType: string | undefined; readonly bytes: Uint8Array },
-    conditions: ManifestConditions,
+    options: PutManifestOptions,
   ): Promise<{ descriptor: Descriptor; subject: string | undefined; warnings: readonly string[] }> {
     const { content, store } = this.#state;
     const { digest, tag } = target(reference, manifest.bytes);
@@ -96,7 +96,7 @@ export class Manifests {
     const policy = await this.#state.policy(repository);
     const { id } = await repositoryForPush(this.#state, repository);
     const written = await content.write(manifest.bytes, { digest });
-    const push: Push = { repository, id, digest, tag, document, size: manifest.bytes.length, conditions };
+    const push: Push = { repository, id, digest, tag, document, size: manifest.bytes.length, options };
     try {
       await store.transact((transaction) => this.#put(transaction, push, policy));
     } finally {
@@ -112,12 +112,12 @@ export class Manifests {
     if ((await getRepository(transaction, repository)).id !== id) throw nameUnknown(repository);
     const previous = tag === undefined ? undefined : (await transaction.get<TagRecord>(tagKey(id, tag)))?.value;
     const known = (await transaction.get<ManifestRecord>(manifestKey(id, digest)))?.value;
-    checkConditions(push.conditions, previous?.digest ?? (tag === undefined && known ? digest : undefined));
+    checkConditions(push.options, previous?.digest ?? (tag === undefined && known ? digest : undefined));
     await policy?.beforeManifest?.(
       { repository, digest, tag, previousDigest: previous?.digest, known: known !== undefined },
       transaction,
     );
-    await checkReferences(transaction, id, document);
+    await checkReferences(transaction, id, document, push.options.sparse === true);
     const { clock, content } = this.#state;
     const now = clock.now();
     const record: ManifestRecord = {
@@ -190,7 +190,7 @@ interface Push {
   readonly tag: string | undefined;
   readonly document: ManifestDocument;
   readonly size: number;
-  readonly conditions: ManifestConditions;
+  readonly options: PutManifestOptions;
 }
 
 /** What a reference names: a digest must be that of the bytes. */
@@ -206,14 +206,19 @@ function target(reference: string, bytes: Uint8Array): { digest: string; tag: st
 }
 
 /** Source: OCI Distribution Specification 1.1, "Referrers Tag Schema": clients may push conditionally. */
-function checkConditions({ ifDigest, ifAbsent }: ManifestConditions, current: string | undefined): void {
+function checkConditions({ ifDigest, ifAbsent }: PutManifestOptions, current: string | undefined): void {
   const met = (ifDigest === undefined || ifDigest === current) && !(ifAbsent === true && current !== undefined);
   if (met) return;
   throw new ServiceError('DENIED', 'the manifest has been changed by somebody else', { status: 412 });
 }
 
 /** Throws `MANIFEST_BLOB_UNKNOWN` with everything that is missing, `MANIFEST_INVALID` for a size that is not so. */
-async function checkReferences(transaction: Transaction, id: string, document: ManifestDocument): Promise<void> {
+async function checkReferences(
+  transaction: Transaction,
+  id: string,
+  document: ManifestDocument,
+  sparse: boolean,
+): Promise<void> {
   const missing: string[] = [];
   const check = (part: Descriptor, size: number | undefined) => {
     if (size === undefined) missing.push(part.digest);
@@ -224,7 +229,7 @@ async function checkReferences(transaction: Transaction, id: string, document: M
   for (const part of document.blobs) {
     check(part, (await transaction.get<BlobLink>(blobKey(id, part.digest)))?.value.size);
   }
-  for (const part of document.manifests) {
+  for (const part of sparse ? [] : document.manifests) {
     check(part, (await transaction.get<ManifestRecord>(manifestKey(id, part.digest)))?.value.size);
   }
   if (missing.length > 0) throw manifestBlobUnknown(missing.slice(0, 100));
@@ -241,8 +246,9 @@ function infoOf(
   return { descriptor, configMediaType, subject, manifests, pushedAt, lastPulledAt, contentSize, tags };
 }
 
-function pushOf({ repository, digest, tag, document }: Push): RepositoryEvent {
-  return { action: 'push', repository, digest, tag, tags: tagList(tag), ...typesOf(document) };
+function pushOf({ repository, digest, tag, document, options }: Push): RepositoryEvent {
+  const { cause } = options;
+  return { action: 'push', repository, digest, tag, tags: tagList(tag), ...typesOf(document), cause };
 }
 
 const tagList = (tag: string | undefined): readonly string[] => (tag === undefined ? [] : [tag]);

@@ -44,6 +44,8 @@ export interface RepositoryEvent {
   readonly tags: readonly string[];
   readonly mediaType: string;
   readonly artifactType: string | undefined;
+  /** Who pushed it, where that was not a client: what a copy must not cause is more copies. */
+  readonly cause?: string | undefined;
 }
 
 /** What a tag or manifest is about to become. */
@@ -70,11 +72,15 @@ export interface RepositoryPolicy {
   changed?(event: RepositoryEvent, transaction: Transaction): Promise<void>;
 }
 
-export interface ManifestConditions {
+export interface PutManifestOptions {
   /** The digest that the tag must name now (HTTP's `If-Match`). */
   readonly ifDigest?: string;
   /** The tag must not be there yet (`If-None-Match: *`). */
   readonly ifAbsent?: boolean;
+  /** Told in the event. */
+  readonly cause?: string;
+  /** Of an index: what it lists need not be there (yet). */
+  readonly sparse?: boolean;
 }
 
 /**
@@ -91,6 +97,8 @@ export interface Repositories {
     readonly limit?: number;
   }): Promise<readonly string[]>;
   exists(repository: string): Promise<boolean>;
+  /** Whether it has no manifests: as the transaction sees it, which then fails if one comes meanwhile. */
+  isEmpty(repository: string, transaction: Transaction): Promise<boolean>;
   /** Makes it, in the caller's transaction if there is one; nothing happens when it is there. */
   create(repository: string, transaction?: Transaction): Promise<void>;
   /** Deletes it with all that is in it, in the caller's transaction if there is one; what it held is erased later. */
@@ -132,7 +140,7 @@ export interface Repositories {
     repository: string,
     reference: string,
     manifest: { readonly mediaType: string | undefined; readonly bytes: Uint8Array },
-    conditions?: ManifestConditions,
+    options?: PutManifestOptions,
   ): Promise<{
     readonly descriptor: Descriptor;
     readonly subject: string | undefined;

@@ -1,0 +1,45 @@
+import { jwtVerify, SignJWT } from 'jose';
+import type { Clock } from '../../base/clock.ts';
+import type { Principal } from '../service.ts';
+import type { SigningSecret } from './secret.ts';
+
+/** Source: Amazon ECR API Reference, "GetAuthorizationToken": 12 hours. */
+const LIFETIME_SECONDS = 12 * 3600;
+const ISSUER = 'kobune-ecr';
+
+/** Passwords of the user `AWS`: who asked for one is in it, signed, and it is good for 12 hours of the clock. */
+export class AuthorizationTokens {
+  readonly #secret: SigningSecret;
+  readonly #clock: Clock;
+
+  constructor(secret: SigningSecret, clock: Clock) {
+    this.#secret = secret;
+    this.#clock = clock;
+  }
+
+  async issue(principal: Principal): Promise<{ readonly password: string; readonly expiresAt: Date }> {
+    const now = Math.floor(this.#clock.now() / 1000);
+    const expires = now + LIFETIME_SECONDS;
+    const password = await new SignJWT({ principal })
+      .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+      .setIssuer(ISSUER)
+      .setIssuedAt(now)
+      .setExpirationTime(expires)
+      .sign(await this.#secret.get());
+    return { password, expiresAt: new Date(expires * 1000) };
+  }
+
+  /** Whom it was given to; `undefined` for what was never given out, or has expired. */
+  async identify(password: string): Promise<Principal | undefined> {
+    try {
+      const { payload } = await jwtVerify<{ principal: Principal }>(password, await this.#secret.get(), {
+        issuer: ISSUER,
+        algorithms: ['HS256'],
+        currentDate: new Date(this.#clock.now()),
+      });
+      return payload.principal;
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { emitServiceEvent } from '../../events/index.ts';
+import type { RepositoryEvent } from '../../images/index.ts';
+import type { Transaction } from '../../store/index.ts';
+import { repositoryArn } from './names.ts';
+import type { RegistryId, RepositoryId } from './records.ts';
+import type { EcrState } from './state.ts';
+
+type Parts = Pick<EcrState, 'delivery' | 'clock' | 'random'>;
+
+/**
+ * Tells the default bus of a push or a deletion: once for each tag, or once for an image without one. Source: Amazon ECR
+ * User Guide, "Amazon ECR events and EventBridge".
+ */
+export function emitImageAction(
+  parts: Parts,
+  transaction: Transaction,
+  id: RepositoryId,
+  event: RepositoryEvent,
+): void {
+  const tags: readonly (string | undefined)[] = event.tags.length > 0 ? event.tags : [undefined];
+  for (const tag of tags) {
+    emit(parts, transaction, id, 'ECR Image Action', {
+      result: 'SUCCESS',
+      'repository-name': id.name,
+      'image-digest': event.digest,
+      'action-type': event.action === 'push' ? 'PUSH' : 'DELETE',
+      ...(tag === undefined ? {} : { 'image-tag': tag }),
+      'manifest-media-type': event.mediaType,
+      ...(event.artifactType === undefined ? {} : { 'artifact-media-type': event.artifactType }),
+    });
+  }
+}
+
+export function emitReplication(
+  parts: Parts,
+  transaction: Transaction,
+  id: RepositoryId,
+  source: RegistryId,
+  image: { readonly digest: string; readonly tag: string | undefined },
+): void {
+  emit(parts, transaction, id, 'ECR Replication Action', {
+    result: 'SUCCESS',
+    'repository-name': id.name,
+    'image-digest': image.digest,
+    'source-account': source.account,
+    'action-type': 'REPLICATE',
+    'source-region': source.region,
+    ...(image.tag === undefined ? {} : { 'image-tag': image.tag }),
+  });
+}
+
+export function emitPullThrough(
+  parts: Parts,
+  transaction: Transaction,
+  id: RepositoryId,
+  sync: {
+    readonly prefix: string;
+    readonly url: string;
+    readonly tag: string | undefined;
+    readonly digest: string | undefined;
+    /** Why nothing was brought. */
+    readonly failure?: string;
+  },
+): void {
+  emit(parts, transaction, id, 'ECR Pull Through Cache Action', {
+    'rule-version': '1',
+    'sync-status': sync.failure === undefined ? 'SUCCESS' : 'FAILED',
+    'ecr-repository-prefix': sync.prefix,
+    'repository-name': id.name,
+    'upstream-registry-url': sync.url,
+    ...(sync.tag === undefined ? {} : { 'image-tag': sync.tag }),
+    ...(sync.digest === undefined ? {} : { 'image-digest': sync.digest }),
+    ...(sync.failure === undefined ? {} : { 'failure-code': sync.failure }),
+  });
+}
+
+function emit(parts: Parts, transaction: Transaction, id: RepositoryId, detailType: string, detail: object): void {
+  emitServiceEvent(parts, transaction, {
+    source: 'aws.ecr',
+    detailType,
+    resources: [repositoryArn(id)],
+    detail,
+    account: id.account,
+    region: id.region,
+  });
+}

@@ -1,0 +1,58 @@
+import { parseArn } from '../../../base/arn.ts';
+import { ServiceError } from '../../../base/errors.ts';
+import { constraint } from '../errors.ts';
+import type { RegistryId } from '../records.ts';
+import type { SecretReader, UpstreamCredentials } from './upstream.ts';
+
+/** Source: Amazon ECR User Guide, "Storing your upstream repository credentials in an AWS Secrets Manager secret". */
+const NAME_PREFIX = 'secret:ecr-pullthroughcache/';
+
+/** Throws InvalidParameterException for what is no ARN of such a secret. */
+export function checkCredentialArn(arn: string): string {
+  const parsed = parseArn(arn);
+  if (parsed?.service !== 'secretsmanager' || !parsed.resource.startsWith(NAME_PREFIX)) {
+    throw constraint('credentialArn', 'must be the ARN of a secret whose name begins with ecr-pullthroughcache/');
+  }
+  return arn;
+}
+
+/** Reads the secret of a rule. Throws SecretNotFoundException, UnableToAccessSecretException, UnableToDecryptSecretValueException. */
+export async function readCredentials(
+  secrets: SecretReader,
+  arn: string | undefined,
+  { account, region }: RegistryId,
+): Promise<UpstreamCredentials | undefined> {
+  if (arn === undefined) return undefined;
+  let text: string;
+  try {
+    text = await secrets.read({ arn, account, region });
+  } catch (error) {
+    if (error instanceof ServiceError) throw secretError(arn, error);
+    throw error;
+  }
+  const { username, accessToken } = parse(text);
+  if (typeof username === 'string' && typeof accessToken === 'string') return { username, password: accessToken };
+  throw new ServiceError(
+    'UnableToDecryptSecretValueException',
+    `The secret ${arn} is not JSON with the members "username" and "accessToken".`,
+  );
+}
+
+function secretError(arn: string, error: ServiceError): ServiceError {
+  const code =
+    error.code === 'ResourceNotFoundException'
+      ? 'SecretNotFoundException'
+      : /Decrypt|Kms|Disabled/i.test(error.code)
+        ? 'UnableToDecryptSecretValueException'
+        : 'UnableToAccessSecretException';
+  return new ServiceError(code, `The secret ${arn} cannot be read: ${error.message}`, { cause: error });
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createManualClock, type ManualClock } from '../../base/system-clock.ts';
+import { createSeededRandom } from '../../base/system-random.ts';
+import type { Delivery, DeliveryRequest } from '../../events/index.ts';
+import {
+  createContentStore,
+  createRepositories,
+  ecrHost,
+  MEDIA_TYPES,
+  parseEcrRepository,
+  type Repositories,
+} from '../../images/index.ts';
+import { openBlobStore, openMemoryStore, type Store } from '../../store/index.ts';
+import type { Authorizer } from '../authorization.ts';
+import type { RequestContext } from '../service.ts';
+import { createEcr, type Ecr, type EcrOptions } from './index.ts';
+
+export const ACCOUNT = '000000000000';
+export const HOST = ecrHost({ account: ACCOUNT, region: 'us-east-1' });
+const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+
+export const context = {
+  service: 'ecr',
+  account: ACCOUNT,
+  region: 'us-east-1',
+  host: 'localhost:4566',
+  secure: false,
+  principal: { type: 'Root', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:root`, userId: ACCOUNT },
+} as RequestContext;
+
+/** ECR over the registry's contents, on a store in memory, at a time that stands still: for tests. */
+export interface TestEcr extends AsyncDisposable {
+  readonly ecr: Ecr;
+  readonly repositories: Repositories;
+  readonly store: Store;
+  readonly clock: ManualClock;
+  /** Events that the default buses were told of; emptied by reading. */
+  events(): readonly TestEvent[];
+  // biome-ignore lint/suspicious/noExplicitAny: the answers' shapes are what is being checked
+  call(operation: string, input?: object, overrides?: Partial<RequestContext>): Promise<any>;
+  /** Makes a repository, in the default registry. */
+  create(name: string, more?: object): Promise<void>;
+  /** Pushes an image of one layer to a repository of the default registry as `docker push` does; answers its digest. */
+  push(name: string, tag: string | undefined, layer?: string, more?: object): Promise<string>;
+  /** Pushes an index of images that are there. */
+  pushIndex(name: string, tag: string | undefined, digests: readonly string[]): Promise<string>;
+  tags(name: string): Promise<readonly string[]>;
+  /** Moves the clock and waits until what became due is done. */
+  advance(ms: number): Promise<void>;
+  restart(): Promise<void>;
+}
+
+export interface TestEvent {
+  readonly type: string;
+  readonly account: string;
+  readonly region: string;
+  readonly resources: readonly string[];
+  readonly detail: Record<string, unknown>;
+}
+
+export const digestOf = (content: string | Uint8Array): string =>
+  `sha256:${createHash('sha256').update(content).digest('hex')}`;
+
+const descriptorOf = (content: string, mediaType: string) => ({
+  mediaType,
+  digest: digestOf(content),
+  size: Buffer.byteLength(content),
+});
+
+export function imageOf(layer: string, more: object = {}): string {
+  return JSON.stringify({
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.ociManifest,
+    config: descriptorOf('{}', MEDIA_TYPES.ociConfig),
+    layers: [descriptorOf(layer, MEDIA_TYPES.ociLayerGzip)],
+    ...more,
+  });
+}
+
+const unreachable = async (): Promise<never> => {
+  throw new Error('there is no other registry in this test');
+};
+
+export async function startTestEcr(options: Partial<EcrOptions> = {}): Promise<TestEcr> {
+  const directory = await mkdtemp(join(tmpdir(), 'kobune-ecr-'));
+  const store = openMemoryStore();
+  const clock = createManualClock();
+  const random = createSeededRandom();
+  const blobs = await openBlobStore({ directory: join(directory, 'blobs'), store, random, durable: false });
+  const content = createContentStore({ store, blobs });
+  const sent: DeliveryRequest[] = [];
+  const delivery = {
+    enqueue: (_transaction: unknown, request: DeliveryRequest) => {
+      sent.push(request);
+      return String(sent.length);
+    },
+  } as unknown as Delivery;
+  const authorizer: Authorizer = { authorize: async () => {} };
+  const repositories = createRepositories({
+    content,
+    store,
+    clock,
+    random,
+    logger: silent,
+    directory,
+    policy: async (name) => (parseEcrRepository(name) ? ecr.policy : undefined),
+  });
+  const make = () =>
+    createEcr({
+      store,
+      clock,
+      random,
+      logger: silent,
+      delivery,
+      repositories,
+      authorizer,
+      enforce: false,
+      upstreams: { manifest: unreachable, digest: unreachable, blob: unreachable, check: unreachable },
+      secrets: { read: unreachable },
+      ...options,
+    });
+  let ecr = make();
+  await ecr.start();
+  const call = async (operation: string, input: object = {}, overrides: Partial<RequestContext> = {}) =>
+    ecr.service.operations[operation]!(input as never, { ...context, operation, ...overrides });
+  const put = async (name: string, tag: string | undefined, text: string) => {
+    const bytes = Buffer.from(text);
+    const digest = digestOf(bytes);
+    await repositories.putManifest(`${HOST}/${name}`, tag ?? digest, { mediaType: undefined, bytes });
+    return digest;
+  };
+  return {
+    get ecr() {
+      return ecr;
+    },
+    repositories,
+    store,
+    clock,
+    events: () =>
+      sent.splice(0).map(({ payload }) => {
+        const event = JSON.parse(Buffer.from(payload).toString('utf8'));
+        const { account, region, resources, detail } = event;
+        return { type: event['detail-type'], account, region, resources, detail };
+      }),
+    call,
+    create: async (name, more = {}) => {
+      await call('CreateRepository', { repositoryName: name, ...more });
+    },
+    push: async (name, tag, layer = 'layer', more) => {
+      for (const part of ['{}', layer]) {
+        await repositories.putBlob(`${HOST}/${name}`, digestOf(part), Buffer.from(part));
+      }
+      return put(name, tag, imageOf(layer, more));
+    },
+    pushIndex: async (name, tag, digests) => {
+      const manifests = await Promise.all(
+        digests.map(async (digest) => (await repositories.statManifest(`${HOST}/${name}`, digest)).descriptor),
+      );
+      return put(name, tag, JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
+    },
+    tags: async (name) => (await repositories.listTags(`${HOST}/${name}`)).tags,
+    advance: async (ms) => {
+      await clock.advanceAsync(ms);
+      await ecr.idle();
+    },
+    restart: async () => {
+      await ecr.close();
+      ecr = make();
+      await ecr.start();
+    },
+    async [Symbol.asyncDispose]() {
+      await ecr.close();
+      await repositories.close();
+      await blobs.close();
+      await store.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
