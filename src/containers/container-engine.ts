@@ -21,13 +21,15 @@ import type {
   Volumes,
   WaitCondition,
 } from './engine.ts';
-import { invalid } from './errors.ts';
+import { invalid, notRunning } from './errors.ts';
+import { Execs } from './exec/execs.ts';
 import { type ContainerEnd, LiveContainer } from './live-container.ts';
 import { readLog } from './logs/read-log.ts';
 import { openParts } from './open-parts.ts';
 import type { ContainerEngineOptions } from './options.ts';
 import { type EngineParts, type EventSubject, groupPath, type OtherContainer } from './parts.ts';
 import { ContainerRegistry } from './registry.ts';
+import { resizeTerminal } from './runtime/conmon.ts';
 import { VolumeStore } from './volumes/volume-store.ts';
 import { waitFor } from './wait.ts';
 
@@ -40,6 +42,7 @@ class Engine implements ContainerEngine {
   readonly #parts: EngineParts;
   readonly #volumes: VolumeStore;
   readonly #containers = new ContainerRegistry();
+  readonly #execs: Execs;
   readonly #listeners = new Set<(event: ContainerEvent) => void>();
 
   constructor(options: ContainerEngineOptions) {
@@ -58,6 +61,7 @@ class Engine implements ContainerEngine {
       other: (nameOrId) => this.#other(nameOrId),
       removeFiles: (path) => rm(path, { recursive: true, force: true }),
     });
+    this.#execs = new Execs(this.#parts);
   }
 
   get volumes(): Volumes {
@@ -179,8 +183,11 @@ class Engine implements ContainerEngine {
     throw new Error('not yet');
   }
 
-  async resize(_nameOrId: string, _size: { readonly rows: number; readonly columns: number }): Promise<void> {
-    throw new Error('not yet');
+  async resize(nameOrId: string, size: { readonly rows: number; readonly columns: number }): Promise<void> {
+    const container = this.#containers.get(nameOrId);
+    if (!container.running) throw notRunning(container.id);
+    await resizeTerminal(container.files.run, size);
+    this.#emit('resize', container.record, { height: String(size.rows), width: String(size.columns) });
   }
 
   async top(): Promise<{ readonly titles: readonly string[]; readonly processes: readonly (readonly string[])[] }> {
@@ -215,20 +222,23 @@ class Engine implements ContainerEngine {
     throw new Error('not yet');
   }
 
-  async createExec(_nameOrId: string, _spec: ExecSpec): Promise<Exec> {
-    throw new Error('not yet');
+  async createExec(nameOrId: string, spec: ExecSpec): Promise<Exec> {
+    return this.#execs.create(this.#containers.get(nameOrId), spec);
   }
 
-  async startExec(): Promise<AttachedStreams | undefined> {
-    throw new Error('not yet');
+  startExec(
+    execId: string,
+    options: { readonly detach: boolean; readonly tty?: boolean },
+  ): Promise<AttachedStreams | undefined> {
+    return this.#execs.start(execId, options);
   }
 
-  async resizeExec(): Promise<void> {
-    throw new Error('not yet');
+  async resizeExec(execId: string, size: { readonly rows: number; readonly columns: number }): Promise<void> {
+    this.#execs.resize(execId, size);
   }
 
-  async getExec(_execId: string): Promise<Exec> {
-    throw new Error('not yet');
+  async getExec(execId: string): Promise<Exec> {
+    return this.#execs.get(execId);
   }
 
   async pruneContainers(): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
@@ -251,8 +261,9 @@ class Engine implements ContainerEngine {
         containers.map((container) => this.remove(container.id, { force: true, volumes: true })),
       );
     }
+    const goOn = containers.some(({ running }) => running);
     for (const container of containers) container.letGo();
-    if (containers.every(({ running }) => !running)) {
+    if (!goOn) {
       removeEmptyGroup(this.#parts.hierarchies, groupPath(this.#parts.instance, ''));
     }
     this.#listeners.clear();
@@ -270,7 +281,10 @@ class Engine implements ContainerEngine {
       ended: (_end, final) => {
         if (final && container.record.spec.autoRemove && !container.kept) void this.#removeEnded(container);
       },
-      removed: () => this.#containers.remove(container),
+      removed: () => {
+        this.#containers.remove(container);
+        this.#execs.forget(container);
+      },
     });
   }
 

@@ -5,6 +5,7 @@ export class OutputQueue implements AsyncIterable<OutputChunk> {
   readonly #chunks: OutputChunk[] = [];
   #bytes = 0;
   #ended = false;
+  #discarded = false;
   #wake: (() => void) | undefined;
   readonly #drained: () => void;
 
@@ -19,7 +20,7 @@ export class OutputQueue implements AsyncIterable<OutputChunk> {
   }
 
   push(chunk: OutputChunk): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#discarded) return;
     this.#chunks.push(chunk);
     this.#bytes += chunk.bytes.length;
     this.#wake?.();
@@ -29,6 +30,15 @@ export class OutputQueue implements AsyncIterable<OutputChunk> {
   end(): void {
     this.#ended = true;
     this.#wake?.();
+  }
+
+  /** Nobody reads any more. */
+  discard(): void {
+    this.#discarded = true;
+    this.#chunks.length = 0;
+    this.#bytes = 0;
+    this.end();
+    this.#drained();
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<OutputChunk> {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Kernel } from '../../network/index.ts';
@@ -46,6 +46,8 @@ export interface MonitoredProcess {
 }
 
 const SYNC_FD = 3;
+/** Kind of a message on conmon's control fifo. */
+const RESIZE = 1;
 
 /**
  * Starts conmon, which makes the container with the runtime and then owns its input, output and exit status, whatever becomes of this
@@ -117,6 +119,19 @@ export async function readExitCode(files: RunFiles, id: string): Promise<number 
     return Number.isNaN(code) ? undefined : code;
   } catch {
     return undefined;
+  }
+}
+
+/** Tells conmon the size of the terminal that it owns. */
+export async function resizeTerminal(
+  files: RunFiles,
+  { rows, columns }: { readonly rows: number; readonly columns: number },
+): Promise<void> {
+  const file = await open(files.control, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    await file.write(`${RESIZE} ${rows} ${columns}\n`);
+  } finally {
+    await file.close();
   }
 }
 
