@@ -13,6 +13,7 @@ import { LocalAuthority } from '../src/gateway/index.ts';
 import { openState } from '../src/world/state.ts';
 import { createWorld } from '../src/world/world.ts';
 import { composeTable } from './compose-table.ts';
+import { dockerTable } from './docker-table.ts';
 
 const documents = join(dirname(fileURLToPath(import.meta.url)), '../docs/compatibility');
 const BEGIN = '<!-- operations: written by npm run docs -->';
@@ -41,6 +42,7 @@ export async function compatibilityDocuments(): Promise<CompatibilityDocument[]>
       return { name, text: withTable(present ?? newDocument(service), table(service)) };
     }),
     composeDocument(),
+    dockerDocument(),
   ]);
 }
 
@@ -48,6 +50,12 @@ export async function compatibilityDocuments(): Promise<CompatibilityDocument[]>
 async function composeDocument(): Promise<CompatibilityDocument> {
   const name = 'compose.md';
   return { name, text: withTable(await readFile(join(documents, name), 'utf8'), composeTable()) };
+}
+
+/** Endpoints of the Docker API, by the routes that serve them. */
+async function dockerDocument(): Promise<CompatibilityDocument> {
+  const name = 'docker.md';
+  return { name, text: withTable(await readFile(join(documents, name), 'utf8'), dockerTable()) };
 }
 
 /** Makes every service, on a state that is kept nowhere, and asks what it can do. */
