@@ -70,6 +70,15 @@ export type {
   StoredManifest,
   Upload,
 } from './repositories/repositories.ts';
-export type { Change, CommitOptions, CreateRootOptions, Root, RootStat, Roots, WriteArchiveOptions } from './roots.ts';
+export type {
+  Change,
+  CommitOptions,
+  CreateRootOptions,
+  FileTree,
+  Root,
+  RootStat,
+  Roots,
+  WriteArchiveOptions,
+} from './roots.ts';
 export { type TarEntry, TarError } from './tar/tar-entry.ts';
 export { type TarHandler, TarReader } from './tar/tar-reader.ts';

@@ -61,21 +61,24 @@ export interface Roots {
    * The file at `path` inside the root, as a tar archive whose first entry is named after it (`docker cp`). Links on the way are
    * followed, one at the end only before a slash. `undefined`: no such file.
    */
-  readArchive(root: Root, path: string): Promise<Readable | undefined>;
+  readArchive(root: FileTree, path: string): Promise<Readable | undefined>;
   /** What `path` is, following no link at its end; `undefined` when it is not there. */
-  stat(root: Root, path: string): Promise<RootStat | undefined>;
+  stat(root: FileTree, path: string): Promise<RootStat | undefined>;
   /**
    * Unpacks an archive (plain, gzip or zstd) below directory `path` of the root; no name or link leads out of the root. Throws
    * `PathNotFound` (404), `NotADirectory` (400), `InvalidArchive` (400).
    */
   writeArchive(
-    root: Root,
+    root: FileTree,
     path: string,
     archive: AsyncIterable<Uint8Array>,
     options?: WriteArchiveOptions,
   ): Promise<void>;
   close(): Promise<void>;
 }
+
+/** A root, or a directory of the host that is mounted into one. */
+export type FileTree = Pick<Root, 'path'>;
 
 export interface WriteArchiveOptions {
   /** Refuse to replace a directory by what is none, and the other way. */
