@@ -1,0 +1,141 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { CommandError } from '../../command-error.ts';
+import type { ContainerDetails } from '../../docker-client/answers.ts';
+import type { Dependency } from '../model/service-parts.ts';
+import type { ServicePlan } from '../plan/plan-up.ts';
+import type { ProjectService } from '../project/project.ts';
+import { allOf, inDependencyOrder } from './all-of.ts';
+import { type ContainerHandle, startContainer, stopContainer } from './containers.ts';
+import type { ConvergedContainer } from './converge.ts';
+import { runHook } from './hooks.ts';
+import type { Session } from './session.ts';
+
+/** Health is asked for this often while something waits for it. A process's health changes by itself, so real time is meant. */
+const HEALTH_INTERVAL_MS = 100;
+
+export interface StartOptions {
+  readonly timeout: number | undefined;
+  /** Stops waiting: Ctrl-C, or `--wait-timeout`. */
+  readonly signal?: AbortSignal;
+}
+
+/** Starts what does not run, each service once those that it needs are as far as it asks for. */
+export async function startServices(
+  session: Session,
+  plans: readonly Pick<ServicePlan, 'service'>[],
+  containers: ReadonlyMap<string, readonly ConvergedContainer[]>,
+  options: StartOptions,
+): Promise<void> {
+  const services = plans.map(({ service }) => ({
+    name: service.name,
+    after: service.dependencies.keys().toArray(),
+    service,
+  }));
+  await inDependencyOrder(services, async ({ name, service }) => {
+    const own = containers.get(name) ?? [];
+    if (own.length === 0) return;
+    await waitForDependencies(session, service, containers, options.signal);
+    options.signal?.throwIfAborted();
+    await allOf(own, (container) => startOne(session, service, container, options));
+  });
+}
+
+async function startOne(
+  session: Session,
+  service: ProjectService,
+  container: ConvergedContainer,
+  { timeout }: StartOptions,
+): Promise<void> {
+  if (container.isPaused) {
+    await session.client.json('POST', `/containers/${container.id}/unpause`);
+    session.report.done('Container', container.name, 'Unpaused');
+    return;
+  }
+  if (container.isRunning && !container.restart) return;
+  if (container.restart)
+    await stopContainer(session, { ...container, state: 'running' }, { timeout, hooks: service.pre_stop });
+  await startContainer(session, container);
+  for (const hook of service.post_start ?? []) await runHook(session, container, hook);
+}
+
+async function waitForDependencies(
+  session: Session,
+  service: ProjectService,
+  containers: ReadonlyMap<string, readonly ContainerHandle[]>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await allOf(service.dependencies, async ([name, dependency]) => {
+    const others = containers.get(name) ?? [];
+    try {
+      await allOf(others, (container) => waitForCondition(session, container, dependency, signal));
+    } catch (error) {
+      if (dependency.required !== false || signal?.aborted || !(error instanceof CommandError)) throw error;
+      session.report.warn(`${service.name} goes on without "${name}": ${error.message}`);
+    }
+  });
+}
+
+async function waitForCondition(
+  session: Session,
+  container: ContainerHandle,
+  { condition }: Dependency,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (condition === 'service_healthy') {
+    await waitForHealth(session, container, { needsCheck: true, signal });
+    session.report.done('Container', container.name, 'Healthy');
+  } else if (condition === 'service_completed_successfully') {
+    const code = await waitForExit(session, container, signal);
+    if (code !== 0) throw failed(`${container.name} ended with ${code}, and was to complete successfully`);
+    session.report.done('Container', container.name, 'Exited');
+  }
+}
+
+/** The exit status of a container, once it has ended for good. */
+export async function waitForExit(
+  { client }: Pick<Session, 'client'>,
+  { id }: ContainerHandle,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const answer = await client.json<{ StatusCode: number }>('POST', `/containers/${id}/wait`, {
+    query: { condition: 'not-running' },
+    signal,
+  });
+  return answer.StatusCode;
+}
+
+/** Resolves once the container is healthy, or runs if it has no check and needs none. Throws when it ended or is unhealthy. */
+export async function waitForHealth(
+  { client }: Pick<Session, 'client'>,
+  { id, name }: ContainerHandle,
+  options: { readonly needsCheck: boolean; readonly mayEnd?: boolean; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const details = await client.find<ContainerDetails>(`/containers/${id}/json`);
+    if (details === undefined) throw failed(`${name} is gone`);
+    const { State: state } = details;
+    if (state.Status === 'exited' || state.Status === 'dead') {
+      if (options.mayEnd === true && state.ExitCode === 0) return;
+      throw failed(`${name} ended with ${state.ExitCode}`, state.Error);
+    }
+    const health = state.Health?.Status;
+    if (health === 'healthy') return;
+    if (health === 'unhealthy') throw failed(`${name} is unhealthy`, lastOutput(details));
+    if (health === undefined || health === 'none') {
+      if (options.needsCheck)
+        throw failed(`${name} has no health check to wait for`, 'Give the service a "healthcheck".');
+      if (state.Status === 'running') return;
+    }
+    await delay(HEALTH_INTERVAL_MS, undefined, { signal: options.signal });
+  }
+}
+
+function lastOutput({ State: state }: ContainerDetails): string | undefined {
+  const last = state.Health?.Log?.at(-1);
+  return last === undefined ? undefined : `Its check ended with ${last.ExitCode}: ${last.Output.trim() || 'no output'}`;
+}
+
+function failed(message: string, hint?: string): CommandError {
+  return new CommandError(`a dependency failed: ${message}`, hint ? { hint } : {});
+}
