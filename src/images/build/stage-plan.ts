@@ -1,4 +1,5 @@
 import { arch } from 'node:process';
+import { ServiceError } from '../../base/errors.ts';
 import type { Platform } from '../oci.ts';
 import type { BuildStep } from './builder.ts';
 import {
@@ -59,7 +60,8 @@ export function targetStage(stages: readonly Stage[], target: string | undefined
   const found = findStage(stages, target);
   if (found !== undefined) return found;
   const names = stages.flatMap(({ name }) => name ?? []);
-  throw new Error(
+  throw new ServiceError(
+    'DockerfileError',
     `target stage "${target}" could not be found${names.length === 0 ? '' : `; there are ${names.join(', ')}`}`,
   );
 }
