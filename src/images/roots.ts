@@ -59,9 +59,9 @@ export interface Roots {
   ): Promise<{ readonly layer: Layer; readonly empty: boolean; release(): void }>;
   /**
    * The file at `path` inside the root, as a tar archive whose first entry is named after it (`docker cp`). Links on the way are
-   * followed, one at the end only before a slash. `undefined`: no such file.
+   * followed, one at the end only before a slash; `name` calls the entry otherwise. `undefined`: no such file.
    */
-  readArchive(root: FileTree, path: string): Promise<Readable | undefined>;
+  readArchive(root: FileTree, path: string, name?: string): Promise<Readable | undefined>;
   /** What `path` is, following no link at its end; `undefined` when it is not there. */
   stat(root: FileTree, path: string): Promise<RootStat | undefined>;
   /**

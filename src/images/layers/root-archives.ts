@@ -13,6 +13,8 @@ export interface ReadArchiveTask {
   readonly kind: 'read-archive';
   readonly root: string;
   readonly path: string;
+  /** What the first entry is called; by default as the path is. */
+  readonly name?: string;
 }
 
 export interface WriteArchiveTask {
@@ -29,7 +31,7 @@ export type WriteArchiveResult = 'written' | 'no such path' | 'not a directory';
 /** Sends an archive of what is at a path of a root; nothing when there is nothing. */
 export function readArchive(
   confinement: Confinement,
-  { root, path }: ReadArchiveTask,
+  { root, path, name }: ReadArchiveTask,
   channel: TaskChannel,
 ): undefined {
   const files = new SafeFiles(confinement.kernel);
@@ -37,7 +39,7 @@ export function readArchive(
     const output = new ArchivePieces(channel);
     confinement.within(root, () => {
       const packer = new TreePacker({ output, calls: new FileSystemCalls(confinement.kernel), files });
-      packer.pack(insidePath(path), nameOfPath(path));
+      packer.pack(insidePath(path), name ?? nameOfPath(path));
       if (packer.entries > 0) output.write(END_OF_ARCHIVE);
     });
     output.finish();
