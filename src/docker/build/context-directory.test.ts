@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import type { Headers } from 'tar-stream';
-import { pack } from 'tar-stream';
+
+import { type Header, pack } from 'tar-stream';
 import { unpackContext } from './context-directory.ts';
 import { uncompressed } from './uncompressed.ts';
 
-type Entry = Headers & { readonly content?: string };
+type Entry = Partial<Header> & { readonly name: string; readonly content?: string };
 
 async function tarOf(entries: readonly Entry[]): Promise<Buffer> {
   const archive = pack();

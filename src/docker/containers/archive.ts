@@ -1,10 +1,11 @@
 import { posix } from 'node:path';
 import { ServiceError } from '../../base/errors.ts';
-import type { Container } from '../../containers/index.ts';
-import type { Root, RootStat, Roots } from '../../images/index.ts';
+import type { Container, MountPoint } from '../../containers/index.ts';
+import type { FileTree, RootStat, Roots } from '../../images/index.ts';
 import { uncompressed } from '../build/uncompressed.ts';
 import { type Answer, type Call, empty } from '../server/route.ts';
 import { invalid } from '../shapes/shape.ts';
+import { findPlace } from './mounted-path.ts';
 
 const TAR = 'application/x-tar';
 
@@ -16,7 +17,7 @@ export async function containerArchiveInfo(call: Call): Promise<Answer> {
 
 export async function containerArchive(call: Call): Promise<Answer> {
   const { roots, root, path, stat } = await locate(call);
-  const source = await roots.readArchive(root, path);
+  const source = await roots.readArchive(root, path, stat.name === '/' ? undefined : stat.name);
   if (source === undefined) throw notFound(call);
   return {
     kind: 'stream',
@@ -29,7 +30,7 @@ export async function containerArchive(call: Call): Promise<Answer> {
 export async function putContainerArchive(call: Call): Promise<Answer> {
   const { query, request } = call;
   const { container, roots, root, path, stat, mounted } = await locate(call);
-  if ((stat.mode & GO_DIRECTORY) === 0) throw invalid(`extraction point is not a directory`);
+  if (stat.mode < GO_DIRECTORY) throw invalid(`extraction point is not a directory`);
   if (mounted === undefined ? container.spec.readOnlyRoot : mounted.readOnly) {
     throw new ServiceError(
       'ReadOnly',
@@ -50,11 +51,11 @@ const GO_DIRECTORY = 2 ** 31;
 interface Place {
   readonly container: Container;
   readonly roots: Roots;
-  readonly root: Root;
+  readonly root: FileTree;
   /** Absolute, below `root`. */
   readonly path: string;
   readonly stat: RootStat;
-  readonly mounted: Container['mounts'][number] | undefined;
+  readonly mounted: MountPoint | undefined;
 }
 
 async function locate(call: Call): Promise<Place> {
@@ -63,11 +64,14 @@ async function locate(call: Call): Promise<Place> {
   if (asked === '' || asked.includes('\0')) throw invalid('bad parameter: path cannot be empty');
   const engine = await host.engine();
   const container = await engine.get(call.parameters.id!);
-  const [{ roots }, root] = await Promise.all([host.images(), engine.root(container.id)]);
-  const path = posix.resolve('/', asked);
+  const [{ roots }, main] = await Promise.all([host.images(), engine.root(container.id)]);
+  const { root, path, mounted } = await findPlace(roots, main, container, asked);
   const stat = await roots.stat(root, path);
   if (stat === undefined) throw notFound(call);
-  return { container, roots, root, path, stat, mounted: undefined };
+  // What is mounted is called as the place at which it is.
+  const isMount = mounted !== undefined && posix.resolve('/', asked) === mounted.destination;
+  const name = isMount ? posix.basename(mounted.destination) : stat.name;
+  return { container, roots, root, path, stat: { ...stat, name }, mounted };
 }
 
 function notFound(call: Call): ServiceError {
