@@ -23,6 +23,7 @@ import type {
 } from './engine.ts';
 import { invalid, notRunning } from './errors.ts';
 import { Execs } from './exec/execs.ts';
+import { claimInstance, releaseInstance, sweepDeadInstances } from './instances.ts';
 import { type ContainerEnd, LiveContainer } from './live-container.ts';
 import { readLog } from './logs/read-log.ts';
 import { openParts } from './open-parts.ts';
@@ -40,6 +41,7 @@ export function createContainerEngine(options: ContainerEngineOptions): Containe
 
 class Engine implements ContainerEngine {
   readonly #parts: EngineParts;
+  readonly #ephemeral: boolean;
   readonly #volumes: VolumeStore;
   readonly #containers = new ContainerRegistry();
   readonly #execs: Execs;
@@ -62,6 +64,7 @@ class Engine implements ContainerEngine {
       removeFiles: (path) => rm(path, { recursive: true, force: true }),
     });
     this.#execs = new Execs(this.#parts);
+    this.#ephemeral = options.ephemeral;
   }
 
   get volumes(): Volumes {
@@ -69,6 +72,13 @@ class Engine implements ContainerEngine {
   }
 
   async start(): Promise<void> {
+    const { kernel, hierarchies, logger, instance, directory, runtime } = this.#parts;
+    await sweepDeadInstances(kernel, hierarchies, logger);
+    await claimInstance(instance, {
+      ephemeral: this.#ephemeral,
+      directory,
+      runtimeState: runtime.stateDirectory,
+    });
     await this.#volumes.start();
     this.#parts.images.tellRunning((id) => this.#containers.find(id)?.running ?? false);
     await adoptContainers(this.#parts, (container) => this.#add(container));
@@ -264,7 +274,9 @@ class Engine implements ContainerEngine {
     const goOn = containers.some(({ running }) => running);
     for (const container of containers) container.letGo();
     if (!goOn) {
-      removeEmptyGroup(this.#parts.hierarchies, groupPath(this.#parts.instance, ''));
+      const { hierarchies, instance, runtime } = this.#parts;
+      removeEmptyGroup(hierarchies, groupPath(instance, ''));
+      await releaseInstance(instance, runtime.stateDirectory);
     }
     this.#listeners.clear();
   }

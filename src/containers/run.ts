@@ -13,7 +13,7 @@ import type { RunRecord } from './records.ts';
 import { onMonitorEnd, readExitCode, startMonitor } from './runtime/conmon.ts';
 import { makeSpec, type RunPlan } from './runtime/make-spec.ts';
 import { forget, releaseProcess } from './runtime/oci-runtime.ts';
-import { identify, type ProcessIdentity, sendSignal } from './runtime/processes.ts';
+import { identify, isAlive, type ProcessIdentity, sendSignal } from './runtime/processes.ts';
 import { startError } from './runtime/start-error.ts';
 
 export interface RunOptions {
@@ -46,6 +46,7 @@ export class Run {
     this.spool = openSpool(parts, options, record.monitor);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#stopWaiting = onMonitorEnd(options.files.run, resolve);
+    if (!this.goesOn) resolve();
     this.ended = promise.then(() => this.#finish());
   }
 
@@ -82,6 +83,11 @@ export class Run {
     // It may have been held when this Kobune's forerunner was killed.
     sendSignal(record.monitor, 'SIGCONT');
     return new Run(parts, options, record);
+  }
+
+  /** Whether what owns the process is still there. */
+  get goesOn(): boolean {
+    return isAlive(this.record.monitor);
   }
 
   release(): Promise<void> {

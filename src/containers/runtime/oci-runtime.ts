@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { open, readFile, rm, unlink } from 'node:fs/promises';
+import { open, rm, unlink } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import type { LinuxResources } from './oci-spec.ts';
 
 /** The program that makes containers: `runc`, or `crun` where control groups are of version 2 alone. */
@@ -81,14 +82,11 @@ export async function releaseProcess(runtime: OciRuntime, id: string): Promise<v
   await unlink(fifo);
 }
 
-/** The process that the runtime knows as a container's first; `undefined` when it knows no such container. */
-export async function initProcess(runtime: OciRuntime, id: string): Promise<number | undefined> {
-  try {
-    const state = JSON.parse(await readFile(join(runtime.stateDirectory, id, 'state.json'), 'utf8'));
-    return state.init_process_pid;
-  } catch {
-    return undefined;
-  }
+/** Whether a created container's process was let go. */
+export async function wasReleased(runtime: OciRuntime, id: string): Promise<boolean> {
+  if (runtime.name === 'runc') return !existsSync(join(runtime.stateDirectory, id, 'exec.fifo'));
+  const { stdout } = await promisify(execFile)(runtime.path, ['--root', runtime.stateDirectory, 'state', id]);
+  return JSON.parse(stdout).status !== 'created';
 }
 
 /** Changes limits of a running container. */

@@ -3,16 +3,23 @@ import { readFileSync } from 'node:fs';
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Clock ticks after the machine's start. */
+  /** Which start of the machine, and clock ticks after it. */
   readonly startTime: string;
+}
+
+/** Ticks are counted anew with each start of the machine. */
+const BOOT = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+
+function statOf(pid: number): readonly string[] {
+  // The name, in parentheses, may hold anything; the state is the first field after it, the start time the 20th.
+  return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ');
 }
 
 /** When a process was started; `undefined` when there is none, or it has ended and nobody has waited for it. */
 export function startTimeOf(pid: number): string | undefined {
   try {
-    // The name, in parentheses, may hold anything; the state is the first field after it, the start time the 20th.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+    const fields = statOf(pid);
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : `${BOOT}:${fields[19]}`;
   } catch {
     return undefined;
   }
@@ -21,6 +28,15 @@ export function startTimeOf(pid: number): string | undefined {
 export function identify(pid: number): ProcessIdentity | undefined {
   const startTime = startTimeOf(pid);
   return startTime === undefined ? undefined : { pid, startTime };
+}
+
+/** Who started it, or has taken it over. */
+export function parentOf({ pid }: ProcessIdentity): ProcessIdentity | undefined {
+  try {
+    return identify(Number(statOf(pid)[1]));
+  } catch {
+    return undefined;
+  }
 }
 
 export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
