@@ -4,7 +4,7 @@ export { createIgnore, createIgnoreOf, ignoreFileNames } from './ignore.ts';
 export { expandInstruction, expandMount, type InstructionExpansion } from './instruction-expansion.ts';
 export type * from './model.ts';
 export { type Inspection, inspectDockerfile, parseDockerfile, parseTrigger } from './parser.ts';
-export { hasWildcard, type PathPattern, PatternError, pathPattern } from './path-pattern.ts';
+export { PatternError, pathPattern } from './path-pattern.ts';
 export { readPorts } from './ports.ts';
 export { isProxyArgument, platformArguments } from './predefined-arguments.ts';
 export { type RunCommand, runCommand } from './run-command.ts';

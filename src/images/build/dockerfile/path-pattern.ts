@@ -96,11 +96,6 @@ export function pathPattern(pattern: string, options: { readonly doubleStar: boo
   };
 }
 
-/** Whether the text has something that is not itself: a pattern instead of a path. */
-export function hasWildcard(text: string): boolean {
-  return /[*?[\\]/.test(text);
-}
-
 function tokensOf(pattern: string, doubleStar: boolean): Token[] {
   const characters = [...pattern];
   const tokens: Token[] = [];
