@@ -156,6 +156,7 @@ export class Netlink {
 
   /** Carries out the requests in order, in one system call. Throws the first failure. */
   run(...requests: readonly NetlinkRequest[]): void {
+    if (requests.length === 0) return;
     const messages = requests.map(({ type, flags, body }, index) => {
       const header = Buffer.alloc(HEADER);
       header.writeUInt32LE(HEADER + body.length, 0);

@@ -61,7 +61,10 @@ export class Connections {
       if (record.connected) {
         const endpoints: EndpointRecord[] = [];
         for (const endpoint of known) endpoints.push(...(await this.#takeUp(record, endpoint)));
+        const relaid = endpoints.some((endpoint) => !record.endpoints.includes(endpoint));
+        if (relaid) await this.#options.wiring.setRoutes(record.namespace, routesOf(endpoints, this.#isInternal));
         if (endpoints.length > 0 || record.endpoints.length === 0) {
+          if (relaid || endpoints.length < record.endpoints.length) await this.#save({ ...record, endpoints });
           elements.push(...(await this.#keep({ ...record, endpoints })));
           continue;
         }

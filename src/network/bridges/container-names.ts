@@ -31,7 +31,7 @@ type Found =
 /** What names mean inside containers. Whoever asks finds the containers on networks that he is on too. */
 export class ContainerNames {
   readonly #options: ContainerNamesOptions;
-  #turn = 0;
+  readonly #turns = { A: 0, AAAA: 0 };
 
   constructor(options: ContainerNamesOptions) {
     this.#options = options;
@@ -50,19 +50,13 @@ export class ContainerNames {
       if (pointer === undefined) return reply(packet, [], NXDOMAIN, overTcp);
       return reply(packet, [{ type: 'PTR', name: question.name, ttl: TTL_SECONDS, data: pointer }], 0, overTcp);
     }
-    const found = this.#find(network, networks, from, name);
+    const wanted = question.type === 'AAAA' ? 'ipv6' : 'ipv4';
+    const found = this.#find(network, networks, from, name, wanted);
     if (!found) return this.#outside(networks, packet, overTcp);
-    const addresses =
-      found.type === 'gateway'
-        ? { A: [GATEWAY_ADDRESS], AAAA: [] }
-        : {
-            A: this.#rotated(found.endpoints.flatMap(({ ipv4 }) => ipv4 ?? [])),
-            AAAA: this.#rotated(found.endpoints.flatMap(({ ipv6 }) => ipv6 ?? [])),
-          };
     const { type } = question;
     const answers: Answer[] =
       type === 'A' || type === 'AAAA'
-        ? addresses[type].map((data) => ({ type, name: question.name, ttl: TTL_SECONDS, data }))
+        ? this.#addresses(found, type).map((data) => ({ type, name: question.name, ttl: TTL_SECONDS, data }))
         : [];
     // Of other kinds there is none: the name exists, without such a record.
     return reply(packet, answers, 0, overTcp);
@@ -82,24 +76,38 @@ export class ContainerNames {
     return [...new Set([network, ...others])];
   }
 
-  #find(network: LiveNetwork, networks: readonly LiveNetwork[], from: string, name: string): Found | undefined {
+  /** A name may be on several networks: the first that has an address of the family that is asked for is meant. */
+  #find(
+    network: LiveNetwork,
+    networks: readonly LiveNetwork[],
+    from: string,
+    name: string,
+    wanted: 'ipv4' | 'ipv6',
+  ): Found | undefined {
+    const found = [...this.#named(network, networks, from, name)];
+    const endpoints = found.find((some) => some.some((endpoint) => endpoint[wanted] !== undefined)) ?? found[0];
+    if (endpoints) return { type: 'addresses', endpoints };
+    const { cloudNames } = this.#options;
+    if (MACHINE_NAMES.includes(name) || cloudNames.some((own) => name === own || name.endsWith(`.${own}`))) {
+      return { type: 'gateway' };
+    }
+    return undefined;
+  }
+
+  /** The containers of a name, network by network. */
+  *#named(network: LiveNetwork, networks: readonly LiveNetwork[], from: string, name: string) {
     for (const one of networks) {
       const linked = one === network ? linkTarget(one.endpointAt(from), name) : this.#linkOn(one, network, from, name);
       const endpoints = one.endpointsNamed(linked ?? name);
-      if (endpoints.length > 0) return { type: 'addresses', endpoints };
+      if (endpoints.length > 0) yield endpoints;
     }
     // Also as NAME.NETWORK, as in Docker.
     for (const one of networks) {
       const suffix = `.${one.record.name.toLowerCase()}`;
       if (!name.endsWith(suffix)) continue;
       const endpoints = one.endpointsNamed(name.slice(0, -suffix.length));
-      if (endpoints.length > 0) return { type: 'addresses', endpoints };
+      if (endpoints.length > 0) yield endpoints;
     }
-    const { cloudNames } = this.#options;
-    if (MACHINE_NAMES.includes(name) || cloudNames.some((own) => name === own || name.endsWith(`.${own}`))) {
-      return { type: 'gateway' };
-    }
-    return undefined;
   }
 
   /** The asker's own links on another of its networks. */
@@ -125,10 +133,12 @@ export class ContainerNames {
     return networks.every(({ record }) => record.internal) ? reply(packet, [], NXDOMAIN, overTcp) : undefined;
   }
 
-  /** Another one comes first each time. */
-  #rotated(addresses: readonly string[]): readonly string[] {
+  /** Another one comes first each time. Each family has its turns: whoever asks usually asks for both. */
+  #addresses(found: Found, type: 'A' | 'AAAA'): readonly string[] {
+    if (found.type === 'gateway') return type === 'A' ? [GATEWAY_ADDRESS] : [];
+    const addresses = found.endpoints.flatMap(({ ipv4, ipv6 }) => (type === 'A' ? ipv4 : ipv6) ?? []);
     if (addresses.length < 2) return addresses;
-    const first = this.#turn++ % addresses.length;
+    const first = this.#turns[type]++ % addresses.length;
     return [...addresses.slice(first), ...addresses.slice(0, first)];
   }
 }

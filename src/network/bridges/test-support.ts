@@ -15,7 +15,9 @@ import { openMemoryStore, type Store } from '../../store/index.ts';
 import { addressBytes } from '../cidr.ts';
 import type { Connected, ContainerNetworks, EndpointSpec, PortRequest } from '../container-networks.ts';
 import { CLONE_NEWNET, type Kernel, openKernel } from '../kernel.ts';
+import { addAddress, addRoute, Netlink, setUp } from '../netlink.ts';
 import { type ContainerNetworksOptions, createContainerNetworks } from './bridge-networks.ts';
+import { createCable } from './link-requests.ts';
 import { runProgram } from './program.ts';
 
 const run = promisify(execFile);
@@ -97,21 +99,88 @@ const STREAM = 1;
 const DATAGRAM = 2;
 const NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 
-/** A container as far as its network knows: a namespace, with sockets of this process in it. */
-export class Guest implements AsyncDisposable {
-  readonly id: string;
+/** A network namespace with sockets of this process in it. */
+export class Place {
   readonly name: string;
+  /** A file that is the namespace. */
   readonly path: string;
-  readonly connected: Connected;
-  readonly #networks: ContainerNetworks;
   readonly #kernel: Kernel = openKernel()!;
   readonly #closing: (() => void)[] = [];
 
-  private constructor(networks: ContainerNetworks, id: string, name: string, path: string, connected: Connected) {
-    this.#networks = networks;
-    this.id = id;
+  constructor(name: string, path: string) {
     this.name = name;
     this.path = path;
+  }
+
+  /** Answers each connection with its own name and the address that it came from. */
+  async serveTcp(port: number, host = '0.0.0.0'): Promise<void> {
+    const server: Server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.end(`${this.name} ${socket.remoteAddress}`);
+    });
+    server.listen({ fd: this.#socket(STREAM, host, port) });
+    await once(server, 'listening');
+    this.#closing.push(() => server.close());
+  }
+
+  async serveUdp(port: number, host = '0.0.0.0'): Promise<void> {
+    const socket = await this.udp(host, port);
+    socket.on('message', (message, { address, port: from }) => socket.send(`${this.name} ${message}`, from, address));
+  }
+
+  /** `kept`: closed with the others. */
+  async udp(host: string, port: number, kept = true): Promise<UdpSocket> {
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    await new Promise<void>((resolve) => socket.bind({ fd: this.#socket(DATAGRAM, host, port) }, resolve));
+    if (kept) this.#closing.push(() => socket.close());
+    return socket;
+  }
+
+  /** What a connection from inside gives: what is read first, or `refused`, `silence`, `unreachable`. */
+  dial(host: string, port: number): Promise<string> {
+    return dialFrom(['nsenter', `--net=${this.path}`, '--'], host, port);
+  }
+
+  /** Runs a program inside. */
+  async run(...command: readonly string[]): Promise<string> {
+    const { stdout } = await run('nsenter', [`--net=${this.path}`, '--', ...command]);
+    return stdout;
+  }
+
+  closeSockets(): void {
+    for (const close of this.#closing.splice(0)) close();
+  }
+
+  #socket(type: number, host: string, port: number): number {
+    const namespace = openSync(this.path, 'r');
+    try {
+      return this.#kernel.within(namespace, CLONE_NEWNET, () => {
+        const v6 = host.includes(':');
+        const fd = this.#kernel.call('socket', v6 ? AF_INET6 : AF_INET, type | NONBLOCK_CLOEXEC, 0);
+        const name = Buffer.alloc(v6 ? 28 : 16);
+        name.writeUInt16LE(v6 ? AF_INET6 : AF_INET, 0);
+        name.writeUInt16BE(port, 2);
+        addressBytes(host).copy(name, v6 ? 8 : 4);
+        this.#kernel.call('bind', fd, name, name.length);
+        if (type === STREAM) this.#kernel.call('listen', fd, 16);
+        return fd;
+      });
+    } finally {
+      closeSync(namespace);
+    }
+  }
+}
+
+/** A container as far as its network knows. */
+export class Guest extends Place implements AsyncDisposable {
+  readonly id: string;
+  readonly connected: Connected;
+  readonly #networks: ContainerNetworks;
+
+  private constructor(networks: ContainerNetworks, id: string, name: string, path: string, connected: Connected) {
+    super(name, path);
+    this.#networks = networks;
+    this.id = id;
     this.connected = connected;
   }
 
@@ -138,6 +207,13 @@ export class Guest implements AsyncDisposable {
     }
   }
 
+  /** One of a former run. */
+  static async adopt({ networks }: { readonly networks: ContainerNetworks }, id: string, name: string, path: string) {
+    const connected = await networks.adopt({ id, name, hostname: id.slice(0, 12) });
+    if (!connected) throw new Error(`${name} is not connected any more`);
+    return new Guest(networks, id, name, path, connected);
+  }
+
   get identity() {
     return { id: this.id, name: this.name, hostname: this.id.slice(0, 12) };
   }
@@ -148,34 +224,31 @@ export class Guest implements AsyncDisposable {
     return endpoints.find(({ networkName }) => network === undefined || networkName === network)!.ipv4!;
   }
 
-  /** Answers each connection with its own name and the address that it came from. */
-  async serveTcp(port: number, host = '0.0.0.0'): Promise<void> {
-    const server: Server = createServer((socket) => {
-      socket.on('error', () => {});
-      socket.end(`${this.name} ${socket.remoteAddress}`);
-    });
-    server.listen({ fd: this.#socket(STREAM, host, port) });
-    await once(server, 'listening');
-    this.#closing.push(() => server.close());
-  }
-
-  async serveUdp(port: number, host = '0.0.0.0'): Promise<void> {
-    const socket = await this.#udp(host, port);
-    socket.on('message', (message, { address, port: from }) => socket.send(`${this.name} ${message}`, from, address));
-  }
-
-  /** What a connection from inside gives: what is read first, or `refused`, `silence`, `unreachable`. */
-  dial(host: string, port: number): Promise<string> {
-    return dialFrom(['nsenter', `--net=${this.path}`, '--'], host, port);
-  }
-
   /** Asks the name server; the whole answer. */
   async ask(name: string, type: Question['type'] = 'A', changes: Partial<Packet> = {}): Promise<Packet> {
-    const socket = await this.#udp('0.0.0.0', 0);
+    const socket = await this.udp('0.0.0.0', 0, false);
     const query = encode({ type: 'query', id: 7, flags: 0x100, questions: [{ type, name }], ...changes });
-    socket.send(query, 53, this.#networks.nameServer(this.connected.endpoints));
-    const [answer] = (await once(socket, 'message', { signal: AbortSignal.timeout(5_000) })) as [Buffer];
-    return decode(answer);
+    try {
+      socket.send(query, 53, this.#networks.nameServer(this.connected.endpoints));
+      const [answer] = (await once(socket, 'message', { signal: AbortSignal.timeout(5_000) })) as [Buffer];
+      return decode(answer);
+    } finally {
+      socket.close();
+    }
+  }
+
+  async askOverTcp(name: string): Promise<Packet> {
+    const query = encode({ type: 'query', id: 7, flags: 0x100, questions: [{ type: 'A', name }] });
+    const server = this.#networks.nameServer(this.connected.endpoints);
+    const child = spawn('nsenter', [`--net=${this.path}`, '--', 'busybox', 'nc', server, '53']);
+    child.stdin.write(Buffer.concat([Buffer.from([query.length >> 8, query.length & 0xff]), query]));
+    let answer = Buffer.alloc(0);
+    for await (const chunk of child.stdout) {
+      answer = Buffer.concat([answer, chunk as Buffer]);
+      if (answer.length >= 2 && answer.length >= 2 + answer.readUInt16BE(0)) break;
+    }
+    child.kill();
+    return decode(answer.subarray(2));
   }
 
   /** Names or addresses that a name leads to, sorted; `NXDOMAIN` for a name that there is not. */
@@ -186,45 +259,62 @@ export class Guest implements AsyncDisposable {
     return (answer.answers ?? []).map((record) => String('data' in record ? record.data : '')).sort();
   }
 
-  /** Runs a program inside. */
-  async run(...command: readonly string[]): Promise<string> {
-    const { stdout } = await run('nsenter', [`--net=${this.path}`, '--', ...command]);
-    return stdout;
-  }
-
   async release(): Promise<void> {
-    for (const close of this.#closing.splice(0)) close();
+    this.closeSockets();
     await this.#networks.release(this.id);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release();
   }
+}
 
-  async #udp(host: string, port: number): Promise<UdpSocket> {
-    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
-    await new Promise<void>((resolve) => socket.bind({ fd: this.#socket(DATAGRAM, host, port) }, resolve));
-    this.#closing.push(() => socket.close());
-    return socket;
+/**
+ * Another machine, as far as this one's network knows: at the other end of a cable, in a subnet for tests of networks
+ * (RFC 2544), with this machine as its way to everywhere.
+ */
+export class Neighbour extends Place implements Disposable {
+  readonly address: string;
+  /** This machine's own address on that cable. */
+  readonly hostAddress: string;
+  readonly #namespace: number;
+
+  private constructor(namespace: number, hostAddress: string, address: string) {
+    super('neighbour', `/proc/${process.pid}/fd/${namespace}`);
+    this.#namespace = namespace;
+    this.hostAddress = hostAddress;
+    this.address = address;
   }
 
-  #socket(type: number, host: string, port: number): number {
-    const namespace = openSync(this.path, 'r');
-    try {
-      return this.#kernel.within(namespace, CLONE_NEWNET, () => {
-        const v6 = host.includes(':');
-        const fd = this.#kernel.call('socket', v6 ? AF_INET6 : AF_INET, type | NONBLOCK_CLOEXEC, 0);
-        const name = Buffer.alloc(v6 ? 28 : 16);
-        name.writeUInt16LE(v6 ? AF_INET6 : AF_INET, 0);
-        name.writeUInt16BE(port, 2);
-        addressBytes(host).copy(name, v6 ? 8 : 4);
-        this.#kernel.call('bind', fd, name, name.length);
-        if (type === STREAM) this.#kernel.call('listen', fd, 16);
-        return fd;
-      });
-    } finally {
-      closeSync(namespace);
-    }
+  static create(): Neighbour {
+    const kernel = openKernel()!;
+    const [third, fourth] = random.bytes(2) as unknown as [number, number];
+    const subnet = `198.18.${third}.${fourth & 0xfc}`;
+    const hostAddress = subnet.replace(/\d+$/, String((fourth & 0xfc) + 1));
+    const address = subnet.replace(/\d+$/, String((fourth & 0xfc) + 2));
+    let inside: Netlink | undefined;
+    const namespace = kernel.create(CLONE_NEWNET, () => {
+      inside = new Netlink(kernel);
+    });
+    const host = new Netlink(kernel);
+    const name = `kt${random.hex(8)}`;
+    host.run(createCable({ name, peerName: 'eth0', peerNamespace: namespace }));
+    const [here, there] = [host.indexOf(name)!, inside!.indexOf('eth0')!];
+    host.run(setUp(here), addAddress(here, hostAddress, 30));
+    inside!.run(
+      setUp(1),
+      setUp(there),
+      addAddress(there, address, 30),
+      addRoute({ to: undefined, device: there, via: hostAddress }),
+    );
+    host.close();
+    inside!.close();
+    return new Neighbour(namespace, hostAddress, address);
+  }
+
+  [Symbol.dispose](): void {
+    this.closeSockets();
+    closeSync(this.#namespace);
   }
 }
 

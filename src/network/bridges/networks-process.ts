@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { openLmdbStore } from '../../store/index.ts';
+import { Guest, startNetworks } from './test-support.ts';
+
+/** A Kobune that is going to be killed: makes networks and containers, tells about them, and waits. */
+const [storeDirectory, runDirectory, instance, ephemeral] = process.argv.slice(2) as [string, string, string, string];
+
+const store = await openLmdbStore({ directory: storeDirectory });
+const test = await startNetworks({ store, runDirectory, instance, ephemeral: ephemeral === 'ephemeral' });
+const { networks } = test;
+await networks.create({ name: 'front', ranges: [{ subnet: process.argv[6]! }] });
+await networks.create({ name: 'six', ipv6: true });
+await networks.create({ name: 'inner', internal: true });
+
+const guests: object[] = [];
+for (const [name, places, ports] of [
+  ['web', ['front', 'six'], [{ containerPort: 80, protocol: 'tcp' }]],
+  ['client', ['front'], []],
+  ['vault', ['inner'], []],
+] as const) {
+  const guest = await Guest.join(test, name, [...places], [...ports]);
+  // Its process outlives us, as a container's does.
+  const child = spawn(
+    'nsenter',
+    [`--net=${guest.path}`, '--', 'busybox', 'nc', '-ll', '-p', '80', '-e', 'echo', name],
+    {
+      detached: true,
+      stdio: 'ignore',
+    },
+  );
+  const port = guest.connected.ports[0]?.hostPort;
+  guests.push({ id: guest.id, name, path: guest.path, pid: child.pid, address: guest.address(), port });
+}
+// Half-made: a namespace with nobody in it.
+await networks.createNamespace('half');
+process.stdout.write(`${JSON.stringify({ guests })}\n`);
+process.stdin.resume();
