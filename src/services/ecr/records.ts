@@ -73,6 +73,8 @@ export interface PullThroughRule {
   readonly kind: string;
   readonly credentialArn?: string | undefined;
   readonly upstreamPrefix: string;
+  /** It was made from this machine, so it may lead to it. */
+  readonly local: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
 }

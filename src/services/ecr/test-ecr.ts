@@ -27,6 +27,7 @@ export const context = {
   account: ACCOUNT,
   region: 'us-east-1',
   host: 'localhost:4566',
+  sourceIp: '127.0.0.1',
   secure: false,
   principal: { type: 'Root', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:root`, userId: ACCOUNT },
 } as RequestContext;
@@ -118,7 +119,7 @@ export async function startTestEcr(options: Partial<EcrOptions> = {}): Promise<T
       repositories,
       authorizer,
       enforce: false,
-      upstreams: { manifest: unreachable, digest: unreachable, blob: unreachable, check: unreachable },
+      upstreams: { manifest: unreachable, blob: unreachable, check: unreachable },
       secrets: { read: unreachable },
       ...options,
     });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { digestOf, imageOf, startTestEcr, type TestEcr } from '../test-ecr.ts';
+import { digestOf, HOST, startTestEcr, type TestEcr } from '../test-ecr.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -203,7 +203,7 @@ describe('ECR lifecycle policies', { timeout: 20_000 }, () => {
         ),
       );
     assert.equal((await digests()).size, 4, 'signatures are no images to be counted');
-    await pushAll(at, ['second', 'again']);
+    await pushAll(at, ['second'], ['third']);
     await at.advance(DAY);
     assert.ok(!(await digests()).has(first));
     assert.ok(!(await digests()).has(signature));
@@ -346,11 +346,8 @@ describe('ECR lifecycle policies and the content of images', { timeout: 20_000 }
     await put(at, policy({ status: 'any', days: 1 }));
     await at.push('team/app', 'v1', 'large layer');
     await at.advance(2 * DAY);
-    assert.ok((await at.repositories.collect()).bytes > 0 || (await at.repositories.collect()).deleted >= 0);
-    const host = '000000000000.dkr.ecr.us-east-1.amazonaws.com';
-    await assert.rejects(at.repositories.statBlob(`${host}/team/app`, digestOf('large layer')), {
-      code: 'BLOB_UNKNOWN',
-    });
-    assert.ok(imageOf('large layer').length > 0);
+    await at.repositories.collect();
+    const gone = at.repositories.statBlob(`${HOST}/team/app`, digestOf('large layer'));
+    await assert.rejects(gone, { code: 'BLOB_UNKNOWN' });
   });
 });

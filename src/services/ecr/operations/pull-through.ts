@@ -1,5 +1,6 @@
 import type * as ecr from '@aws-sdk/client-ecr';
 import { ServiceError } from '../../../base/errors.ts';
+import { isAllowedHost, isLoopback } from '../../../events/index.ts';
 import type { RequestContext } from '../../service.ts';
 import { constraint, refused } from '../errors.ts';
 import { registryOf } from '../names.ts';
@@ -24,6 +25,9 @@ export async function createPullThroughCacheRule(
   const registry = registryOf(input, context);
   const prefix = checkPrefix(input.ecrRepositoryPrefix!, 'ecrRepositoryPrefix');
   const { url, host } = readUpstreamUrl(input.upstreamRegistryUrl!);
+  if (!isAllowedHost(host, isLoopback(context.sourceIp))) {
+    throw constraint('upstreamRegistryUrl', 'must not be on the machine that Kobune runs on');
+  }
   refuseRole(input.customRoleArn);
   const kind = kindOf(host);
   if (input.upstreamRegistry !== undefined && input.upstreamRegistry !== kind) {
@@ -39,6 +43,7 @@ export async function createPullThroughCacheRule(
     kind: kind ?? '',
     credentialArn: input.credentialArn === undefined ? undefined : checkCredentialArn(input.credentialArn),
     upstreamPrefix: checkPrefix(input.upstreamRepositoryPrefix ?? ROOT_PREFIX, 'upstreamRepositoryPrefix'),
+    local: isLoopback(context.sourceIp),
     createdAt: now,
     updatedAt: now,
   };
@@ -132,11 +137,10 @@ export async function validatePullThroughCacheRule(
   let failure: string | undefined;
   try {
     // Another registry of this Kobune is there, whatever it holds.
-    if (!ownRegistry(rule))
-      await upstreams.check({
-        url: rule.url,
-        credentials: await readCredentials(secrets, rule.credentialArn, registry),
-      });
+    if (!ownRegistry(rule)) {
+      const credentials = await readCredentials(secrets, rule.credentialArn, registry);
+      await upstreams.check({ url: rule.url, local: rule.local, credentials });
+    }
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     failure = error.message;

@@ -23,8 +23,6 @@ export function ownUpstreams(
       const found = await unlessMissing(repositories.getManifest(name, reference, { pulled: true }));
       return found && { digest: found.descriptor.digest, mediaType: found.descriptor.mediaType, bytes: found.bytes };
     },
-    digest: async (from, tag) =>
-      (await unlessMissing(repositories.statManifest(await open(from), tag)))?.descriptor.digest,
     blob: async (from, digest) => repositories.openBlob(await open(from), digest),
     check: async () => {},
   };

@@ -80,13 +80,14 @@ export class PullThrough {
     const upstreams = this.#upstreams(rule, id);
     await this.#authorize(id, principal);
     const credentials = await readCredentials(this.#secrets, rule.credentialArn, id);
-    const from: UpstreamRepository = { url: rule.url, repository: upstreamName(rule, id.name), credentials };
+    const from = { url: rule.url, repository: upstreamName(rule, id.name), credentials, local: rule.local };
     const tag = reference.includes(':') ? undefined : reference;
     const have = await this.#have(id, reference);
-    if (have && tag !== undefined && (await upstreams.digest(from, tag)) === have) return this.#noteCheck(id, tag);
     const manifest = await upstreams.manifest(from, reference);
-    // Gone there; what is here stays.
-    if (!manifest) return have && tag !== undefined ? this.#noteCheck(id, tag) : undefined;
+    // Gone there: what is here stays. Or the same as here.
+    if (!manifest || manifest.digest === have) {
+      return have && tag !== undefined ? this.#noteCheck(id, tag) : undefined;
+    }
     await this.#ensureRepository(id);
     await this.#keep(upstreams, from, id, manifest, tag);
     await store.transact(async (transaction) => {

@@ -4,6 +4,8 @@ export interface UpstreamRepository {
   readonly url: string;
   readonly repository: string;
   readonly credentials?: UpstreamCredentials | undefined;
+  /** Whoever made the rule is on this machine: the upstream may be, too. */
+  readonly local: boolean;
 }
 
 export interface UpstreamCredentials {
@@ -24,8 +26,6 @@ export interface UpstreamManifest {
 export interface Upstreams {
   /** By tag or digest; verified. `undefined` when it is not there. */
   manifest(from: UpstreamRepository, reference: string): Promise<UpstreamManifest | undefined>;
-  /** The digest that a tag names; `undefined` when it is not there. */
-  digest(from: UpstreamRepository, tag: string): Promise<string | undefined>;
   /** Not yet verified. */
   blob(from: UpstreamRepository, digest: string): Promise<AsyncIterable<Uint8Array>>;
   /** Resolves when the registry answers, and takes the credentials. */
