@@ -13,12 +13,20 @@ export interface ArrivedImage extends Pick<ImageToRecord, 'config' | 'names'> {
   readonly layers: readonly Descriptor[];
 }
 
+export interface AdmissionOptions {
+  /** Resolves for each layer once its archive is in the content store; all are there unless told. */
+  readonly arrived?: readonly Promise<unknown>[];
+  /** Told, for a layer by its place, how many more bytes of its archive were unpacked. */
+  readonly onProgress?: (layer: number, bytes: number) => void;
+  readonly onUnpacked?: (layer: number) => void;
+}
+
 /** Unpacks the layers of an image, which verifies them, and only then records it. What fails leaves nothing behind. */
 export async function admitImage(
   images: ImageStore,
   layers: LayerStore,
   { config, layers: descriptors, names }: ArrivedImage,
-  onProgress?: (diffId: string, descriptor: Descriptor, bytes: number) => void,
+  { arrived, onProgress, onUnpacked }: AdmissionOptions = {},
 ): Promise<Image> {
   const diffIds = parseConfig(config).rootfs.diff_ids;
   if (diffIds.length !== descriptors.length) {
@@ -28,11 +36,9 @@ export async function admitImage(
     );
   }
   const packed = descriptors.map((descriptor, i) => ({ descriptor, diffId: diffIds[i]! }));
+  const awaited = packed.map((layer, i) => ({ ...layer, ...(arrived && { arrived: arrived[i]! }) }));
   try {
-    const held = await layers.hold(packed, (diffId, bytes) => {
-      const layer = packed.find((one) => one.diffId === diffId);
-      if (layer) onProgress?.(diffId, layer.descriptor, bytes);
-    });
+    const held = await layers.hold(awaited, { onProgress, onUnpacked });
     try {
       return await images.record({
         config,

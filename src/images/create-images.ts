@@ -26,8 +26,15 @@ import { chainIds } from './layers/chain-id.ts';
 import { LayerStore } from './layers/layer-store.ts';
 import { LayerWorkers } from './layers/layer-workers.ts';
 import { Trash } from './layers/trash.ts';
+import type { Descriptor, Platform } from './oci.ts';
 import type { ImageParts } from './parts.ts';
 import { canonicalName, familiarName, parseReference, withDefaultTag } from './references/reference.ts';
+import { CompressedLayers, forgetCompressed } from './registry-client/compressed-layers.ts';
+import { inspectRemote } from './registry-client/inspect-remote.ts';
+import { pullImage } from './registry-client/pull-image.ts';
+import { type PushedTag, pushImage } from './registry-client/push-image.ts';
+import { Registries } from './registry-client/registries.ts';
+import type { RetryPolicy } from './registry-client/retry.ts';
 import { RootStore } from './roots/root-store.ts';
 
 export interface ImagesOptions {
@@ -39,6 +46,8 @@ export interface ImagesOptions {
   /** Unpacked layers and roots. Made if missing. */
   readonly directory: string;
   readonly registries?: RegistryLocations;
+  /** How often failed requests to registries are tried again. */
+  readonly retries?: RetryPolicy;
 }
 
 /** Opens the images of a data directory, and removes what a killed process has left half-made. */
@@ -68,6 +77,8 @@ class LocalImages implements Images {
   readonly #rooms: Rooms;
   readonly #parts: ImageParts;
   readonly #images: ImageStore;
+  readonly #registries: Registries;
+  readonly #compressed: CompressedLayers;
   readonly #listeners = new Set<(event: ImageEvent) => void>();
   #isRunning: (holder: string) => boolean = () => false;
 
@@ -80,6 +91,14 @@ class LocalImages implements Images {
       for (const listener of this.#listeners) listener(event);
     };
     this.#parts = { store, content, clock, random, logger, images: this.#images, layers: rooms.layers, tell };
+    this.#compressed = new CompressedLayers(this.#parts);
+    this.#registries = new Registries({
+      content,
+      clock,
+      random,
+      locations: options.registries,
+      ...(options.retries && { retries: options.retries }),
+    });
   }
 
   find(reference: string): Promise<Image | undefined> {
@@ -155,16 +174,22 @@ class LocalImages implements Images {
     return () => this.#listeners.delete(listener);
   }
 
-  async pull(): Promise<Image> {
-    throw new Error('not yet');
+  pull(reference: string, options: TransferOptions = {}): Promise<Image> {
+    return pullImage(this.#parts, this.#registries, reference, options);
   }
 
-  async push(): Promise<[]> {
-    throw new Error('not yet');
+  push(
+    reference: string,
+    options: TransferOptions & { readonly allTags?: boolean } = {},
+  ): Promise<readonly PushedTag[]> {
+    return pushImage(this.#parts, this.#registries, this.#compressed, reference, options);
   }
 
-  async inspectRemote(): Promise<never> {
-    throw new Error('not yet');
+  inspectRemote(
+    reference: string,
+    options: TransferOptions = {},
+  ): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }> {
+    return inspectRemote(this.#registries, reference, options);
   }
 
   async prune(
@@ -195,6 +220,7 @@ class LocalImages implements Images {
   }
 
   async close(): Promise<void> {
+    this.#registries.close();
     await this.roots.close();
     await this.#rooms.workers.close();
     await this.#rooms.trash.empty();
@@ -207,6 +233,9 @@ class LocalImages implements Images {
       const chains = await this.#parts.layers.collect(chainIds(layers.map(({ diffId }) => diffId)));
       removed.push(...chains.map((deleted) => ({ deleted })));
     }
+    const used = new Set((await this.#images.list()).flatMap(({ layers }) => layers.map(({ diffId }) => diffId)));
+    const gone = deletion.layers.flat().map(({ diffId }) => diffId);
+    await forgetCompressed(this.#parts, gone, (diffId) => used.has(diffId));
     return removed;
   }
 }

@@ -118,6 +118,13 @@ export class ImageStore {
     });
   }
 
+  /** Gives an image a name with a digest; nothing when the image is gone meanwhile. The manifest is leased by the caller. */
+  async addName(id: string, name: string, manifest: NonNullable<NameRecord['manifest']>): Promise<void> {
+    await this.#store.transact(async (transaction) => {
+      if (await transaction.get(imageKey(id))) await this.#setName(transaction, name, id, manifest);
+    });
+  }
+
   /** Names of an image, complete, in order. */
   async namesOf(id: string, transaction: Pick<Transaction, 'range'> = this.#store): Promise<string[]> {
     return (await transaction.range({ prefix: [IMAGES, 'named', id] })).map(({ key }) => String(key[3]));

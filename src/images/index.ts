@@ -49,6 +49,14 @@ export {
   type Platform,
   type RunConfig,
 } from './oci.ts';
+export type { ConnectionGuard } from './registry-client/http-connection.ts';
+export { RegistryAnswerError } from './registry-client/registry-errors.ts';
+export {
+  createRegistryReader,
+  type RegistryReader,
+  type RegistryReaderOptions,
+  type RemoteRepository,
+} from './registry-client/registry-reader.ts';
 export { createRepositories, type RepositoriesOptions } from './repositories/create-repositories.ts';
 export { tiedTo } from './repositories/delete-manifest.ts';
 export { isDigest, isRepositoryName, isTag } from './repositories/grammar.ts';

@@ -15,13 +15,15 @@ export async function loadImages(
   using leases = new Leased();
   const loaded: string[] = [];
   for (const arrived of await loadArchive(content, archive, platform, leases)) {
-    const sizes = new Map(arrived.layers.map(({ digest, size }) => [digest, size]));
-    const done = new Map<string, number>();
-    const image = await admitImage(images, layers, arrived, (diffId, descriptor, bytes) => {
-      const current = (done.get(diffId) ?? 0) + bytes;
-      done.set(diffId, current);
-      const id = diffId.slice('sha256:'.length, 'sha256:'.length + 12);
-      onProgress?.({ id, status: 'Loading layer', current, total: sizes.get(descriptor.digest) ?? 0 });
+    const done = new Map<number, number>();
+    const image = await admitImage(images, layers, arrived, {
+      onProgress: (i, bytes) => {
+        const { digest, size: total } = arrived.layers[i]!;
+        const current = (done.get(i) ?? 0) + bytes;
+        done.set(i, current);
+        const id = digest.slice('sha256:'.length, 'sha256:'.length + 12);
+        onProgress?.({ id, status: 'Loading layer', current, total });
+      },
     });
     const names = arrived.names.map(({ name }) => familiarName(parseReference(name)));
     loaded.push(...(names.length > 0 ? names : [image.id]));

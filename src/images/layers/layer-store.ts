@@ -31,10 +31,15 @@ export interface HeldLayers {
   release(): void;
 }
 
-/** A layer whose archive is in the content store. */
-export type PackedLayer = Pick<Layer, 'descriptor' | 'diffId'>;
+/** A layer whose archive is in the content store, or will be once `arrived` resolves. */
+export type PackedLayer = Pick<Layer, 'descriptor' | 'diffId'> & { readonly arrived?: Promise<unknown> };
 
-type UnpackProgress = (diffId: string, bytes: number) => void;
+/** Told of layers by their place. */
+export interface UnpackListener {
+  /** So many more bytes of the archive were unpacked. */
+  readonly onProgress?: ((layer: number, bytes: number) => void) | undefined;
+  readonly onUnpacked?: ((layer: number) => void) | undefined;
+}
 
 interface Unpacking {
   readonly done: Promise<void>;
@@ -84,7 +89,7 @@ export class LayerStore {
   }
 
   /** Unpacks what is not yet, in parallel, and holds all of it. */
-  async hold(layers: readonly PackedLayer[], onProgress?: UnpackProgress): Promise<HeldLayers> {
+  async hold(layers: readonly PackedLayer[], listener: UnpackListener = {}): Promise<HeldLayers> {
     const chains = chainIds(layers.map(({ diffId }) => diffId));
     const releases: (() => void)[] = [];
     const release = () => {
@@ -92,7 +97,7 @@ export class LayerStore {
     };
     try {
       for (const chain of chains) releases.push(await this.#holds.take(chain));
-      if (!chains.every((chain) => this.#present.has(chain))) await this.#unpackAll(layers, chains, onProgress);
+      if (!chains.every((chain) => this.#present.has(chain))) await this.#unpackAll(layers, chains, listener);
       return {
         chains,
         lowers: chains.map((chain) => this.path(chain)).reverse(),
@@ -163,7 +168,7 @@ export class LayerStore {
   async #unpackAll(
     layers: readonly PackedLayer[],
     chains: readonly string[],
-    onProgress: UnpackProgress | undefined,
+    { onProgress, onUnpacked }: UnpackListener,
   ): Promise<void> {
     const work: Promise<void>[] = [];
     const undo: (() => void)[] = [];
@@ -181,11 +186,11 @@ export class LayerStore {
         done.then(forget, forget);
       }
       const { listeners } = unpacking;
-      const listener = (bytes: number) => onProgress?.(layer.diffId, bytes);
+      const listener = (bytes: number) => onProgress?.(i, bytes);
       listeners.add(listener);
       undo.push(() => listeners.delete(listener));
       below = unpacking.done;
-      work.push(below);
+      work.push(below.then(() => onUnpacked?.(i)));
     }
     try {
       const results = await Promise.allSettled(work);
@@ -196,7 +201,7 @@ export class LayerStore {
   }
 
   async #unpack(
-    { descriptor, diffId }: PackedLayer,
+    { descriptor, diffId, arrived }: PackedLayer,
     belowChains: readonly string[],
     chain: string,
     below: Promise<void>,
@@ -205,6 +210,7 @@ export class LayerStore {
     const { content, random, workers, trash } = this.#options;
     const directory = join(this.temporary, random.hex(32));
     try {
+      await arrived;
       await mkdir(directory, { mode: 0o755 });
       const blob = await content.path(descriptor.digest);
       const { implied, size } = await workers.run({ kind: 'unpack', blob, directory, diffId }, (bytes) => {

@@ -15,7 +15,15 @@ import type { LayerWorkers } from '../layers/layer-workers.ts';
 import type { Trash } from '../layers/trash.ts';
 import { MEDIA_TYPES } from '../oci.ts';
 import { IMAGES, type RootRecord, rootKey } from '../records.ts';
-import type { CommitOptions, CreateRootOptions, Root, RootStat, Roots, WriteArchiveOptions } from '../roots.ts';
+import type {
+  CommitOptions,
+  CreateRootOptions,
+  FileTree,
+  Root,
+  RootStat,
+  Roots,
+  WriteArchiveOptions,
+} from '../roots.ts';
 import { mountOverlay } from './overlay-mount.ts';
 
 export interface RootStoreOptions {
@@ -36,8 +44,8 @@ export class RootStore implements Roots {
   readonly #options: RootStoreOptions;
   readonly #directory: string;
   readonly #packing: string;
-  /** A layer without files: overlayfs wants at least two where nothing is written, and one where there is no layer. */
-  readonly #empty: string;
+  /** Layers without files: overlayfs wants two different ones where nothing is written, and one where there is no layer. */
+  readonly #empties: readonly string[];
   readonly #kernel: Kernel | undefined = openKernel();
   readonly #removing = new Map<string, Promise<void>>();
 
@@ -45,13 +53,13 @@ export class RootStore implements Roots {
     this.#options = options;
     this.#directory = join(options.directory, 'roots');
     this.#packing = join(options.directory, 'packing');
-    this.#empty = join(options.directory, 'empty');
+    this.#empties = [join(options.directory, 'empty'), join(options.directory, 'empty-too')];
   }
 
   /** Removes what a killed process has left of roots that no record tells of. */
   async start(): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o711 });
-    await mkdir(this.#empty, { recursive: true, mode: 0o755 });
+    for (const empty of this.#empties) await mkdir(empty, { recursive: true, mode: 0o755 });
     await rm(this.#packing, { recursive: true, force: true });
     await mkdir(this.#packing, { mode: 0o700 });
     const known = new Set(await this.list());
@@ -59,7 +67,8 @@ export class RootStore implements Roots {
   }
 
   async unpack(layers: readonly Layer[], onProgress?: (diffId: string, bytes: number) => void): Promise<void> {
-    (await this.#options.layers.hold(layers, onProgress)).release();
+    const listener = { onProgress: (i: number, bytes: number) => onProgress?.(layers[i]!.diffId, bytes) };
+    (await this.#options.layers.hold(layers, listener)).release();
   }
 
   async create(id: string, layers: readonly Layer[], options: CreateRootOptions = {}): Promise<Root> {
@@ -150,23 +159,22 @@ export class RootStore implements Roots {
     }
   }
 
-  readArchive(root: Root, path: string): Promise<Readable | undefined> {
-    return this.#options.workers.readStream({ kind: 'read-archive', root: this.#merged(root.id), path });
+  readArchive(root: FileTree, path: string, name?: string): Promise<Readable | undefined> {
+    return this.#options.workers.readStream({ kind: 'read-archive', root: root.path, path, ...(name && { name }) });
   }
 
-  stat(root: Root, path: string): Promise<RootStat | undefined> {
-    return this.#options.workers.run({ kind: 'stat', root: this.#merged(root.id), path });
+  stat(root: FileTree, path: string): Promise<RootStat | undefined> {
+    return this.#options.workers.run({ kind: 'stat', root: root.path, path });
   }
 
   async writeArchive(
-    root: Root,
+    root: FileTree,
     path: string,
     archive: AsyncIterable<Uint8Array>,
     { noOverwriteDirNonDir = false, owner }: WriteArchiveOptions = {},
   ): Promise<void> {
-    const merged = this.#merged(root.id);
     const result = await this.#options.workers.writeStream(
-      { kind: 'write-archive', root: merged, path, keepKind: noOverwriteDirNonDir, owner },
+      { kind: 'write-archive', root: root.path, path, keepKind: noOverwriteDirNonDir, owner },
       archive,
     );
     if (result === 'written') return;
@@ -277,7 +285,7 @@ export class RootStore implements Roots {
     }
     const directory = join(this.#directory, id);
     const wanted = readOnly ? 2 : 1;
-    const padding = Array.from({ length: Math.max(0, wanted - lowers.length) }, () => this.#empty);
+    const padding = this.#empties.slice(0, Math.max(0, wanted - lowers.length));
     mountOverlay(this.#kernel, {
       lowers: [...lowers, ...padding],
       target: this.#merged(id),

@@ -75,6 +75,7 @@ describe('roots', { skip }, () => {
     const empty = await at.images.roots.create('b', []);
     assert.deepEqual(await readdir(empty.path), []);
     assert.equal(statSync(empty.path).mode & 0o7777, 0o755);
+    assert.deepEqual(await readdir((await at.images.roots.create('c', [], { readOnly: true })).path), []);
   });
 
   it('take many layers', async () => {

@@ -1,0 +1,211 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { Random } from '../../base/random.ts';
+import { isDigest, sha256Of } from '../content/digest.ts';
+import { ACCEPTED_MANIFESTS, MAX_MANIFEST_SIZE } from '../documents/parse-manifest.ts';
+import type { Descriptor } from '../oci.ts';
+import type { Endpoint } from './endpoints.ts';
+import { type Address, type HttpConnections, type HttpRequest, readBody } from './http-connection.ts';
+import { answerError, RegistryAnswerError } from './registry-errors.ts';
+import { Backoff, type RetryPolicy } from './retry.ts';
+
+export interface RegistryClientOptions {
+  readonly connections: HttpConnections;
+  readonly endpoint: Endpoint;
+  /** Repository at the registry. */
+  readonly path: string;
+  /** What is to be done with it: `pull`, or `pull,push`. */
+  readonly actions: 'pull' | 'pull,push';
+  readonly random: Random;
+  readonly retries: RetryPolicy;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface FetchedManifest {
+  readonly bytes: Buffer;
+  readonly mediaType: string | undefined;
+  readonly digest: string;
+}
+
+/** An upload that has been begun: where it goes on. */
+export interface UploadSession {
+  readonly address: Address;
+  readonly path: string;
+  /** Another server takes the content, which is not shown the registry's authorization. */
+  readonly foreign: boolean;
+}
+
+const MAX_REDIRECTS = 10;
+
+/**
+ * One repository of a registry. What fails for reasons that pass is tried again. Throws `RegistryAnswerError`, and errors of the
+ * connection. Source: OCI Distribution Specification 1.1.
+ */
+export class RegistryClient {
+  readonly #options: RegistryClientOptions;
+
+  constructor(options: RegistryClientOptions) {
+    this.#options = options;
+  }
+
+  /** By tag or digest; `undefined` when there is none and `optional`. Verified where a digest is told. */
+  async manifest(reference: string): Promise<FetchedManifest> {
+    const response = await this.#ask({
+      method: 'GET',
+      path: this.#path(`manifests/${reference}`),
+      headers: { accept: ACCEPTED_MANIFESTS.join(', ') },
+    });
+    const bytes = await readBody(response, MAX_MANIFEST_SIZE);
+    const digest = sha256Of(bytes);
+    const told = response.headers['docker-content-digest'];
+    for (const expected of [isDigest(reference) ? reference : undefined, typeof told === 'string' ? told : undefined]) {
+      if (expected?.startsWith('sha256:') && expected !== digest) {
+        throw new RegistryAnswerError(
+          502,
+          '',
+          `the registry answered a manifest with digest ${digest} instead of ${expected}`,
+          undefined,
+        );
+      }
+    }
+    return { bytes, mediaType: response.headers['content-type'], digest };
+  }
+
+  /** Opens a blob from byte `start` on. The answer tells at which byte it begins: not every registry knows ranges. */
+  async openBlob(digest: string, start: number): Promise<{ readonly body: IncomingMessage; readonly start: number }> {
+    const body = await this.#ask({
+      method: 'GET',
+      path: this.#path(`blobs/${digest}`),
+      headers: start > 0 ? { range: `bytes=${start}-` } : {},
+    });
+    const range = /^bytes (\d+)-/.exec(body.headers['content-range'] ?? '');
+    return { body, start: body.statusCode === 206 && range ? Number(range[1]) : 0 };
+  }
+
+  async hasBlob(digest: string): Promise<boolean> {
+    try {
+      (await this.#ask({ method: 'HEAD', path: this.#path(`blobs/${digest}`) })).resume();
+      return true;
+    } catch (error) {
+      if (error instanceof RegistryAnswerError && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  /** Begins an upload, or has the registry take the blob from another of its repositories: then `undefined`. */
+  async startUpload(digest: string, from: string | undefined): Promise<UploadSession | undefined> {
+    const query = new URLSearchParams({ mount: digest, ...(from !== undefined && { from }) });
+    const response = await this.#ask(
+      { method: 'POST', path: this.#path(`blobs/uploads/?${query}`) },
+      from === undefined ? [] : [`repository:${from}:pull`],
+    );
+    response.resume();
+    return response.statusCode === 201 ? undefined : this.#session(response);
+  }
+
+  /** Sends all of a blob in one request. */
+  async finishUpload(session: UploadSession, digest: string, content: Readable, size: number): Promise<void> {
+    const separator = session.path.includes('?') ? '&' : '?';
+    const response = await this.#send(session.address, session.foreign, {
+      method: 'PUT',
+      path: `${session.path}${separator}digest=${encodeURIComponent(digest)}`,
+      headers: { 'content-type': 'application/octet-stream' },
+      body: { stream: content, size },
+    });
+    if (response.statusCode !== 201 && response.statusCode !== 204) throw await answerError(response, this.#name());
+    response.resume();
+  }
+
+  async putManifest(reference: string, { mediaType }: Descriptor, bytes: Uint8Array): Promise<void> {
+    const response = await this.#ask({
+      method: 'PUT',
+      path: this.#path(`manifests/${reference}`),
+      headers: { 'content-type': mediaType },
+      body: bytes,
+    });
+    response.resume();
+  }
+
+  /** Sends a request to the repository and resolves with an answer that is no error. */
+  #ask(request: HttpRequest, moreScopes: readonly string[] = []): Promise<IncomingMessage> {
+    const { retries, random, signal, endpoint } = this.#options;
+    return new Backoff(retries, random, signal).run(async () => {
+      const response = await this.#send(endpoint.address, false, request, moreScopes);
+      if ((response.statusCode ?? 0) >= 300) throw await answerError(response, this.#name());
+      return response;
+    });
+  }
+
+  /** One attempt; a refused authorization is renewed once, and redirections of reads are followed. */
+  async #send(
+    address: Address,
+    foreign: boolean,
+    request: HttpRequest,
+    moreScopes: readonly string[] = [],
+  ): Promise<IncomingMessage> {
+    const { endpoint, connections, signal, path, actions } = this.#options;
+    const { authorizer } = endpoint;
+    const scopes = [`repository:${path}:${actions}`, ...moreScopes];
+    for (let attempt = 1; ; attempt++) {
+      const authorization = foreign ? undefined : await authorizer.header(scopes);
+      const headers = { ...request.headers, ...(authorization !== undefined && { authorization }) };
+      const response = await connections.send(address, { ...request, headers, signal });
+      const canRepeat = request.body === undefined || request.body instanceof Uint8Array;
+      if (response.statusCode === 401 && attempt === 1 && !foreign && canRepeat) {
+        authorizer.forget();
+        authorizer.challenged(response.headers['www-authenticate'] ?? 'none');
+        response.resume();
+        continue;
+      }
+      return isRead(request) && isRedirect(response)
+        ? this.#follow(address, { ...request, headers }, response)
+        : response;
+    }
+  }
+
+  async #follow(address: Address, request: HttpRequest, first: IncomingMessage): Promise<IncomingMessage> {
+    const { connections, signal } = this.#options;
+    const headers: Record<string, string> = { ...request.headers };
+    let response = first;
+    let at = address;
+    for (let count = 0; isRedirect(response); count++) {
+      if (count === MAX_REDIRECTS) throw new Error(`the registry redirects more than ${MAX_REDIRECTS} times`);
+      response.destroy();
+      const target = new URL(response.headers.location!, at.origin);
+      if (target.origin !== at.origin) {
+        at = { origin: target.origin };
+        // Whoever keeps the content has a signed address of its own, and is not shown the authorization.
+        delete headers.authorization;
+      }
+      response = await connections.send(at, { ...request, headers, path: target.pathname + target.search, signal });
+    }
+    return response;
+  }
+
+  #session(response: IncomingMessage): UploadSession {
+    const { address } = this.#options.endpoint;
+    const location = response.headers.location;
+    if (!location) throw new RegistryAnswerError(502, '', 'the registry tells no place to upload to', undefined);
+    const origin = new URL(address.origin);
+    const target = new URL(location, origin);
+    // Behind a proxy, or when it is located elsewhere, a registry may call itself by the name that it is known by.
+    const own = target.host === origin.host || target.host === address.host;
+    return { address: own ? address : { origin: target.origin }, path: target.pathname + target.search, foreign: !own };
+  }
+
+  #path(rest: string): string {
+    return `/v2/${this.#options.path}/${rest}`;
+  }
+
+  #name(): string {
+    return `${this.#options.endpoint.address.origin}/v2/${this.#options.path}`;
+  }
+}
+
+function isRead({ method }: HttpRequest): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function isRedirect({ statusCode, headers }: IncomingMessage): boolean {
+  return [301, 302, 303, 307, 308].includes(statusCode ?? 0) && headers.location !== undefined;
+}
