@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Image, Images, TransferProgress } from '../images.ts';
 import type { FileSystemCalls } from '../layers/file-system-calls.ts';
@@ -60,7 +61,7 @@ export class BuildSession {
     this.options = options;
     this.dockerfile = dockerfile;
     this.parts = parts;
-    this.epoch = options.sourceDateEpoch ?? epochOf(options.buildArgs.SOURCE_DATE_EPOCH);
+    this.epoch = epochOf(options);
     this.startedAt = Date.now();
     this.#signal =
       options.signal === undefined
@@ -245,6 +246,10 @@ function isFor(image: Image, platform: Platform): boolean {
   );
 }
 
-function epochOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+/** Source: the specification of `SOURCE_DATE_EPOCH` at reproducible-builds.org. */
+function epochOf({ sourceDateEpoch, buildArgs }: BuildOptions): number | undefined {
+  const given = sourceDateEpoch === undefined ? buildArgs.SOURCE_DATE_EPOCH : String(sourceDateEpoch);
+  if (given === undefined || given === '') return undefined;
+  if (/^\d{1,11}$/.test(given)) return Number(given);
+  throw new ServiceError('DockerfileError', `SOURCE_DATE_EPOCH must be whole seconds since 1970, not "${given}"`);
 }

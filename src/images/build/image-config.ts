@@ -30,7 +30,7 @@ export interface ImageConfigInput {
 export function imageConfig(input: ImageConfigInput): ImageConfig {
   const { base, state, snapshot, epoch, labels } = input;
   const clamp = (time: string) => (epoch === undefined ? time : earlier(time, new Date(epoch * 1000).toISOString()));
-  let time = base?.created ?? new Date(epoch === undefined ? input.startedAt : epoch * 1000).toISOString();
+  let time = clamp(base?.created ?? new Date(input.startedAt).toISOString());
   if (base === undefined) {
     const [first] = input.results;
     if (first !== undefined) time = clamp(new Date(first.created).toISOString());

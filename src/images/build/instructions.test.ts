@@ -39,6 +39,7 @@ describe('instructions of a Dockerfile', { skip }, () => {
     });
 
     it('an argument has its default, the build’s value, or that of a global ARG of the same name', async () => {
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the Dockerfile
       const text = 'ARG G=global\nFROM busybox\nARG A=default\nARG G\nARG U\nLABEL a=$A g=$G u=${U:-unset}';
       assert.deepEqual((await configOf(text)).Labels, { a: 'default', g: 'global', u: 'unset' });
       const given = { buildArgs: { A: 'given', G: 'given too', U: '' } };
@@ -47,6 +48,7 @@ describe('instructions of a Dockerfile', { skip }, () => {
 
     it('an argument counts from its line on, and not in the next stage', async () => {
       const text =
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the Dockerfile
         'FROM busybox AS a\nLABEL before=${V:-none}\nARG V=1\nLABEL after=$V\nFROM busybox\nLABEL other=${V:-none}';
       assert.deepEqual((await configOf(text)).Labels, { other: 'none' });
       assert.deepEqual((await configOf(text, { target: 'a' })).Labels, { before: 'none', after: '1' });
@@ -64,6 +66,7 @@ describe('instructions of a Dockerfile', { skip }, () => {
     });
 
     it('global arguments are there for FROM', async () => {
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the Dockerfile
       const { image } = await scratch.build('ARG BASE=no\nARG TAG=latest\nFROM ${BASE}:${TAG}\nLABEL a=b', {
         buildArgs: { BASE: 'busybox' },
       });
@@ -73,6 +76,7 @@ describe('instructions of a Dockerfile', { skip }, () => {
 
     it('platform arguments are global, and in a stage after an ARG', async () => {
       const text =
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the Dockerfile
         'FROM busybox\nARG TARGETARCH\nARG BUILDOS\nLABEL arch=$TARGETARCH os=$BUILDOS none=${TARGETOS:-none}';
       const { Labels } = await configOf(text);
       assert.deepEqual(Labels, { arch: process.arch === 'x64' ? 'amd64' : process.arch, os: 'linux', none: 'none' });

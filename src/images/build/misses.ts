@@ -102,9 +102,12 @@ function difference(
   const changedVariable = changedName(last.parts.environment, parts.environment);
   if (changedVariable !== undefined) return `the variable ${changedVariable} changed`;
   if (last.text !== text) return 'the instruction changed';
-  const changedFile = fileChange(new Map(last.files), files);
+  const filesAreKnown = last.files.length > 0 && files.size > 0;
+  const changedFile = filesAreKnown ? fileChange(new Map(last.files), files) : undefined;
   if (changedFile !== undefined) return changedFile;
   for (const [name, message] of Object.entries(MESSAGES)) {
+    // A stage may have been made anew with the same files.
+    if (name === 'from' && filesAreKnown) continue;
     if (!equal(last.parts[name], parts[name])) return message;
   }
   return undefined;
@@ -134,7 +137,6 @@ function changedName(before: KeyValue | undefined, now: KeyValue | undefined): s
 }
 
 function fileChange(before: ReadonlyMap<string, string>, now: ReadonlyMap<string, string>): string | undefined {
-  if (before.size === 0 || now.size === 0) return undefined;
   const changes: string[] = [];
   for (const [path, digest] of now) {
     const old = before.get(path);

@@ -1,6 +1,6 @@
 import type { BuildSession } from './build-session.ts';
 import type { BuildProgress, BuildStep } from './builder.ts';
-import { keyOf } from './cache-keys.ts';
+import { type KeyValue, keyOf } from './cache-keys.ts';
 import { imageConfig, shortResult } from './image-config.ts';
 import { explainMiss, type RememberedStep, rememberedStep } from './misses.ts';
 import type { FileSystemSource, Operation, OperationParts } from './operation.ts';
@@ -44,6 +44,8 @@ export class StageBuild implements FileSystemSource {
   #parts: Promise<readonly OperationParts[]> | undefined;
   #definitions: Promise<readonly string[]> | undefined;
   #result: Promise<StageResult> | undefined;
+  /** Files that steps were found to take, by the step. */
+  readonly #files = new Map<number, OperationParts['files']>();
   readonly #used = new Map<string, Set<string>>();
 
   constructor(session: BuildSession, surroundings: StageSurroundings) {
@@ -118,7 +120,14 @@ export class StageBuild implements FileSystemSource {
   /** What its steps are made of, for explaining the misses of later builds. */
   async remember(): Promise<readonly RememberedStep[]> {
     const [{ own }, parts] = [await this.plan(), await this.#allParts()];
-    return operationsOf(own).map(({ step }, index) => rememberedStep(step.text, parts[index]!));
+    return operationsOf(own).map(({ step }, index) => {
+      const own = parts[index]!;
+      const last = this.#surroundings.remembered?.[index];
+      const same = last?.text === step.text && keyOf(last.parts as KeyValue) === keyOf(own.parts as KeyValue);
+      // Files of other stages are looked at only when they must be; those of the same stage are still the same.
+      const files = this.#files.get(index) ?? (own.files.size === 0 && same ? new Map(last.files) : own.files);
+      return rememberedStep(step.text, { parts: own.parts, files });
+    });
   }
 
   async #build(): Promise<StageResult> {
@@ -128,15 +137,15 @@ export class StageBuild implements FileSystemSource {
     const inherited = plan.steps.length - plan.own.length;
     const before = operationsOf(plan.steps.slice(0, inherited)).length;
     const found = await this.#findLast(keys, before);
+    // What later steps take from is begun now: it is made while the steps before it run.
+    for (const { operation } of operations.slice(found === undefined ? 0 : found.results.length - before)) {
+      for (const source of operation.sources) source.snapshot().catch(() => undefined);
+    }
     let done: StageResult;
     if (found !== undefined) done = { ...found, ran: false };
     else if (this.#surroundings.below !== undefined) done = await this.#surroundings.below.result();
     else done = { snapshot: plan.base.snapshot, results: [], ran: false };
     let finished = done.results.length - before;
-    // What later steps take from is begun now: it is made while the steps before it run.
-    for (const { operation } of operations.slice(finished)) {
-      for (const source of operation.sources) source.snapshot().catch(() => undefined);
-    }
     const finishFrom = once(plan);
     let index = 0;
     for (const planned of plan.own) {
@@ -184,7 +193,8 @@ export class StageBuild implements FileSystemSource {
     const started = performance.now();
     this.#emitStep(isTrigger, { kind: 'step', step, state: 'started' });
     try {
-      const { parts } = await operation.content();
+      const { parts, files } = await operation.content();
+      this.#files.set(index, files);
       const content = keyOf({ files: operation.independent ? null : below.snapshot.chain, content: true, ...parts });
       const known = await this.#findSame(content, definition, below, step);
       const carriedOut = known === undefined;
@@ -200,7 +210,7 @@ export class StageBuild implements FileSystemSource {
         step,
         state: 'done',
         cached: !carriedOut,
-        ...(carriedOut ? { miss: this.#missOf(step, index, own[index]!, below.ran) } : {}),
+        ...(carriedOut ? { miss: this.#missOf(step, index, { parts: own[index]!.parts, files }, below.ran) } : {}),
         durationMs: performance.now() - started,
         result: this.#shortResult(plan, done, state, step),
       });
