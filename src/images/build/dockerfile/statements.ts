@@ -2,7 +2,7 @@ import { DockerfileError, SyntaxProblem } from './dockerfile-error.ts';
 import { type Flag, splitFlags } from './flags.ts';
 import { heredocMarks } from './heredoc.ts';
 import type { Directives, EscapeCharacter, Heredoc, Lines } from './model.ts';
-import { jsonStrings, splitFirst, trim, trimStart } from './words.ts';
+import { isJsonForm, splitFirst, trim, trimStart } from './words.ts';
 
 /** An instruction as it stands, not understood yet. */
 export interface Statement {
@@ -199,8 +199,7 @@ function commandWithHeredocs({ keyword, argument }: Pick<Statement, 'keyword' | 
     if (first.toUpperCase() === 'ONBUILD') return '';
     return commandWithHeredocs({ keyword: first, argument: trim(splitFlags(rest).rest) });
   }
-  if (!WITH_HEREDOCS.has(keyword.toUpperCase()) || jsonStrings(argument) !== undefined) return '';
-  return argument;
+  return WITH_HEREDOCS.has(keyword.toUpperCase()) && !isJsonForm(argument) ? argument : '';
 }
 
 function isComment(line: string): boolean {

@@ -84,16 +84,22 @@ export function splitQuoted(text: string, escapeCharacter: EscapeCharacter): str
  * one of something other than strings. Source: "Exec form".
  */
 export function jsonStrings(text: string): string[] | undefined {
+  const values = jsonArray(text);
+  if (values === undefined || values.every((value) => typeof value === 'string')) return values as string[] | undefined;
+  throw new SyntaxProblem('the JSON form takes strings only. Put each argument into double quotes');
+}
+
+/** Whether the text is a JSON array, of whatever. */
+export function isJsonForm(text: string): boolean {
+  return jsonArray(text) !== undefined;
+}
+
+function jsonArray(text: string): unknown[] | undefined {
   if (!text.startsWith('[')) return undefined;
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : undefined;
   } catch {
     return undefined;
   }
-  if (!Array.isArray(value)) return undefined;
-  if (!value.every((entry) => typeof entry === 'string')) {
-    throw new SyntaxProblem('the JSON form takes strings only. Put each argument into double quotes');
-  }
-  return value;
 }

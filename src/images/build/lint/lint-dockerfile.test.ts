@@ -421,11 +421,12 @@ describe('findings', () => {
 
   it('go on after what cannot be parsed', () => {
     assert.deepEqual(
-      lint('FROM a:1\nCOPY x\nRUNN y\nWORKDIR z').map(({ rule, line }) => [rule, line]),
+      lint('FROM a:1\nCOPY x\nRUN [1]\nRUNN y\nWORKDIR z').map(({ rule, line }) => [rule, line]),
       [
         ['DL1000', 2],
         ['DL1000', 3],
-        ['DL3000', 4],
+        ['DL1000', 4],
+        ['DL3000', 5],
       ],
     );
   });
