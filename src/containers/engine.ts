@@ -27,9 +27,9 @@ export interface LogOptions {
   readonly stdout: boolean;
   readonly stderr: boolean;
   readonly follow: boolean;
-  /** Epoch seconds, with fractions. */
-  readonly since?: number;
-  readonly until?: number;
+  /** Epoch seconds, with fractions; or, to the nanosecond, RFC 3339 in UTC with nine digits of them, as lines tell their time. */
+  readonly since?: number | string;
+  readonly until?: number | string;
   /** The last so many lines; all unless told. */
   readonly tail?: number;
   readonly signal?: AbortSignal;

@@ -17,7 +17,7 @@ import { Query } from './server/query.ts';
 import { readRegistryAuth, readRegistryConfig } from './server/registry-auth.ts';
 import { Router } from './server/router.ts';
 import { namePattern, readFilters } from './shapes/filters.ts';
-import { readPast, readTimestamp } from './shapes/timestamp.ts';
+import { readExactTime, readPast, readTimestamp } from './shapes/timestamp.ts';
 
 const SEED = { seed: 20_260_118, numRuns: 400 };
 
@@ -213,6 +213,7 @@ describe('whatever a client sends', () => {
         mayRefuse(() => readPlatform(one));
         mayRefuse(() => readDetachKeys(one));
         mayRefuse(() => readTimestamp(one, 'since'));
+        mayRefuse(() => readExactTime(one, 'since'));
         mayRefuse(() => readPast(one, 0, 'until'));
         mayRefuse(() => namePattern(one)('a-container-of-a-project-1'));
         mayRefuse(() => referencePattern(one)('localhost:5000/a/b:1.2'));

@@ -154,7 +154,8 @@ function parseLine(line: Buffer): LogLine | undefined {
 }
 
 /** Nanoseconds are beyond what a number holds, so they are taken from its digits. */
-function timeText(seconds: number): string {
+function timeText(seconds: number | string): string {
+  if (typeof seconds === 'string') return seconds;
   const whole = Math.floor(seconds);
   const fraction = (seconds - whole).toFixed(9).slice(2);
   return `${new Date(whole * 1000).toISOString().slice(0, 19)}.${fraction}Z`;

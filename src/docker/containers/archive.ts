@@ -68,10 +68,15 @@ async function locate(call: Call): Promise<Place> {
   const { root, path, mounted } = await findPlace(roots, main, container, asked);
   const stat = await roots.stat(root, path);
   if (stat === undefined) throw notFound(call);
-  // What is mounted is called as the place at which it is.
-  const isMount = mounted !== undefined && posix.resolve('/', asked) === mounted.destination;
-  const name = isMount ? posix.basename(mounted.destination) : stat.name;
-  return { container, roots, root, path, stat: { ...stat, name }, mounted };
+  return { container, roots, root, path, stat: { ...stat, name: nameOf(asked, stat, mounted) }, mounted };
+}
+
+/** As Go's `filepath.Base` has it: `/etc/.` is what is in it. What is mounted is called as the place at which it is. */
+function nameOf(asked: string, stat: RootStat, mounted: MountPoint | undefined): string {
+  if (/(?:^|\/)\.$/.test(asked)) return '.';
+  return mounted !== undefined && posix.resolve('/', asked) === mounted.destination
+    ? posix.basename(mounted.destination)
+    : stat.name;
 }
 
 function notFound(call: Call): ServiceError {

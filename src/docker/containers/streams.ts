@@ -5,7 +5,7 @@ import { readDetachKeys } from '../server/detach-keys.ts';
 import { frame, streamType } from '../server/multiplexed-stream.ts';
 import type { Answer, Call } from '../server/route.ts';
 import { invalid, readWhole } from '../shapes/shape.ts';
-import { readTimestamp } from '../shapes/timestamp.ts';
+import { readExactTime } from '../shapes/timestamp.ts';
 
 export async function containerAttach(call: Call): Promise<Answer> {
   const { query, api } = call;
@@ -102,7 +102,7 @@ export async function containerLogs(call: Call): Promise<Answer> {
   if (container.spec.log.driver === 'none') {
     throw new ServiceError('NotImplemented', 'configured logging driver does not support reading', { status: 501 });
   }
-  const [since, until] = [readTimestamp(query.text('since'), 'since'), readTimestamp(query.text('until'), 'until')];
+  const [since, until] = [readExactTime(query.text('since'), 'since'), readExactTime(query.text('until'), 'until')];
   const tail = readTail(query.text('tail'));
   const follow = query.flag('follow');
   const lines = engine.logs(container.id, {

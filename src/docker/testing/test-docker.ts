@@ -47,7 +47,10 @@ export class TestDocker implements AsyncDisposable {
   readonly client: string;
 
   private constructor(
-    parts: Omit<TestDocker, 'directory' | 'environment' | 'run' | 'ok' | 'spawn' | typeof Symbol.asyncDispose>,
+    parts: Omit<
+      TestDocker,
+      'directory' | 'environment' | 'run' | 'ok' | 'spawn' | 'terminal' | typeof Symbol.asyncDispose
+    >,
   ) {
     this.at = parts.at;
     this.engine = parts.engine;
@@ -144,6 +147,12 @@ export class TestDocker implements AsyncDisposable {
       cwd: options.directory ?? this.directory,
       stdio: 'pipe',
     });
+  }
+
+  /** Runs the client at a terminal; what it prints has the terminal's line ends. */
+  async terminal(words: readonly string[], input: string): Promise<Ran> {
+    const command = [this.client, ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    return this.run(['-qefc', command, '/dev/null'], { input, client: 'script' });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
