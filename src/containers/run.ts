@@ -103,7 +103,7 @@ export class Run {
   async #finish(): Promise<number> {
     const { files, id } = this.#options;
     // A monitor that was killed leaves its process behind, whose output nobody reads any more.
-    const code = await readExitCode(files.run, id);
+    const code = await readExitCode(files.run, id, () => this.goesOn);
     if (code === undefined) sendSignal(this.record.process, 'SIGKILL');
     await this.spool.finish();
     return code ?? SIGKILLED;

@@ -92,7 +92,7 @@ export async function startMonitor(options: MonitorOptions): Promise<MonitoredPr
   }
 }
 
-/** Calls `ended` once conmon has ended, having written the exit status, if it could; answers what stops waiting. */
+/** Calls `ended` once conmon ends, or is about to; answers what stops waiting. */
 export function onMonitorEnd(files: RunFiles, ended: () => void): () => void {
   const socket = new Socket({
     fd: openSync(files.alive, constants.O_RDONLY | constants.O_NONBLOCK),
@@ -112,13 +112,26 @@ export function onMonitorEnd(files: RunFiles, ended: () => void): () => void {
   };
 }
 
-/** The exit code of a run that has ended; `undefined` when conmon was killed before it could tell. */
-export async function readExitCode(files: RunFiles, id: string): Promise<number | undefined> {
-  try {
-    const code = Number.parseInt(await readFile(join(files.exits, id), 'latin1'), 10);
-    return Number.isNaN(code) ? undefined : code;
-  } catch {
-    return undefined;
+/** How often it is looked whether a conmon that has let go of everything has ended, ms of the machine. */
+const LAST_BREATH_MS = 1;
+
+/**
+ * The exit code of a run that has ended; `undefined` when conmon was killed before it could tell. It closes what it has inherited
+ * a moment before it writes the code, so as long as it lives there may be one yet (seen with conmon 2.1.6).
+ */
+export async function readExitCode(
+  files: RunFiles,
+  id: string,
+  monitorLives: () => boolean,
+): Promise<number | undefined> {
+  for (;;) {
+    // Asked first: what it has written in its last moment is there once it is gone.
+    const lives = monitorLives();
+    const text = await readFile(join(files.exits, id), 'latin1').catch(() => '');
+    const code = Number.parseInt(text, 10);
+    if (!Number.isNaN(code)) return code;
+    if (!lives) return undefined;
+    await new Promise((resolve) => setTimeout(resolve, LAST_BREATH_MS));
   }
 }
 
