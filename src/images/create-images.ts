@@ -13,10 +13,13 @@ import { type Deletion, deleteImage } from './deletion/delete-image.ts';
 import { type PruneOptions, pruneImages } from './deletion/prune-images.ts';
 import { encodeConfig, ImageStore, Leased, noSuchImage } from './image-store.ts';
 import type {
+  ArtifactRepository,
   Image,
   ImageEvent,
   Images,
+  Layer,
   NewImage,
+  OpenRepositoryOptions,
   RegistryLocations,
   RemovedImage,
   TransferOptions,
@@ -29,6 +32,7 @@ import { Trash } from './layers/trash.ts';
 import type { Descriptor, Platform } from './oci.ts';
 import type { ImageParts } from './parts.ts';
 import { canonicalName, familiarName, parseReference, withDefaultTag } from './references/reference.ts';
+import { openArtifactRepository } from './registry-client/artifact-repository.ts';
 import { CompressedLayers, forgetCompressed } from './registry-client/compressed-layers.ts';
 import { inspectRemote } from './registry-client/inspect-remote.ts';
 import { pullImage } from './registry-client/pull-image.ts';
@@ -183,6 +187,16 @@ class LocalImages implements Images {
     options: TransferOptions & { readonly allTags?: boolean } = {},
   ): Promise<readonly PushedTag[]> {
     return pushImage(this.#parts, this.#registries, this.#compressed, reference, options);
+  }
+
+  openRepository(reference: string, options: OpenRepositoryOptions = {}): Promise<ArtifactRepository> {
+    return openArtifactRepository(this.#parts, this.#registries, this.#compressed, reference, options);
+  }
+
+  async compressedLayer(layer: Layer): Promise<{ readonly descriptor: Descriptor; release(): void }> {
+    const leases = new Leased();
+    const descriptor = await this.#compressed.descriptor(layer, leases);
+    return { descriptor, release: () => leases[Symbol.dispose]() };
   }
 
   inspectRemote(

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Blob, BlobLease } from '../store/index.ts';
 import type { Descriptor, ImageConfig, Platform } from './oci.ts';
 import type { Roots } from './roots.ts';
 
@@ -87,6 +88,26 @@ export interface NewImage {
   readonly parent?: string;
 }
 
+export interface OpenRepositoryOptions {
+  /** Ask for the right to write, too. */
+  readonly push?: boolean;
+  readonly auth?: RegistryAuth;
+  readonly signal?: AbortSignal;
+}
+
+/** A repository at its registry, seen as manifests and blobs. Throws `RegistryError` and `Unauthorized`. */
+export interface ArtifactRepository {
+  /** What the reference's tag or digest names; `undefined`: nothing. */
+  manifest(): Promise<{ readonly bytes: Buffer; readonly mediaType: string | undefined } | undefined>;
+  /** Brings a blob into the content store unless it is there; verified, and leased until `release`. */
+  fetch(descriptor: Pick<Descriptor, 'digest' | 'size'>): Promise<Blob & BlobLease>;
+  /** Sends a layer, compressed, unless the registry has it. Answers how it is there. */
+  pushLayer(layer: Layer): Promise<Descriptor>;
+  pushBlob(bytes: Uint8Array, mediaType: string): Promise<Descriptor>;
+  /** Under the reference's tag or digest. */
+  pushManifest(bytes: Uint8Array, mediaType: string): Promise<Descriptor>;
+}
+
 /**
  * The images of this machine. References are what Docker's clients write: `busybox`, `busybox:1.36`, `host:5000/a/b@sha256:…`, an
  * ID or the beginning of one. Throws `ServiceError` with codes `ImageNotFound` (404), `InvalidReference` (400),
@@ -126,6 +147,10 @@ export interface Images {
     readonly until?: number;
     readonly matches?: (image: Image) => boolean;
   }): Promise<{ readonly removed: readonly RemovedImage[]; readonly bytes: number }>;
+  /** The repository that a reference names at its registry, for artifacts that are no images, such as build caches. */
+  openRepository(reference: string, options?: OpenRepositoryOptions): Promise<ArtifactRepository>;
+  /** A layer as registries get it: compressed, the same each time. Held until `release`. */
+  compressedLayer(layer: Layer): Promise<{ readonly descriptor: Descriptor; release(): void }>;
   /** An archive that both Docker and OCI tools load (`docker save`; `format: 'oci'` leaves Docker's `manifest.json` out). */
   save(references: readonly string[], options?: { readonly format?: 'docker' | 'oci' }): Promise<Readable>;
   /** Reads a Docker or OCI archive (plain, gzip or zstd). Answers the names (or IDs) that were loaded. */
