@@ -79,7 +79,8 @@ async function startedRun(parts: EngineParts, container: LiveContainer): Promise
   if (!made) return undefined;
   const monitor = parentOf(made);
   if (monitor && (await wasReleased(parts.runtime, id))) {
-    return { process: made, monitor, networkNamespace: undefined };
+    const networkNamespace = container.record.spec.network.mode === 'bridge' ? `/proc/${made.pid}/ns/net` : undefined;
+    return { process: made, monitor, networkNamespace };
   }
   sendSignal(made, 'SIGKILL');
   return undefined;

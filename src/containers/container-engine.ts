@@ -6,7 +6,9 @@ import type { Endpoint, EndpointSpec } from '../network/index.ts';
 import { adoptContainers } from './adoption.ts';
 import { type AttachOptions, attach } from './attach.ts';
 import { removeEmptyGroup } from './cgroups/remove-groups.ts';
+import { changesOf, commit } from './commit.ts';
 import type { Container, ContainerSpec, Resources, RestartPolicy } from './container.ts';
+import { checkName } from './create/check-spec.ts';
 import { createContainer } from './create/create-container.ts';
 import { describeContainer } from './describe.ts';
 import type {
@@ -21,16 +23,21 @@ import type {
   Volumes,
   WaitCondition,
 } from './engine.ts';
-import { invalid, notRunning } from './errors.ts';
+import { containerNotFound, invalid, notRunning } from './errors.ts';
 import { Execs } from './exec/execs.ts';
+import { HealthMonitor, isCheck } from './health/health-monitor.ts';
 import { claimInstance, releaseInstance, sweepDeadInstances } from './instances.ts';
 import { type ContainerEnd, LiveContainer } from './live-container.ts';
 import { readLog } from './logs/read-log.ts';
+import { connectNetwork, disconnectNetwork } from './network-changes.ts';
 import { openParts } from './open-parts.ts';
 import type { ContainerEngineOptions } from './options.ts';
 import { type EngineParts, type EventSubject, groupPath, type OtherContainer } from './parts.ts';
 import { ContainerRegistry } from './registry.ts';
 import { resizeTerminal } from './runtime/conmon.ts';
+import { statsOf } from './stats.ts';
+import { top } from './top.ts';
+import { update } from './update.ts';
 import { VolumeStore } from './volumes/volume-store.ts';
 import { waitFor } from './wait.ts';
 
@@ -182,15 +189,26 @@ class Engine implements ContainerEngine {
     yield* this.#readLog(container, options);
   }
 
-  async rename(_nameOrId: string, _name: string): Promise<void> {
-    throw new Error('not yet');
+  async rename(nameOrId: string, name: string): Promise<void> {
+    const container = this.#containers.get(nameOrId);
+    checkName(name);
+    await container.exclusively(async () => {
+      const { record } = container;
+      if (name === record.name) throw invalid('Renaming a container with the same name as its current name');
+      const renamed = { ...record, name };
+      await this.#parts.records.rename(renamed, record.name);
+      container.renamed(renamed);
+      this.#containers.renamed(container, record.name);
+      if (record.spec.network.mode === 'bridge') await this.#parts.networks.rename(container.id, name);
+      this.#emit('rename', container.record, { oldName: `/${record.name}` });
+    });
   }
 
   async update(
-    _nameOrId: string,
-    _changes: { readonly resources?: Partial<Resources>; readonly restart?: RestartPolicy },
+    nameOrId: string,
+    changes: { readonly resources?: Partial<Resources>; readonly restart?: RestartPolicy },
   ): Promise<readonly string[]> {
-    throw new Error('not yet');
+    return update(this.#parts, this.#containers.get(nameOrId), changes);
   }
 
   async resize(nameOrId: string, size: { readonly rows: number; readonly columns: number }): Promise<void> {
@@ -200,36 +218,42 @@ class Engine implements ContainerEngine {
     this.#emit('resize', container.record, { height: String(size.rows), width: String(size.columns) });
   }
 
-  async top(): Promise<{ readonly titles: readonly string[]; readonly processes: readonly (readonly string[])[] }> {
-    throw new Error('not yet');
+  async top(nameOrId: string, psArguments?: string) {
+    return top(this.#parts, this.#containers.get(nameOrId), psArguments);
   }
 
-  async stats(_nameOrId: string): Promise<Stats> {
-    throw new Error('not yet');
+  async stats(nameOrId: string): Promise<Stats> {
+    return statsOf(this.#parts, this.#containers.get(nameOrId));
   }
 
-  async changes(_nameOrId: string): Promise<readonly Change[]> {
-    throw new Error('not yet');
+  async changes(nameOrId: string): Promise<readonly Change[]> {
+    return changesOf(this.#containers.get(nameOrId));
   }
 
-  root(nameOrId: string): Promise<Root> {
+  async root(nameOrId: string): Promise<Root> {
     return this.#containers.get(nameOrId).root();
   }
 
-  async export(_nameOrId: string): Promise<Readable> {
-    throw new Error('not yet');
+  async export(nameOrId: string): Promise<Readable> {
+    const root = await this.root(nameOrId);
+    const archive = await this.#parts.images.roots.readArchive(root, '/');
+    if (!archive) throw containerNotFound(nameOrId);
+    return archive;
   }
 
-  async commit(): Promise<Image> {
-    throw new Error('not yet');
+  async commit(nameOrId: string, options: Parameters<ContainerEngine['commit']>[1]): Promise<Image> {
+    const container = this.#containers.get(nameOrId);
+    const image = await commit(this.#parts, container, options);
+    this.#emit('commit', container.record, { comment: options.comment ?? '', imageID: image.id });
+    return image;
   }
 
-  async connectNetwork(_nameOrId: string, _endpoint: EndpointSpec): Promise<Endpoint> {
-    throw new Error('not yet');
+  async connectNetwork(nameOrId: string, endpoint: EndpointSpec): Promise<Endpoint> {
+    return connectNetwork(this.#parts, this.#containers.get(nameOrId), endpoint);
   }
 
-  async disconnectNetwork(_nameOrId: string, _network: string, _force: boolean): Promise<void> {
-    throw new Error('not yet');
+  async disconnectNetwork(nameOrId: string, network: string, force: boolean): Promise<void> {
+    await disconnectNetwork(this.#parts, this.#containers.get(nameOrId), network, force);
   }
 
   async createExec(nameOrId: string, spec: ExecSpec): Promise<Exec> {
@@ -251,12 +275,39 @@ class Engine implements ContainerEngine {
     return this.#execs.get(execId);
   }
 
-  async pruneContainers(): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
-    throw new Error('not yet');
+  async pruneContainers(matches: (container: Container) => boolean = () => true) {
+    const ids: string[] = [];
+    let bytes = 0;
+    for (const container of this.#containers.all()) {
+      const { running, record } = container;
+      if (running || record.status === 'restarting' || !matches(describeContainer(container))) continue;
+      const { written } = await this.sizes(container.id).catch(() => ({ written: 0 }));
+      try {
+        await this.remove(container.id);
+      } catch {
+        // It was started, or removed, meanwhile.
+        continue;
+      }
+      ids.push(container.id);
+      bytes += written;
+    }
+    this.#tell({
+      kind: 'container',
+      action: 'prune',
+      id: '',
+      attributes: { reclaimed: String(bytes) },
+      time: Date.now(),
+    });
+    return { ids, bytes };
   }
 
-  async sizes(_nameOrId: string): Promise<{ readonly written: number; readonly root: number }> {
-    throw new Error('not yet');
+  async sizes(nameOrId: string): Promise<{ readonly written: number; readonly root: number }> {
+    const container = this.#containers.get(nameOrId);
+    const [written, image] = await Promise.all([
+      container.root().then((root) => root.size()),
+      this.#parts.images.find(container.record.spec.image.id),
+    ]);
+    return { written, root: written + (image?.size ?? 0) };
   }
 
   onEvent(listener: (event: ContainerEvent) => void): () => void {
@@ -289,6 +340,11 @@ class Engine implements ContainerEngine {
 
   #add(container: LiveContainer): void {
     this.#containers.add(container);
+    const { healthcheck } = container.record.spec;
+    if (isCheck(healthcheck)) {
+      const monitor = new HealthMonitor(this.#parts, container, healthcheck);
+      container.watchHealth(() => monitor.health);
+    }
     container.listen({
       ended: (_end, final) => {
         if (final && container.record.spec.autoRemove && !container.kept) void this.#removeEnded(container);

@@ -8,7 +8,7 @@ import type { Health } from './container.ts';
 import { type ContainerFiles, containerFiles } from './directories.ts';
 import { inUse, notRunning } from './errors.ts';
 import { Lock } from './lock.ts';
-import { prepareMounts, type RunMounts } from './mounts/run-mounts.ts';
+import { prepareMounts, releaseMounts } from './mounts/run-mounts.ts';
 import { writeHostFiles } from './name-resolution.ts';
 import { OutputHub } from './output/output-hub.ts';
 import { type EngineParts, groupPath } from './parts.ts';
@@ -27,8 +27,8 @@ export interface ContainerEnd {
 }
 
 export interface LifeListener {
-  /** Its process runs. */
-  running?(): void;
+  /** Its process runs; `adopted`: since before this Kobune was started. */
+  running?(adopted: boolean): void;
   /** Its process has ended; `final` unless it is about to be started again. */
   ended?(end: ContainerEnd, final: boolean): void;
   removed?(end: ContainerEnd): void;
@@ -49,10 +49,10 @@ export class LiveContainer {
   #record: ContainerRecord;
   #run: Run | undefined;
   #root: Root | undefined;
-  #mounts: RunMounts | undefined;
   #pendingRestart: { cancel(): void } | undefined;
   #startedAtExactly = 0;
   #keepers = 0;
+  #health: () => Health | undefined = () => undefined;
 
   constructor(parts: EngineParts, record: ContainerRecord) {
     this.#parts = parts;
@@ -74,7 +74,12 @@ export class LiveContainer {
   }
 
   get health(): Health | undefined {
-    return undefined;
+    return this.#health();
+  }
+
+  /** Says who knows its health. */
+  watchHealth(health: () => Health | undefined): void {
+    this.#health = health;
   }
 
   /** Whether it is to stay although it ends: it is about to be started again. */
@@ -193,6 +198,9 @@ export class LiveContainer {
   adopt(run: Run): void {
     this.#follow(run);
     this.#startedAtExactly -= Date.now() - (this.#record.startedAt ?? Date.now());
+    for (const { point } of this.#record.mounts)
+      if (point.name !== undefined) this.#parts.volumes.enter(point.name, this.id);
+    for (const listener of [...this.#listeners]) listener.running?.(true);
   }
 
   /** It was running when an earlier Kobune ended, and is no longer. */
@@ -277,9 +285,9 @@ export class LiveContainer {
     try {
       const [root, { network, connected }] = await Promise.all([this.root(), this.#connect()]);
       writeHostFiles(parts.networks, this.#record, this.files, connected);
-      this.#mounts = await prepareMounts(parts, this.#record, this.files);
+      const mounts = prepareMounts(parts, this.#record, this.files);
       const cloud = connected ? await parts.cloud() : undefined;
-      const plan = planRun(parts, this.#record, { root, network, connected, cloud, ...this.#mounts });
+      const plan = planRun(parts, this.#record, { root, network, connected, cloud, ...mounts });
       const options = { id: this.id, files: this.files, log: spec.log, hub: this.hub };
       const run = await Run.start(parts, options, plan, { open: spec.openStdin, keep: !spec.stdinOnce });
       this.#follow(run);
@@ -291,6 +299,7 @@ export class LiveContainer {
         startedAt: Date.now(),
         restartCount,
         stoppedByUser: false,
+        healthStatus: undefined,
         run: run.record,
         endpoints: connected?.endpoints ?? [],
         ports: connected?.ports ?? [],
@@ -304,7 +313,7 @@ export class LiveContainer {
       throw error;
     }
     parts.emit('start', this.#record);
-    for (const listener of [...this.#listeners]) listener.running?.();
+    for (const listener of [...this.#listeners]) listener.running?.(false);
   }
 
   async #connect(): Promise<{ readonly network: NamespaceChoice; readonly connected: Connected | undefined }> {
@@ -330,8 +339,8 @@ export class LiveContainer {
     this.#run = undefined;
     const { mode } = this.#record.spec.network;
     await cleanUp(this.#parts, this.id);
-    await Promise.all([mode === 'bridge' ? this.#parts.networks.release(this.id) : undefined, this.#mounts?.release()]);
-    this.#mounts = undefined;
+    if (mode === 'bridge') await this.#parts.networks.release(this.id);
+    releaseMounts(this.#parts, this.#record, this.files);
   }
 
   #follow(run: Run): void {
@@ -367,8 +376,8 @@ export class LiveContainer {
     this.hub.end();
     if (delay !== undefined) this.#restartIn(delay);
     this.#tellEnd(delay === undefined);
-    await Promise.all([cleanUp(parts, this.id), this.#mounts?.release()]);
-    this.#mounts = undefined;
+    await cleanUp(parts, this.id);
+    releaseMounts(parts, this.#record, this.files);
   }
 
   #tellEnd(final: boolean): void {

@@ -1,7 +1,7 @@
 import { ServiceError } from '../base/errors.ts';
 import type { Endpoint, PublishedPort } from '../network/index.ts';
 import type { Store, Transaction } from '../store/index.ts';
-import type { ContainerSpec, ContainerStatus } from './container.ts';
+import type { ContainerSpec, ContainerStatus, Health } from './container.ts';
 import type { PlannedMount } from './mounts/mount-points.ts';
 import type { ProcessIdentity } from './runtime/processes.ts';
 
@@ -32,6 +32,8 @@ export interface ContainerRecord {
   readonly restartCount: number;
   /** `docker stop` was the last word: `unless-stopped` does not start it again. */
   readonly stoppedByUser: boolean;
+  /** As last found by its health check. */
+  readonly healthStatus?: Health['status'] | undefined;
   readonly run: RunRecord | undefined;
   readonly mounts: readonly PlannedMount[];
   readonly endpoints: readonly Endpoint[];

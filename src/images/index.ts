@@ -9,6 +9,7 @@ export type {
   CacheLocation,
   CacheUsage,
 } from './build/builder.ts';
+export { changeConfig } from './build/change-config.ts';
 export { type BuilderOptions, createBuilder } from './build/create-builder.ts';
 export { createIgnore, type Ignore, ignoreFileNames } from './build/dockerfile/index.ts';
 export {

@@ -11,6 +11,7 @@ import { securityOf } from '../security.ts';
 import { signalNumber } from '../signals.ts';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+const LONGEST_NAME = 255;
 const LONGEST_TEXT = 1024 * 1024;
 /** Settings of the kernel that belong to a namespace. Source: `docker run --sysctl`. */
 const IPC_SYSCTLS = /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\.[a-z_]+)$/;
@@ -18,9 +19,7 @@ const NETWORK_SYSCTL = /^net\.[a-zA-Z0-9_./-]+$/;
 
 /** Refuses by name what a container cannot have; answers what this machine does otherwise than was asked for. */
 export function checkSpec(spec: ContainerSpec, hierarchies: Hierarchies): readonly string[] {
-  if (spec.name !== undefined && !NAME.test(spec.name)) {
-    throw invalid(`Invalid container name (${spec.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
-  }
+  if (spec.name !== undefined) checkName(spec.name);
   if (spec.entrypoint.length + spec.command.length === 0) throw invalid('no command specified');
   checkTexts(spec);
   checkNames(spec);
@@ -43,6 +42,12 @@ export function checkSpec(spec: ContainerSpec, hierarchies: Hierarchies): readon
       ? ['oom-score-adj below zero needs CAP_SYS_RESOURCE, which is missing: discarded.']
       : []),
   ];
+}
+
+/** Throws `InvalidContainer`. */
+export function checkName(name: string): void {
+  if (NAME.test(name) && name.length <= LONGEST_NAME) return;
+  throw invalid(`Invalid container name (${name.slice(0, 80)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
 }
 
 /** What the kernel would cut off at a zero byte must not be there. */

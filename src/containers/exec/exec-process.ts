@@ -8,6 +8,7 @@ import type { AttachedStreams } from '../engine.ts';
 import { OutputQueue } from '../output/output-queue.ts';
 import { complaintOf, type OciRuntime } from '../runtime/oci-runtime.ts';
 import type { ProcessSpec } from '../runtime/oci-spec.ts';
+import { identify, type ProcessIdentity, sendSignal } from '../runtime/processes.ts';
 import { startError } from '../runtime/start-error.ts';
 import { Terminal, type TerminalSize } from './terminal.ts';
 
@@ -38,10 +39,12 @@ export class ExecProcess {
   readonly streams: AttachedStreams;
   readonly #terminal: Terminal | undefined;
   readonly #child: ChildProcess;
+  readonly #process: ProcessIdentity | undefined;
 
   private constructor(child: ChildProcess, pid: number, streams: AttachedStreams, terminal: Terminal | undefined) {
     this.#child = child;
     this.pid = pid;
+    this.#process = identify(pid);
     this.streams = streams;
     this.#terminal = terminal;
   }
@@ -85,6 +88,11 @@ export class ExecProcess {
       output.queue.discard();
     };
     return new ExecProcess(child, pid, { stdin, output: output.queue, detach }, terminal);
+  }
+
+  /** Ends it, whatever it does. */
+  kill(): void {
+    if (this.#process) sendSignal(this.#process, 'SIGKILL');
   }
 
   resize(size: TerminalSize): void {

@@ -27,6 +27,8 @@ export class VolumeStore implements Volumes {
   readonly #records: VolumeRecords;
   readonly #volumes = new Map<string, VolumeRecord>();
   readonly #holds = new Set<{ readonly names: readonly string[] }>();
+  /** Containers that use it and run, by volume. */
+  readonly #running = new Map<string, Set<string>>();
   readonly #lock = new Lock();
 
   constructor(options: VolumeStoreOptions) {
@@ -49,6 +51,21 @@ export class VolumeStore implements Volumes {
     const hold = { names };
     this.#holds.add(hold);
     return { release: () => void this.#holds.delete(hold) };
+  }
+
+  /** A container that uses it runs. */
+  enter(name: string, container: string): void {
+    const running = this.#running.get(name);
+    if (running) running.add(container);
+    else this.#running.set(name, new Set([container]));
+  }
+
+  /** It no longer runs; answers whether it was the last one that did. */
+  leave(name: string, container: string): boolean {
+    const running = this.#running.get(name);
+    if (!running?.delete(container)) return false;
+    if (running.size === 0) this.#running.delete(name);
+    return running.size === 0;
   }
 
   create(options: Parameters<Volumes['create']>[0]): Promise<Volume> {
