@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { ClockChange } from '../gateway/admin/index.ts';
 import { CommandError } from './command-error.ts';
+import { addCompose } from './compose.ts';
 import { EXIT } from './exit-codes.ts';
 import { readSettings, type SettingName, type Settings } from './settings.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,6 +31,7 @@ export function createProgram(terminal: Terminal, version: string, exit: (code: 
   addOutbox(program, terminal);
   addState(program, terminal);
   addImages(program, terminal, exit);
+  addCompose(program, terminal, version, exit);
   addMachine(program, terminal, exit);
   return program;
 }

@@ -58,7 +58,8 @@ async function startOne(
   for (const hook of service.post_start ?? []) await runHook(session, container, hook);
 }
 
-async function waitForDependencies(
+/** Waits until what a service needs is as far as it asks for. */
+export async function waitForDependencies(
   session: Session,
   service: ProjectService,
   containers: ReadonlyMap<string, readonly ContainerHandle[]>,

@@ -26,6 +26,8 @@ export interface ObservedContainer {
   readonly tty: boolean;
   /** Epoch ms. */
   readonly created: number;
+  /** As the engine writes it. */
+  readonly startedAt: string;
 }
 
 export interface ObservedNetwork {
@@ -70,6 +72,7 @@ export function observedContainer(details: ContainerDetails): ObservedContainer 
     labels,
     tty: details.Config.Tty,
     created: Date.parse(details.Created),
+    startedAt: state.StartedAt,
   };
 }
 

@@ -77,6 +77,7 @@ function after(source: Project, made: UpPlan, before: Observed): Observed {
         labels: {},
         tty: false,
         created: containers.length,
+        startedAt: '',
       });
     }
   }
