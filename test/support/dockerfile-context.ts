@@ -40,8 +40,10 @@ const ARCHIVED: readonly ArchiveFile[] = [
   { path: 'top', content: 'top\n', mode: 0o4711 },
 ];
 
+const COMMANDS = 'sh cat echo ls mkdir rm touch true false cp mv ln id stat test chmod chown mkfifo pwd awk'.split(' ');
+
 /** The base image's layer: everything that a builder would make for a RUN is there already. */
-export function baseFiles(busybox: Buffer, applets: readonly string[]): readonly ArchiveFile[] {
+export function baseFiles(busybox: Buffer): readonly ArchiveFile[] {
   return [
     ...['bin/', 'dev/', 'etc/', 'home/', 'proc/', 'run/', 'run/secrets/', 'sys/', 'usr/', 'usr/bin/', 'var/'].map(
       (path): ArchiveFile => ({ path }),
@@ -49,7 +51,7 @@ export function baseFiles(busybox: Buffer, applets: readonly string[]): readonly
     { path: 'tmp/', mode: 0o1777 },
     { path: 'root/', mode: 0o700 },
     { path: 'bin/busybox', mode: 0o755, content: busybox },
-    ...applets.map(
+    ...COMMANDS.map(
       (name): ArchiveFile => ({ path: `bin/${name}`, type: 'symlink', mode: 0o777, linkTarget: 'busybox' }),
     ),
     { path: 'etc/passwd', content: 'root:x:0:0:root:/root:/bin/sh\napp:x:1001:1002:App:/home/app:/bin/sh\n' },
