@@ -1,2 +1,3 @@
 export type { EcrRegistry, RepositorySubject } from './ecr-registry.ts';
-export { createRegistryFrontEnd, type RegistryFrontEndOptions } from './front-end.ts';
+export { createRegistryFrontEnd } from './front-end.ts';
+export type { RegistryServerOptions } from './registry-server.ts';

@@ -8,7 +8,7 @@ import { createManualClock, type ManualClock } from '../base/system-clock.ts';
 import { createSeededRandom } from '../base/system-random.ts';
 import { createContentStore, createRepositories, MEDIA_TYPES, type Repositories } from '../images/index.ts';
 import { openBlobStore, openMemoryStore, type Store } from '../store/index.ts';
-import { createRegistryFrontEnd, type RegistryFrontEndOptions } from './index.ts';
+import { createRegistryFrontEnd, type RegistryServerOptions } from './index.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
@@ -53,7 +53,7 @@ export interface ImageOptions {
 export const digestOf = (content: Uint8Array | string, algorithm = 'sha256'): string =>
   `${algorithm}:${createHash(algorithm).update(content).digest('hex')}`;
 
-export async function startTestRegistry(overrides: Partial<RegistryFrontEndOptions> = {}): Promise<TestRegistry> {
+export async function startTestRegistry(overrides: Partial<RegistryServerOptions> = {}): Promise<TestRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'kobune-registry-'));
   const store = openMemoryStore();
   const clock = createManualClock();

@@ -4,9 +4,10 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { Delivery } from '../events/index.ts';
+import type { Ecr, SecretReader } from '../services/ecr/index.ts';
 import type { EventBridge } from '../services/eventbridge/index.ts';
 import type { Iam } from '../services/iam/index.ts';
-import type { Authorizer, Encryption, ServiceAccess } from '../services/index.ts';
+import type { Authorizer, AwsService, Encryption, RequestContext, ServiceAccess } from '../services/index.ts';
 import type { Kms } from '../services/kms/index.ts';
 import type { Lambda, ObjectAccess } from '../services/lambda/index.ts';
 import type { Logs } from '../services/logs/index.ts';
@@ -42,6 +43,7 @@ export interface ServicesOptions {
 
 /** The AWS services, each made when it is first asked for. */
 export interface Services {
+  readonly ecr: Once<Ecr>;
   readonly eventbridge: Once<EventBridge>;
   readonly iam: Once<Iam>;
   readonly kms: Once<Kms>;
@@ -91,7 +93,11 @@ export function createServices(options: ServicesOptions): Services {
       delivery,
       engine: compute().engine,
       objects: objectAccess(s3),
-      images: functionImages(containers.images, async () => undefined),
+      images: functionImages(containers.images, async (uri, account) =>
+        enforce && /^\d{12}\.dkr\.ecr\./.test(uri)
+          ? { username: 'AWS', password: await (await ecr()).passwordFor(account) }
+          : undefined,
+      ),
       queues: {
         describe: async (...args) => (await sqs()).queues.describe(...args),
         receive: async (...args) => (await sqs()).queues.receive(...args),
@@ -119,6 +125,16 @@ export function createServices(options: ServicesOptions): Services {
   const ssm = onceStarted(async () =>
     (await import('../services/ssm/index.ts')).createSsm({ ...common, delivery, encryption }),
   );
+  const ecr = onceStarted(async () =>
+    (await import('../services/ecr/index.ts')).createEcr({
+      ...base,
+      delivery,
+      authorizer,
+      enforce,
+      repositories: await containers.repositories(),
+      secrets: secretReader(async () => (await secretsmanager()).service),
+    }),
+  );
   const secretsmanager = onceStarted(async () =>
     (await import('../services/secretsmanager/index.ts')).createSecretsManager({
       ...common,
@@ -130,18 +146,19 @@ export function createServices(options: ServicesOptions): Services {
       },
     }),
   );
-  return { eventbridge, iam, kms, lambda, logs, s3, scheduler, secretsmanager, sns, sqs, ssm, sts };
+  return { ecr, eventbridge, iam, kms, lambda, logs, s3, scheduler, secretsmanager, sns, sqs, ssm, sts };
 }
 
 /** How to stop the services, in order: what uses others ends before them. Functions end after Lambda, the logs last. */
 export function stopsOf(services: Services, functions: Stop): readonly Stop[] {
-  const { eventbridge, iam, kms, lambda, logs, s3, scheduler, secretsmanager, sns, sqs, ssm, sts } = services;
+  const { ecr, eventbridge, iam, kms, lambda, logs, s3, scheduler, secretsmanager, sns, sqs, ssm, sts } = services;
   return [
     { what: 'EventBridge Scheduler', stop: async () => (await scheduler.made())?.close() },
     { what: 'EventBridge', stop: async () => (await eventbridge.made())?.close() },
     { what: 'Secrets Manager', stop: async () => (await secretsmanager.made())?.close() },
     { what: 'Lambda', stop: async () => (await lambda.made())?.close() },
     functions,
+    { what: 'ECR', stop: async () => (await ecr.made())?.close() },
     { what: 'SNS', stop: async () => (await sns.made())?.close() },
     { what: 'SQS', stop: async () => (await sqs.made())?.close() },
     { what: 'Systems Manager', stop: async () => (await ssm.made())?.close() },
@@ -151,6 +168,20 @@ export function stopsOf(services: Services, functions: Stop): readonly Stop[] {
     { what: 'IAM', stop: async () => (await iam.made())?.service.close?.() },
     { what: 'CloudWatch Logs', stop: async () => (await logs.made())?.service.close?.() },
   ];
+}
+
+/** Reads secrets in the name of the account that they belong to. */
+function secretReader(secretsmanager: () => Promise<AwsService>): SecretReader {
+  return {
+    read: async ({ arn, account, region }) => {
+      const { operations } = await secretsmanager();
+      const userId = account;
+      const principal = { type: 'Root', account, arn: `arn:aws:iam::${account}:root`, userId, accessKeyId: undefined };
+      const context = { service: 'secretsmanager', operation: 'GetSecretValue', account, region, principal };
+      const answer = await operations.GetSecretValue!({ SecretId: arn } as never, context as RequestContext);
+      return (answer as { readonly SecretString?: string }).SecretString ?? '';
+    },
+  };
 }
 
 /** Lambda's way to S3, with the rights of the account that asks. */

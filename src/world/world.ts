@@ -1,6 +1,7 @@
 import { createCodeDownloadFrontEnd, createFunctionUrlFrontEnd } from '../aws/function-urls/index.ts';
 import {
   createAwsFrontEnd,
+  ecrModel,
   eventsModel,
   iamModel,
   kmsModel,
@@ -30,6 +31,7 @@ import type {
   ObserveRequest,
   Outgoing,
 } from '../gateway/index.ts';
+import { createRegistryFrontEnd } from '../registry/index.ts';
 import type { Authorizer, AwsService, CredentialLookup } from '../services/index.ts';
 import type { Logs } from '../services/logs/index.ts';
 import type { Sns } from '../services/sns/index.ts';
@@ -75,6 +77,8 @@ export interface World {
   /** Goes on with what an earlier run left: deliveries, functions that were being prepared. */
   start(): Promise<void>;
   compute(): EngineStatus;
+  /** How many containers run. */
+  containers(): Promise<number>;
   missing(): readonly string[];
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry>;
   /** What would have left for mail servers, phones and mobile devices. */
@@ -85,7 +89,9 @@ export interface World {
 
 /** The first parts of the keys that a service keeps its state under. */
 export const SERVICE_KEYS: Readonly<Record<string, readonly string[]>> = {
-  containers: ['containers', 'volumes', 'networks', 'images', 'image-content', 'build-cache'],
+  // Second names of content (`image-content`) are the registry's, too.
+  containers: ['containers', 'volumes', 'networks', 'images', 'build-cache'],
+  ecr: ['ecr', 'registry'],
   events: ['events'],
   iam: ['iam', 'iam-key', 'iam-last-used', 'iam-root'],
   kms: ['kms'],
@@ -101,7 +107,18 @@ export const SERVICE_KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Services that do things by themselves: when they have state, they begin at the start, not with their first request. */
-const SELF_STARTING = ['events', 'kms', 'lambda', 's3', 'scheduler', 'secretsmanager', 'sns', 'sqs', 'ssm'] as const;
+const SELF_STARTING = [
+  'ecr',
+  'events',
+  'kms',
+  'lambda',
+  's3',
+  'scheduler',
+  'secretsmanager',
+  'sns',
+  'sqs',
+  'ssm',
+] as const;
 
 /** Makes everything, connected. */
 export function createWorld(options: WorldOptions): World {
@@ -112,7 +129,10 @@ export function createWorld(options: WorldOptions): World {
   const containers = createContainers({
     ...options,
     names: options.hosts,
-    repositoryPolicy: async () => undefined,
+    repositoryPolicy: async (repository) => {
+      const { parseEcrRepository } = await import('../images/index.ts');
+      return parseEcrRepository(repository) ? (await services.ecr()).policy : undefined;
+    },
   });
   const roots = functionRoots(containers.images);
   const services = createServices({ ...options, delivery, containers, compute: () => compute });
@@ -143,10 +163,17 @@ export function createWorld(options: WorldOptions): World {
   } as const;
   const functionUrls = createFunctionUrlFrontEnd({ ...door, urls: async () => (await services.lambda()).urls });
   const aws = createAwsFrontEnd({ ...door, services: Object.values(entries), onRequest: options.observe });
+  const registry = createRegistryFrontEnd({
+    ...door,
+    store,
+    repositories: () => containers.repositories(),
+    ecr: async () => (await services.ecr()).registry,
+    onRequest: options.observe,
+  });
   const certificates = createSigningCertificateFrontEnd(async (path) => (await services.sns()).certificate(path));
   const downloads = createCodeDownloadFrontEnd(async () => (await services.lambda()).downloads);
   return {
-    frontEnds: [downloads, certificates, functionUrls, aws],
+    frontEnds: [downloads, certificates, functionUrls, registry, aws],
     services: Object.values(entries),
     start: async () => {
       if (enforce) {
@@ -163,6 +190,7 @@ export function createWorld(options: WorldOptions): World {
       await delivery.start();
     },
     compute: () => compute.engine.status(),
+    containers: () => containers.running(),
     missing: () => compute.missing(),
     logs: (query, signal) => follow(services.logs, query, signal),
     outgoing: outgoingOf(services.sns),
@@ -183,6 +211,7 @@ export function createWorld(options: WorldOptions): World {
 /** What the wire serves, by the name that requests are signed for. */
 function serviceEntries(services: Services) {
   return {
+    ecr: { model: ecrModel, load: async () => unclosed((await services.ecr()).service) },
     events: { model: eventsModel, load: async () => unclosed((await services.eventbridge()).service) },
     iam: { model: iamModel, load: async () => unclosed((await services.iam()).service) },
     kms: { model: kmsModel, load: async () => unclosed((await services.kms()).service) },

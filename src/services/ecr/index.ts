@@ -74,22 +74,17 @@ import {
   updateRepositoryCreationTemplate,
 } from './operations/templates.ts';
 import { PullThrough } from './pull-through/pull.ts';
+import { createUpstreams } from './pull-through/registry-upstreams.ts';
 import type { SecretReader, Upstreams } from './pull-through/upstream.ts';
 import { createPushPolicy } from './push-policy.ts';
 import { LIFECYCLE_AGENDA, REPLICATION_AGENDA } from './records.ts';
 import { REFUSED } from './refused.ts';
 import { createRegistryView, type RegistryView } from './registry-view.ts';
-import { copyImage } from './replication/copy.ts';
+import { copyImage, rootOf } from './replication/copy.ts';
 import { SigningSecret } from './secret.ts';
 import type { EcrState } from './state.ts';
 
-export type {
-  SecretReader,
-  UpstreamCredentials,
-  UpstreamManifest,
-  UpstreamRepository,
-  Upstreams,
-} from './pull-through/upstream.ts';
+export type { SecretReader } from './pull-through/upstream.ts';
 export type { RegistryView } from './registry-view.ts';
 
 export interface EcrOptions {
@@ -100,9 +95,10 @@ export interface EcrOptions {
   readonly delivery: Delivery;
   /** Where the images are. Its policy for names of ECR is `policy` below. */
   readonly repositories: Repositories;
-  /** For pull-through cache rules. */
-  readonly upstreams: Upstreams;
+  /** Where credentials for upstream registries are. */
   readonly secrets: SecretReader;
+  /** The other registries of pull-through cache rules; over the network unless told. */
+  readonly upstreams?: Upstreams;
   readonly authorizer: Authorizer;
   /** Policies decide (`--iam enforce`). */
   readonly enforce: boolean;
@@ -114,6 +110,8 @@ export interface Ecr {
   readonly policy: RepositoryPolicy;
   /** What the registry's front end asks. */
   readonly registry: RegistryView;
+  /** What other services show the registry to pull images in the name of an account (user `AWS`). */
+  passwordFor(account: string): Promise<string>;
   /** Goes on with what an earlier run left. */
   start(): Promise<void>;
   /** Resolves when no lifecycle policy is being carried out, and nothing copied. */
@@ -147,7 +145,8 @@ export function createEcr(options: EcrOptions): Ecr {
     prefix: REPLICATION_AGENDA,
     run: (item, due) => copyImage(state, item, due),
   });
-  const state: EcrState = { ...options, lifecycle, replication };
+  const network = createUpstreams(options);
+  const state: EcrState = { ...options, upstreams: options.upstreams ?? network, lifecycle, replication };
   // What a push has planned in its transaction is there once that is committed.
   const stopListening = options.repositories.onEvent(({ action, repository }) => {
     if (action !== 'push' || !parseEcrRepository(repository)) return;
@@ -170,6 +169,7 @@ export function createEcr(options: EcrOptions): Ecr {
     },
     policy: createPushPolicy(state),
     registry: createRegistryView(state, parts),
+    passwordFor: async (account) => (await parts.tokens.issue(rootOf(account))).password,
     start: async () => {
       await lifecycle.start();
       await replication.start();
@@ -183,6 +183,7 @@ export function createEcr(options: EcrOptions): Ecr {
       await lifecycle.close();
       await replication.close();
       await parts.pullThrough.close();
+      network.close();
     },
   };
 }
