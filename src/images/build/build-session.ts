@@ -11,6 +11,7 @@ import type { BuildOptions, BuildProgress, BuildStep } from './builder.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import { createIgnore, type Dockerfile } from './dockerfile/index.ts';
 import type { FileDigests } from './file-digests.ts';
+import { registryOf } from './registry-of.ts';
 import type { RemoteFiles } from './remote-files.ts';
 import type { SecretFiles } from './secret-files.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -229,12 +230,6 @@ export class BuildSession {
   #transfer(progress: TransferProgress, step: BuildStep | undefined): void {
     this.emit({ kind: 'transfer', ...progress, ...(step === undefined ? {} : { step }) });
   }
-}
-
-/** Where a reference's image comes from. Source: "distribution reference"; a name without a host is Docker Hub's. */
-export function registryOf(reference: string): string {
-  const [first = '', ...rest] = reference.split('/');
-  return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : 'docker.io';
 }
 
 function isFor(image: Image, platform: Platform): boolean {

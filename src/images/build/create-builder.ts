@@ -14,6 +14,9 @@ import { type BuildParts, BuildSession } from './build-session.ts';
 import type { Builder, BuildOptions, BuildResult, CacheUsage } from './builder.ts';
 import { CacheMounts } from './cache-mounts.ts';
 import { CachePruning, type PruneOptions } from './cache-pruning.ts';
+import { exportCache } from './cache-transfer/export-cache.ts';
+import { ImportedCaches } from './cache-transfer/imported-caches.ts';
+import { openPlace } from './cache-transfer/open-place.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/index.ts';
 import { FileDigests } from './file-digests.ts';
 import { readIgnoreFile } from './ignore-file.ts';
@@ -121,8 +124,11 @@ class DockerfileBuilder implements Builder {
     try {
       session.signal.throwIfAborted();
       const remembered = await this.#misses.recall(names);
-      const graph = new BuildGraph(session, { remembered, lookUp: (key) => parts.records.find(key) });
+      const imported = await this.#openImports(session);
+      const lookUp = async (key: string) => (await parts.records.find(key)) ?? (await imported.find(key));
+      const graph = new BuildGraph(session, { remembered, lookUp });
       const result = await this.#finish(session, graph);
+      await this.#export(session, graph);
       await this.#remember(session, graph, names, remembered);
       return result;
     } catch (error) {
@@ -132,6 +138,25 @@ class DockerfileBuilder implements Builder {
     } finally {
       await session.settled();
       await session.end();
+    }
+  }
+
+  async #openImports(session: BuildSession): Promise<ImportedCaches> {
+    const { options, signal, parts } = session;
+    const locations = options.noCache === true ? [] : (options.cacheFrom ?? []);
+    const places = locations.map((location) => openPlace(location, this.#options, options, { push: false, signal }));
+    return await ImportedCaches.open(places, parts.records, (message) => session.warn(message), signal);
+  }
+
+  async #export(session: BuildSession, graph: BuildGraph): Promise<void> {
+    const { options, signal, parts } = session;
+    for (const location of options.cacheTo ?? []) {
+      const place = openPlace(location, this.#options, options, { push: true, signal });
+      const stages = location.mode === 'max' ? [...graph.stages.values()] : graph.target.withBelow;
+      session.emit({ kind: 'transfer', id: place.label, status: 'Exporting the build cache' });
+      const exported = await Promise.all(stages.map(async (stage) => ({ keys: (await stage.definitions()).slice(1) })));
+      await exportCache(exported, parts.records, place);
+      session.emit({ kind: 'transfer', id: place.label, status: 'Build cache exported' });
     }
   }
 

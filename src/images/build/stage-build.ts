@@ -83,6 +83,11 @@ export class StageBuild implements FileSystemSource {
     return this.#result !== undefined;
   }
 
+  /** This stage and those that it stands on, the lowest first. */
+  get withBelow(): readonly StageBuild[] {
+    return [...(this.#surroundings.below?.withBelow ?? []), this];
+  }
+
   /** Records that were used, with keys by which they were found otherwise. */
   get used(): ReadonlyMap<string, ReadonlySet<string>> {
     return this.#used;
