@@ -122,6 +122,7 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         memoryBytes: process.memoryUsage.rss(),
         services: stage.world.services.map(({ model }) => model.name).sort(),
         environments: stage.world.compute().environments,
+        containers: await stage.world.containers(),
         pools: stage.world.compute().poolSizes,
         missing: stage.world.missing(),
       }),

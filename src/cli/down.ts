@@ -16,7 +16,7 @@ export interface DownOptions {
 
 /** Ends the Kobune that runs on `directory` and resolves when its process has gone. */
 export async function down(terminal: Terminal, directory: string, options: DownOptions): Promise<void> {
-  const pid = await askToStop(directory, options.force);
+  const { containers, pid } = await askToStop(directory, options.force);
   if (pid !== undefined && !(await hasGone(pid))) {
     if (!options.force) {
       throw new CommandError(`Kobune (process ${pid}) has not ended within ${LIMIT_MS / 1000} s`, {
@@ -26,25 +26,38 @@ export async function down(terminal: Terminal, directory: string, options: DownO
     process.kill(pid, 'SIGKILL');
     await hasGone(pid);
   }
-  if (options.json) printJson(terminal, { stopped: pid ?? null });
-  else
+  if (options.json) {
+    printJson(terminal, { stopped: pid ?? null, containers });
+  } else {
     print(
       terminal,
       pid === undefined ? `No Kobune was running on ${directory}.` : `Kobune (process ${pid}) has ended.`,
     );
+    if (containers > 0) {
+      const go = containers === 1 ? '1 container goes' : `${containers} containers go`;
+      print(terminal, `${go} on running; "kobune up" finds ${containers === 1 ? 'it' : 'them'} again.`);
+    }
+  }
   if (pid === undefined) throw new CommandError('', { exitCode: EXIT.notRunning });
 }
 
-async function askToStop(directory: string, force: boolean): Promise<number | undefined> {
+interface Stopping {
+  readonly pid: number | undefined;
+  /** Containers that run on. */
+  readonly containers: number;
+}
+
+async function askToStop(directory: string, force: boolean): Promise<Stopping> {
   try {
     const instance = await findInstance(directory);
     await instance?.client.post('shutdown');
-    return instance?.status.pid;
+    const kept = instance?.status.dataDirectory !== undefined;
+    return { pid: instance?.status.pid, containers: kept ? (instance?.status.containers ?? 0) : 0 };
   } catch (error) {
     const record = await readRecord(directory);
     if (!force || record === undefined) throw error;
     process.kill(record.pid, 'SIGTERM');
-    return record.pid;
+    return { pid: record.pid, containers: 0 };
   }
 }
 

@@ -19,6 +19,7 @@ export async function status(terminal: Terminal, directory: string, { json }: { 
       ['clock', `${clock.now}${clock.frozen ? ', frozen' : ''}${moved}`],
       ['iam', status.iam],
       ['services', status.services.join(', ')],
+      ['containers', status.containers === 0 ? 'none' : `${status.containers} running`],
       [
         'pools',
         Object.entries(status.pools)

@@ -41,6 +41,8 @@ export interface ContainersOptions {
 export interface Containers {
   readonly images: Once<Images>;
   readonly repositories: Once<Repositories>;
+  /** How many containers run. */
+  running(): Promise<number>;
   /** Opens the Docker API; goes on with containers that an earlier run left. */
   start(): Promise<void>;
   /** Lets go of what runs; with `erase`, ends and removes it: the state is about to go. */
@@ -138,6 +140,7 @@ export function createContainers(options: ContainersOptions): Containers {
   return {
     images,
     repositories,
+    running: async () => (await (await engine.made())?.list())?.filter(({ state }) => state.pid !== 0).length ?? 0,
     start: async () => {
       const kept = await Promise.all(CONTAINER_KEYS.map((part) => store.range({ prefix: [part], limit: 1 })));
       if (kept.some((found) => found.length > 0)) {

@@ -36,6 +36,8 @@ export interface InstanceStatus {
     readonly state: string;
     readonly memoryUsedMb: number;
   }[];
+  /** Containers that run now. They go on when Kobune ends, unless nothing is kept. */
+  readonly containers: number;
   /** Booted runtimes that wait for a function, by runtime. */
   readonly pools: Readonly<Record<string, number>>;
   /** What this machine cannot do, and what is lost by it. */
