@@ -140,7 +140,8 @@ describe('stages', { skip }, () => {
     await scratch.busybox('node:16-alpine', {
       'bin/npm':
         '#!/bin/sh\ncase $1 in ci) mkdir -p node_modules/x && cp package-lock.json node_modules/x/;; run) mkdir -p dist && cp src/server.js dist/;; esac\n',
-      'bin/apk': '#!/bin/sh\nmkdir -p /sbin && echo tini > /sbin/tini && chmod 755 /sbin/tini\n',
+      'bin/apk': '#!/bin/sh\necho "apk $@ as $(id -u)"\n',
+      'sbin/tini': 'tini',
       'bin/addgroup': '#!/bin/sh\necho "nodejs:x:1001:" >> /etc/group\n',
       'bin/adduser': '#!/bin/sh\necho "nodejs:x:1001:1001::/home/nodejs:/bin/sh" >> /etc/passwd\n',
     });
@@ -163,7 +164,6 @@ describe('stages', { skip }, () => {
       'EXPOSE 3000',
       'HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 \\',
       '  CMD node healthcheck.js',
-      'USER root',
       'RUN apk add --no-cache tini',
       'ENTRYPOINT ["/sbin/tini", "--"]',
       'CMD ["node", "dist/server.js"]',
@@ -180,6 +180,7 @@ describe('stages', { skip }, () => {
     assert.equal(list.get('app/node_modules/x/package-lock.json'), 'f 644 1001:1001');
     assert.equal(list.get('app/package.json'), 'f 644 1001:1001');
     assert.equal(list.get('app/README.md'), undefined);
+    assert.equal(built.output, 'apk add --no-cache tini as 1001\n');
     assert.deepEqual(built.image.config.config!.Entrypoint, ['/sbin/tini', '--']);
     assert.deepEqual((await scratch.images.get('web')).tags, ['web:1', 'web:latest']);
     const { writeFile } = await import('node:fs/promises');
