@@ -67,9 +67,14 @@ async function bind(mount: MountSpec & { type: 'bind' }, destination: string): P
   const { source, readOnly, propagation = 'rprivate' } = mount;
   if (!source.startsWith('/')) throw invalid(`invalid mount path: '${source}' mount path must be absolute`);
   if (!PROPAGATIONS.includes(propagation)) throw invalid(`invalid propagation: ${propagation}`);
-  if (mount.createSource) await mkdir(source, { recursive: true });
-  else if (!(await stat(source).catch(() => undefined))) {
-    throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${source}`);
+  // A file, a socket or a device may be mounted, too.
+  if (!(await stat(source).catch(() => undefined))) {
+    if (!mount.createSource) {
+      throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${source}`);
+    }
+    await mkdir(source, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+      throw invalid(`error while creating mount source path '${source}': mkdir ${source}: ${error.code}`);
+    });
   }
   const point: MountPoint = { type: 'bind', source: posix.normalize(source), destination, readOnly, propagation };
   return { point, options: [], copyUp: false, subpath: undefined };
