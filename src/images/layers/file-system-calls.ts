@@ -1,4 +1,5 @@
 import type { Kernel } from '../../network/kernel/index.ts';
+import { encodeName } from '../tar/names.ts';
 import type { FileTime } from '../tar/tar-entry.ts';
 
 const AT_FDCWD = -100;
@@ -16,6 +17,13 @@ export const S_IFSOCK = 0o140000;
 const OPAQUE = 'trusted.overlay.opaque';
 const OPAQUE_VALUE = Buffer.from('y');
 
+/** Numbers of system calls, for paths that are no UTF-8 and so cannot be handed to the library as texts. */
+const NUMBERS = {
+  x64: { mknodat: 259, utimensat: 280, lsetxattr: 189, lgetxattr: 192, llistxattr: 195 },
+  arm64: { mknodat: 33, utimensat: 88, lsetxattr: 6, lgetxattr: 9, llistxattr: 12 },
+} as const;
+type CallName = keyof (typeof NUMBERS)['x64'];
+
 /** File calls that Node has none for. Links at the end of a path are never followed. */
 export class FileSystemCalls {
   readonly #kernel: Kernel;
@@ -29,7 +37,8 @@ export class FileSystemCalls {
 
   /** `mode` with the type of file in it. */
   makeNode(path: string, mode: number, device: bigint): void {
-    this.#kernel.call('mknod', path, mode, device);
+    if (path.isWellFormed()) this.#kernel.call('mknod', path, mode, device);
+    else this.#raw('mknodat', AT_FDCWD, path, mode, Number(device));
   }
 
   /** A character device 0:0, which hides what is below it. */
@@ -42,19 +51,24 @@ export class FileSystemCalls {
       this.#times.writeBigInt64LE(BigInt(seconds), at);
       this.#times.writeBigInt64LE(BigInt(nanoseconds), at + 8);
     }
-    this.#kernel.call('utimensat', AT_FDCWD, path, this.#times, AT_SYMLINK_NOFOLLOW);
+    if (path.isWellFormed()) this.#kernel.call('utimensat', AT_FDCWD, path, this.#times, AT_SYMLINK_NOFOLLOW);
+    else this.#raw('utimensat', AT_FDCWD, path, this.#times, AT_SYMLINK_NOFOLLOW);
   }
 
   setXattr(path: string, name: string, value: Uint8Array): void {
     // An empty buffer has no address to hand over.
     const bytes = value.length > 0 ? Buffer.from(value) : Buffer.alloc(1);
-    this.#kernel.call('lsetxattr', path, name, bytes, BigInt(value.length), 0);
+    if (path.isWellFormed()) this.#kernel.call('lsetxattr', path, name, bytes, BigInt(value.length), 0);
+    else this.#raw('lsetxattr', path, name, bytes, value.length, 0);
   }
 
   /** `undefined`: it has none of that name, or cannot have any. */
   getXattr(path: string, name: string): Buffer | undefined {
     try {
-      const length = this.#kernel.call('lgetxattr', path, name, this.#value, BigInt(this.#value.length));
+      const room = this.#value.length;
+      const length = path.isWellFormed()
+        ? this.#kernel.call('lgetxattr', path, name, this.#value, BigInt(room))
+        : this.#raw('lgetxattr', path, name, this.#value, room);
       return Buffer.from(this.#value.subarray(0, length));
     } catch (error) {
       const code = codeOf(error);
@@ -67,7 +81,10 @@ export class FileSystemCalls {
 
   listXattrs(path: string): string[] {
     try {
-      const length = this.#kernel.call('llistxattr', path, this.#names, BigInt(this.#names.length));
+      const room = this.#names.length;
+      const length = path.isWellFormed()
+        ? this.#kernel.call('llistxattr', path, this.#names, BigInt(room))
+        : this.#raw('llistxattr', path, this.#names, room);
       if (length === 0) return [];
       return this.#names.toString('utf8', 0, length - 1).split('\0');
     } catch (error) {
@@ -85,6 +102,15 @@ export class FileSystemCalls {
 
   isOpaque(path: string): boolean {
     return this.getXattr(path, OPAQUE)?.equals(OPAQUE_VALUE) ?? false;
+  }
+
+  #raw(call: CallName, ...args: readonly (string | number | Uint8Array)[]): number {
+    const numbers = NUMBERS[process.arch as keyof typeof NUMBERS];
+    if (!numbers) throw new Error(`the system calls of ${process.arch} are not known`);
+    const words = args.map((arg) =>
+      typeof arg === 'string' ? Buffer.concat([encodeName(arg), Buffer.alloc(1)]) : arg,
+    );
+    return this.#kernel.syscall(call, numbers[call], ...words);
   }
 }
 

@@ -1,4 +1,5 @@
 import { chmodSync, chownSync, lstatSync } from 'node:fs';
+import { nativePath } from '../tar/names.ts';
 import type { Confinement } from './confinement.ts';
 import { codeOf, FileSystemCalls, fileTime } from './file-system-calls.ts';
 
@@ -22,9 +23,9 @@ export function inheritAttributes({ kernel }: Confinement, { directory, implied,
     // A name of the layer may lead over one of its links: out of it, since this thread is not confined now.
     const target = directoryIn(directory, path);
     if (lower === undefined || lower === 'hidden' || target === 'absent' || target === 'hidden') continue;
-    const found = lstatSync(lower, { bigint: true });
-    chownSync(target, Number(found.uid), Number(found.gid));
-    chmodSync(target, Number(found.mode) & 0o7777);
+    const found = lstatSync(nativePath(lower), { bigint: true });
+    chownSync(nativePath(target), Number(found.uid), Number(found.gid));
+    chmodSync(nativePath(target), Number(found.mode) & 0o7777);
     for (const name of calls.listXattrs(lower)) {
       if (name.startsWith('trusted.')) continue;
       const value = calls.getXattr(lower, name);
@@ -41,7 +42,7 @@ function directoryIn(layer: string, path: string): string | 'absent' | 'hidden' 
   for (const part of path === '' ? [] : path.split('/')) {
     at += `/${part}`;
     try {
-      if (!lstatSync(at).isDirectory()) return 'hidden';
+      if (!lstatSync(nativePath(at)).isDirectory()) return 'hidden';
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return 'absent';
       throw error;

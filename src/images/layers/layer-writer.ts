@@ -12,6 +12,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
+import { nativePath } from '../tar/names.ts';
 import { type TarEntry, TarError } from '../tar/tar-entry.ts';
 import type { TarHandler } from '../tar/tar-reader.ts';
 import { entryPath } from './entry-path.ts';
@@ -141,10 +142,10 @@ export class LayerWriter implements TarHandler {
       this.#makeOther(entry, path);
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
-      if (this.#options.keepKind && lstatSync(path).isDirectory()) {
+      if (this.#options.keepKind && lstatSync(nativePath(path)).isDirectory()) {
         throw new TarError(`cannot overwrite directory "${path}" with non-directory "${path}"`);
       }
-      rmSync(path, { recursive: true });
+      rmSync(nativePath(path), { recursive: true });
       this.#forgetDirectories();
       this.#makeOther(entry, path);
     }
@@ -154,17 +155,17 @@ export class LayerWriter implements TarHandler {
     const relative = this.#path;
     if (relative !== '') {
       try {
-        mkdirSync(path, mode & 0o1777);
+        mkdirSync(nativePath(path), mode & 0o1777);
       } catch (error) {
         if (codeOf(error) !== 'EEXIST') throw error;
-        const found = lstatSync(path);
+        const found = lstatSync(nativePath(path));
         if (!found.isDirectory()) {
           if (this.#options.keepKind) {
             throw new TarError(`cannot overwrite non-directory "${path}" with directory "${path}"`);
           }
-          rmSync(path);
+          rmSync(nativePath(path));
           this.#forgetDirectories();
-          mkdirSync(path, mode & 0o1777);
+          mkdirSync(nativePath(path), mode & 0o1777);
           // It hid what is below, and the directory goes on to do so.
           if (found.isCharacterDevice() && found.rdev === 0) this.#calls.makeOpaque(path);
         }
@@ -177,10 +178,10 @@ export class LayerWriter implements TarHandler {
   #makeOther(entry: TarEntry, path: string): void {
     switch (entry.type) {
       case 'file':
-        this.#file = openSync(path, EXCLUSIVE, entry.mode & 0o777);
+        this.#file = openSync(nativePath(path), EXCLUSIVE, entry.mode & 0o777);
         return;
       case 'symlink':
-        symlinkSync(entry.linkTarget, path);
+        symlinkSync(nativePath(entry.linkTarget), nativePath(path));
         return;
       case 'hard-link':
         this.#link(entry, path);
@@ -199,7 +200,7 @@ export class LayerWriter implements TarHandler {
 
   #link({ path: name, linkTarget }: TarEntry, path: string): void {
     try {
-      linkSync(this.#at(entryPath(linkTarget)), path);
+      linkSync(nativePath(this.#at(entryPath(linkTarget))), nativePath(path));
     } catch (error) {
       const code = codeOf(error);
       if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'EPERM') throw error;
@@ -218,9 +219,10 @@ export class LayerWriter implements TarHandler {
 
   #setAttributes(entry: TarEntry, path: string): void {
     const { uid, gid } = this.#options.owner ?? entry;
-    lchownSync(path, uid, gid);
+    lchownSync(nativePath(path), uid, gid);
     // A change of owner takes these bits away, and making a file does not set them.
-    if (entry.type !== 'symlink' && (entry.mode & 0o7000 || entry.type === 'directory')) chmodSync(path, entry.mode);
+    if (entry.type !== 'symlink' && (entry.mode & 0o7000 || entry.type === 'directory'))
+      chmodSync(nativePath(path), entry.mode);
     for (const [name, value] of entry.xattrs) this.#setXattr(path, name, value);
     if (entry.type === 'directory') this.#directoryTimes.set(this.#path, entry);
     else this.#calls.setTime(path, entry.mtime);
@@ -256,7 +258,7 @@ export class LayerWriter implements TarHandler {
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
       // A whiteout hides what is in the layers below, not what is in its own.
-      if (lstatSync(this.#at(path)).isDirectory()) this.#calls.makeOpaque(this.#at(path));
+      if (lstatSync(nativePath(this.#at(path))).isDirectory()) this.#calls.makeOpaque(this.#at(path));
     }
   }
 
@@ -271,14 +273,14 @@ export class LayerWriter implements TarHandler {
     this.#ensureParent(path);
     const absolute = this.#at(path);
     try {
-      mkdirSync(absolute, 0o755);
+      mkdirSync(nativePath(absolute), 0o755);
       this.implied.add(path);
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
-      const found = lstatSync(absolute);
+      const found = lstatSync(nativePath(absolute));
       if (found.isCharacterDevice() && found.rdev === 0) {
-        rmSync(absolute);
-        mkdirSync(absolute, 0o755);
+        rmSync(nativePath(absolute));
+        mkdirSync(nativePath(absolute), 0o755);
         this.#calls.makeOpaque(absolute);
         this.implied.add(path);
       } else if (!found.isDirectory()) {
@@ -292,7 +294,7 @@ export class LayerWriter implements TarHandler {
   #followLink(path: string): void {
     let target: ReturnType<typeof lstatSync> | undefined;
     try {
-      target = lstatSync(`${this.#at(path)}/.`);
+      target = lstatSync(nativePath(`${this.#at(path)}/.`));
     } catch (error) {
       if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR' && codeOf(error) !== 'ELOOP') throw error;
     }

@@ -1,12 +1,14 @@
 import { type BigIntStats, closeSync, openSync, rmSync } from 'node:fs';
+import { nativePath } from '../tar/names.ts';
 import type { TarEntry } from '../tar/tar-entry.ts';
 import { END_OF_ARCHIVE } from '../tar/tar-header.ts';
 import { ArchiveFile } from './archive-file.ts';
 import type { Confinement } from './confinement.ts';
 import { entryOf } from './described-entry.ts';
 import { FileSystemCalls, fileTime } from './file-system-calls.ts';
+import { lstatIfThere } from './named-files.ts';
 import { SafeFiles } from './safe-files.ts';
-import { lstatIfThere, TreePacker, type TreePackerOptions } from './tree-packer.ts';
+import { TreePacker, type TreePackerOptions } from './tree-packer.ts';
 
 export interface PackLayerTask {
   readonly kind: 'pack';
@@ -66,7 +68,7 @@ class LayerPacker extends TreePacker {
 
   override pack(path: string, name: string): void {
     if (this.#exclude.has(path)) {
-      if (this.#task.consume) rmSync(path, { recursive: true, force: true });
+      if (this.#task.consume) rmSync(nativePath(path), { recursive: true, force: true });
       return;
     }
     const found = lstatIfThere(path);

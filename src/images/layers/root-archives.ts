@@ -5,8 +5,9 @@ import type { Confinement } from './confinement.ts';
 import { watchDisk } from './disk-budget.ts';
 import { FileSystemCalls } from './file-system-calls.ts';
 import { LayerWriter, type LayerWriterOptions } from './layer-writer.ts';
+import { lstatIfThere } from './named-files.ts';
 import { SafeFiles } from './safe-files.ts';
-import { type ArchiveOutput, lstatIfThere, TreePacker } from './tree-packer.ts';
+import { type ArchiveOutput, TreePacker } from './tree-packer.ts';
 import type { TaskChannel } from './worker-messages.ts';
 
 export interface ReadArchiveTask {

@@ -1,8 +1,8 @@
-import { type BigIntStats, lstatSync, readdirSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import type { Change } from '../roots.ts';
 import type { Confinement } from './confinement.ts';
 import { FileSystemCalls } from './file-system-calls.ts';
-import { lstatIfThere } from './tree-packer.ts';
+import { lstatIfThere, namesIn } from './named-files.ts';
 
 export interface ChangesTask {
   readonly kind: 'changes';
@@ -46,7 +46,7 @@ export function rootChanges(confinement: Confinement, { upper, lowers }: Changes
 }
 
 function gather(calls: FileSystemCalls, directory: string, into: Written[]): void {
-  for (const name of readdirSync(directory === '' ? '/' : directory).sort()) {
+  for (const name of namesIn(directory === '' ? '/' : directory)) {
     const path = `${directory}/${name}`;
     const found = lstatIfThere(path);
     if (!found) continue;
@@ -85,9 +85,9 @@ export function measure(confinement: Confinement, { directory }: MeasureTask): n
   const seen = new Set<bigint>();
   const sizeOf = (path: string): number => {
     let sum = 0;
-    for (const entry of readdirSync(path, { withFileTypes: true })) {
-      const inner = path === '/' ? `/${entry.name}` : `${path}/${entry.name}`;
-      const found = lstatSync(inner, { bigint: true, throwIfNoEntry: false });
+    for (const name of namesIn(path)) {
+      const inner = path === '/' ? `/${name}` : `${path}/${name}`;
+      const found = lstatIfThere(inner);
       if (!found) continue;
       if (found.isDirectory()) sum += sizeOf(inner);
       else if (found.nlink === 1n || !seen.has(found.ino)) {

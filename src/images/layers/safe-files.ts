@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { type Kernel, KernelError, O_PATH } from '../../network/kernel/index.ts';
+import { encodeName } from '../tar/names.ts';
 
 const SYS_OPENAT = { x64: 257, arm64: 56 } as Readonly<Partial<Record<string, number>>>;
 const AT_FDCWD = -100;
@@ -50,7 +51,7 @@ export class SafeFiles {
   }
 
   #call(directory: number, path: string, flags: number): number {
-    const name = Buffer.from(`${path}\0`);
+    const name = Buffer.concat([encodeName(path), Buffer.alloc(1)]);
     return this.#kernel.syscall('openat', this.#openat, directory, name, flags | O_CLOEXEC, 0);
   }
 }

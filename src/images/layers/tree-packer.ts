@@ -1,8 +1,9 @@
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { type BigIntStats, readSync } from 'node:fs';
 import type { TarEntry } from '../tar/tar-entry.ts';
 import { paddingOf, tarHeader } from '../tar/tar-header.ts';
 import { entryOf, entryTypeOf } from './described-entry.ts';
-import { codeOf, type FileSystemCalls, fileTime } from './file-system-calls.ts';
+import { type FileSystemCalls, fileTime } from './file-system-calls.ts';
+import { linkTargetOf, lstatIfThere, namesIn } from './named-files.ts';
 import type { SafeFiles } from './safe-files.ts';
 
 /** Where an archive goes, piece by piece. */
@@ -50,7 +51,7 @@ export class TreePacker {
     else if (found.nlink > 1n && this.#again(name, found)) return;
     else if (type === 'file') this.#regular(path, name, found);
     else {
-      const linkTarget = type === 'symlink' ? readlinkSync(path) : '';
+      const linkTarget = type === 'symlink' ? linkTargetOf(path) : '';
       this.header(entryOf(name, type, found, { ...this.#attributes(path, found), linkTarget }));
     }
   }
@@ -63,7 +64,7 @@ export class TreePacker {
 
   protected below(path: string, prefix: string): void {
     const directory = path.endsWith('/') ? path : `${path}/`;
-    for (const name of readdirSync(path).sort()) this.pack(directory + name, prefix + name);
+    for (const name of namesIn(path)) this.pack(directory + name, prefix + name);
   }
 
   protected timeOf(found: BigIntStats): TarEntry['mtime'] {
@@ -111,14 +112,5 @@ export class TreePacker {
       if (value) xattrs.set(name, value);
     }
     return { mtime: this.timeOf(found), xattrs };
-  }
-}
-
-export function lstatIfThere(path: string): BigIntStats | undefined {
-  try {
-    return lstatSync(path, { bigint: true });
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
-    throw error;
   }
 }

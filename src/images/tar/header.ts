@@ -1,4 +1,4 @@
-import { isAscii, isUtf8 } from 'node:buffer';
+import { decodeName } from './names.ts';
 import { TarError } from './tar-entry.ts';
 
 export const BLOCK = 512;
@@ -21,18 +21,9 @@ export const FIELD = {
 } as const satisfies Record<string, readonly [offset: number, length: number]>;
 
 /** Text up to the first NUL. */
-export function textOf(bytes: Uint8Array, what: string): string {
+export function textOf(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  const text = end === -1 ? bytes : bytes.subarray(0, end);
-  return decodeName(text, what);
-}
-
-/** A name or value as UTF-8. Throws {@link TarError} for bytes that are not: they could not be given back the same. */
-export function decodeName(bytes: Uint8Array, what: string): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (isAscii(buffer)) return buffer.toString('latin1');
-  if (!isUtf8(buffer)) throw new TarError(`${what} is not UTF-8: ${buffer.toString('latin1')}`);
-  return buffer.toString('utf8');
+  return decodeName(end === -1 ? bytes : bytes.subarray(0, end));
 }
 
 /**
@@ -76,8 +67,12 @@ export function checksumMatches(block: Uint8Array): boolean {
     unsigned += byte;
     signed += byte > 127 ? byte - 256 : byte;
   }
-  const told = numberOf(block, FIELD.checksum, 'the checksum');
-  return told === unsigned || told === signed;
+  try {
+    const told = numberOf(block, FIELD.checksum, 'the checksum');
+    return told === unsigned || told === signed;
+  } catch {
+    return false;
+  }
 }
 
 export function isZero(block: Uint8Array): boolean {

@@ -1,4 +1,4 @@
-import { decodeName } from './header.ts';
+import { decodeName } from './names.ts';
 import { type FileTime, TarError } from './tar-entry.ts';
 
 const XATTR = 'SCHILY.xattr.';
@@ -21,7 +21,7 @@ export function parsePaxRecords(bytes: Uint8Array, into: PaxRecords): void {
     if (!(end <= bytes.length) || end <= space + 1 || bytes[end - 1] !== 0x0a) throw malformed();
     const equals = bytes.indexOf(0x3d, space + 1);
     if (equals === -1 || equals >= end || equals === space + 1 || equals - space > MAX_KEY) throw malformed();
-    const key = decodeName(bytes.subarray(space + 1, equals), 'the key of an extended header');
+    const key = decodeName(bytes.subarray(space + 1, equals));
     addRecord(into, key, bytes.subarray(equals + 1, end - 1));
     at = end;
   }
@@ -40,7 +40,7 @@ function addRecord(into: PaxRecords, key: string, value: Uint8Array): void {
   }
   if (value.length === 0) into.texts.delete(key);
   else if (KEYS.has(key)) {
-    const text = decodeName(value, `${key} of an extended header`);
+    const text = decodeName(value);
     if (text.includes('\0')) throw new TarError(`${key} of an extended header holds a NUL`);
     into.texts.set(key, text);
   }

@@ -1,5 +1,6 @@
 import { isAscii } from 'node:buffer';
 import { BLOCK, FIELD } from './header.ts';
+import { encodeName } from './names.ts';
 import type { TarEntry, TarEntryType } from './tar-entry.ts';
 
 const TYPE_FLAGS: Readonly<Record<TarEntryType, string>> = {
@@ -48,7 +49,7 @@ export function paddingOf(size: number): number {
 /** Name and directory of a path that has room in a ustar header; `undefined` when it needs an extended one. */
 function splitName(path: string): { prefix: string; name: string } | undefined {
   if (fitsText(path, FIELD.name[1])) return { prefix: '', name: path };
-  if (!isAscii(Buffer.from(path)) || path.length > FIELD.name[1] + 1 + FIELD.prefix[1]) return undefined;
+  if (!isAscii(encodeName(path)) || path.length > FIELD.name[1] + 1 + FIELD.prefix[1]) return undefined;
   // The slash between both is not written, and the name may not be empty.
   const at = path.indexOf('/', path.length - FIELD.name[1] - 1);
   if (at <= 0 || at > FIELD.prefix[1] || at === path.length - 1) return undefined;
@@ -56,7 +57,7 @@ function splitName(path: string): { prefix: string; name: string } | undefined {
 }
 
 function fitsText(text: string, length: number): boolean {
-  return text.length <= length && isAscii(Buffer.from(text));
+  return text.length <= length && isAscii(encodeName(text));
 }
 
 /** For readers that know no extended headers. */
@@ -114,7 +115,11 @@ function checksum(block: Buffer): void {
 
 /** `LENGTH KEY=VALUE\n`, where the length counts its own digits. */
 function paxRecord(key: string, value: Uint8Array | string): Buffer {
-  const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value as string), Buffer.from('\n')]);
+  const rest = Buffer.concat([
+    Buffer.from(` ${key}=`),
+    typeof value === 'string' ? encodeName(value) : value,
+    Buffer.from('\n'),
+  ]);
   let length = rest.length;
   for (let digits = 0; digits !== String(length).length; ) {
     digits = String(length).length;

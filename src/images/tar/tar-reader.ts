@@ -138,8 +138,8 @@ export class TarReader {
   #extended(type: string, bytes: Uint8Array): void {
     this.#state = { at: 'header' };
     if (type === 'g') parsePaxRecords(bytes, this.#global);
-    else if (type === 'L') this.#longName = textOf(bytes, 'a name');
-    else if (type === 'K') this.#longLink = textOf(bytes, 'the target of a link');
+    else if (type === 'L') this.#longName = textOf(bytes);
+    else if (type === 'K') this.#longLink = textOf(bytes);
     else parsePaxRecords(bytes, this.#local);
   }
 
@@ -218,8 +218,7 @@ export class TarReader {
       uid: idOf(pax, 'uid', block),
       gid: idOf(pax, 'gid', block),
       mtime: timeOf(pax, block),
-      linkTarget:
-        pax.texts.get('linkpath') ?? this.#longLink ?? textOf(block.subarray(157, 257), 'the target of a link'),
+      linkTarget: pax.texts.get('linkpath') ?? this.#longLink ?? textOf(block.subarray(157, 257)),
       deviceMajor: numberOf(block, FIELD.deviceMajor, 'a device'),
       deviceMinor: numberOf(block, FIELD.deviceMinor, 'a device'),
       xattrs: pax.xattrs,
@@ -280,11 +279,11 @@ function emptyRecords(): PaxRecords {
 }
 
 function nameOf(block: Uint8Array): string {
-  const name = textOf(block.subarray(0, 100), 'a name');
+  const name = textOf(block.subarray(0, 100));
   // GNU's own format has other things where POSIX has the beginning of long names.
   const posix = Buffer.from(block.subarray(257, 263)).toString('latin1') === 'ustar\0';
   if (!posix || block[FIELD.prefix[0]] === 0) return name;
-  return `${textOf(block.subarray(345, 500), 'a name')}/${name}`;
+  return `${textOf(block.subarray(345, 500))}/${name}`;
 }
 
 /** The largest id; 4294967295 means none. */
