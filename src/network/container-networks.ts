@@ -132,6 +132,8 @@ export interface NetworkEvent {
 export interface ContainerNetworks {
   /** The default network `bridge`, `host` and `none` exist from here on; clears what a killed run left half-made. */
   start(): Promise<void>;
+  /** One line for each thing that this machine does not let containers' networks do. */
+  missing(): Promise<readonly string[]>;
   create(spec: NetworkSpec): Promise<{ readonly network: Network; readonly warning?: string }>;
   find(nameOrId: string): Promise<Network | undefined>;
   list(): Promise<readonly Network[]>;

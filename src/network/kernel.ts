@@ -134,6 +134,16 @@ export interface Kernel {
   syscall(name: string, number: number, ...args: readonly (number | Uint8Array)[]): number;
 }
 
+const CLOSE_RANGE_CLOEXEC = 4;
+
+/**
+ * Closes what this process has open in the programs that it starts from now on, but for what they are given: some
+ * libraries (LMDB) open their files without that, and a monitor that outlives this process would hold them.
+ */
+export function keepDescriptorsToOurselves(kernel: Kernel): void {
+  kernel.call('close_range', 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
+}
+
 /** Loads the C library; `undefined` where this Node has no `node:ffi` (before 26.1) or the system is not Linux. */
 export function openKernel(): Kernel | undefined {
   if (process.platform !== 'linux') return undefined;

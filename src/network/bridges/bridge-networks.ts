@@ -25,11 +25,13 @@ import { readCounters } from './device-counters.ts';
 import { Firewall } from './firewall.ts';
 import { forwardPackets } from './host-settings.ts';
 import { claimInstanceDirectory, namespaceFile, RUN_DIRECTORY, removeInstanceDirectory } from './instance-directory.ts';
+import { IpWiring } from './ip-wiring.ts';
 import { aliasOf, devicePrefix, findLeftovers, removeDeadInstances, removeLeftovers, tableOf } from './leftovers.ts';
 import type { OpenGateway } from './live-network.ts';
 import { NetlinkWiring } from './netlink-wiring.ts';
 import { invalidNetwork, networksUnavailable } from './network-errors.ts';
 import { NetworkRegistry } from './network-registry.ts';
+import { otherFirewalls } from './other-firewalls.ts';
 import { NetworkRecords } from './records.ts';
 import type { Wiring } from './wiring.ts';
 
@@ -48,6 +50,8 @@ export interface ContainerNetworksOptions {
   readonly nameServers?: () => Promise<readonly string[]>;
   /** Where namespaces are kept, each instance in a directory of its own. */
   readonly runDirectory?: string;
+  /** `none`: as on a Node without `node:ffi`. */
+  readonly kernel?: 'none';
 }
 
 /** Makes them; `start` before anything else, which throws `NetworksUnavailable` where this machine cannot have any. */
@@ -65,6 +69,7 @@ class BridgeNetworks implements ContainerNetworks {
   readonly #firewall: Firewall;
   readonly #registry: NetworkRegistry;
   readonly #connections: Connections;
+  #missing: Promise<readonly string[]> = Promise.resolve([]);
   #cleaning: Promise<void> = Promise.resolve();
 
   constructor(options: ContainerNetworksOptions) {
@@ -73,10 +78,10 @@ class BridgeNetworks implements ContainerNetworks {
     this.#runDirectory = options.runDirectory ?? RUN_DIRECTORY;
     this.#directory = join(this.#runDirectory, instance);
     this.#records = new NetworkRecords(options.store);
-    const kernel = openKernel();
-    if (!kernel) throw networksUnavailable('node:ffi');
+    const kernel = options.kernel === 'none' ? undefined : openKernel();
     const deviceName = (kind: 'bridge' | 'cable') => `${devicePrefix(kind, instance)}${random.hex(6)}`;
-    const wiring = new NetlinkWiring({ kernel, cableName: () => deviceName('cable') });
+    const cableName = () => deviceName('cable');
+    const wiring = kernel ? new NetlinkWiring({ kernel, cableName }) : new IpWiring({ cableName });
     const firewall = new Firewall({ table: tableOf(instance), kernel, logger });
     const common = { wiring, firewall, records: this.#records, random, logger };
     const emit = (event: NetworkEvent) => this.#emit(event);
@@ -131,9 +136,14 @@ class BridgeNetworks implements ContainerNetworks {
       ]),
       namespaces: new Set(connected.map(({ namespace }) => namespace)),
     });
+    this.#missing = otherFirewalls(tableOf(instance)).catch(() => []);
     this.#cleaning = removeLeftovers(this.#wiring, leftovers).catch((error) =>
       logger.warn('leftovers of container networks are still there', { reason: String(error) }),
     );
+  }
+
+  missing(): Promise<readonly string[]> {
+    return this.#missing;
   }
 
   async create(spec: NetworkSpec): Promise<{ readonly network: Network; readonly warning?: string }> {
@@ -160,6 +170,8 @@ class BridgeNetworks implements ContainerNetworks {
 
   async createNamespace(id: string): Promise<NetworkNamespace> {
     const path = this.#namespacePath(id);
+    // Whoever had it was not released: its process is gone, or it would not be made again.
+    await this.release(id);
     await this.#wiring.createNamespace(path);
     return { path };
   }
@@ -210,7 +222,7 @@ class BridgeNetworks implements ContainerNetworks {
 
   /** With containers still connected, bridges and rules stay for them; otherwise nothing stays. */
   async close(): Promise<void> {
-    await this.#cleaning;
+    await Promise.all([this.#cleaning, this.#missing]);
     await this.#connections.close();
     await this.#registry.close();
     const bridges = this.#registry.live.map(({ record }) => record.bridge);

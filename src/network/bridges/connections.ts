@@ -10,6 +10,7 @@ import type {
   NetworkNamespace,
   PortRequest,
 } from '../container-networks.ts';
+import { passing } from './carrier.ts';
 import type { Element } from './elements.ts';
 import { EndingCables } from './ending-cables.ts';
 import { addressesOf, cableOf, dnsNames, dropEndpoint, makeEndpoint, routesOf, uplinkOf } from './endpoints.ts';
@@ -290,6 +291,9 @@ export class Connections {
       namespace.path,
       added.map((endpoint) => cableOf(this.#network(endpoint), endpoint)),
       routesOf(all, this.#isInternal),
+    );
+    await passing(
+      added.map((endpoint, index) => ({ hostDevice: ends[index]!, bridge: this.#network(endpoint).record.bridge })),
     );
     return added.map((endpoint, index) => {
       const placed = { ...endpoint, hostDevice: ends[index]! };

@@ -122,6 +122,13 @@ describe('names inside containers', { skip: await whyNot() }, () => {
     assert.equal(await guest('api').lookUp(reverse(nobody), 'PTR'), 'NXDOMAIN');
   });
 
+  it("are also to be had at the address of Docker's own name server", async () => {
+    const found = await guest('web').run('busybox', 'nslookup', 'api', '127.0.0.11');
+    assert.match(found, new RegExp(`^Address: ${addressOf('api', 'front')}$`, 'm'));
+    const overTcp = await guest('web').askOverTcp('api', '127.0.0.11');
+    assert.equal(overTcp.answers!.length, 1);
+  });
+
   it('of the outside are not asked for from internal networks', async () => {
     assert.equal(await guest('vault').lookUp('example.com'), 'NXDOMAIN');
     assert.equal(await guest('vault').lookUp('1.2.0.192.in-addr.arpa', 'PTR'), 'NXDOMAIN');

@@ -1,9 +1,10 @@
 import type { Logger } from '../../base/logger.ts';
 import type { Kernel } from '../kernel.ts';
 import { type Element, elementText } from './elements.ts';
+import { NftablesSocket } from './nftables-socket.ts';
 import { runProgram } from './program.ts';
 import { ruleset } from './rules.ts';
-import { SetChanges } from './set-changes.ts';
+import { setChanges } from './set-changes.ts';
 
 export interface FirewallOptions {
   /** Name of our table. */
@@ -27,7 +28,7 @@ interface Change {
  */
 export class Firewall {
   readonly #table: string;
-  readonly #changes: SetChanges | undefined;
+  readonly #socket: NftablesSocket | undefined;
   readonly #logger: Logger;
   readonly #elements = new Map<string, Element>();
   #loaded = false;
@@ -37,7 +38,7 @@ export class Firewall {
   constructor({ table, kernel, logger }: FirewallOptions) {
     this.#logger = logger;
     this.#table = table;
-    this.#changes = kernel && new SetChanges(kernel, table);
+    this.#socket = kernel && new NftablesSocket(kernel);
   }
 
   /**
@@ -80,7 +81,7 @@ export class Firewall {
   /** Lets go of the table, or removes it. */
   async close({ keepTable }: { readonly keepTable: boolean }): Promise<void> {
     await this.#flushing?.catch(() => {});
-    this.#changes?.close();
+    this.#socket?.close();
     if (!keepTable) await removeTable(this.#table);
   }
 
@@ -104,7 +105,7 @@ export class Firewall {
     while (this.#pending.length > 0) {
       const { removed, added } = together(this.#pending.splice(0));
       try {
-        if (this.#changes) this.#changes.run(removed, added);
+        if (this.#socket) this.#socket.run(setChanges(this.#table, removed, added));
         else await runProgram('nft', ['-f', '-'], script(this.#table, removed, added));
       } catch (error) {
         const reason = (error as Error).message;

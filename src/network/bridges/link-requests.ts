@@ -27,7 +27,7 @@ const IFLA_BRPORT_ISOLATED = 33;
 const NESTED = 0x8000;
 const AF_BRIDGE = 7;
 
-/** A pair of connected interfaces: one here, down and on its own; the other elsewhere. */
+/** A pair of connected interfaces: one here, up and on its own; the other elsewhere, down. */
 export function createCable(cable: {
   readonly name: string;
   readonly peerName: string;
@@ -47,7 +47,7 @@ export function createCable(cable: {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     body: Buffer.concat([
-      interfaceHeader(0, false),
+      interfaceHeader(0, true),
       attribute(IFLA_IFNAME, name(cable.name)),
       attribute(IFLA_LINKINFO, info),
     ]),

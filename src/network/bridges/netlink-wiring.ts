@@ -1,9 +1,11 @@
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { CLONE_NEWNET, type Kernel } from '../kernel.ts';
 import { addAddress, addRoute, Netlink, setUp } from '../netlink.ts';
+import { dockerResolverMessages } from './docker-resolver.ts';
 import { rulesSeeBridgedPackets } from './host-settings.ts';
 import { removeLinks } from './ip-program.ts';
 import { createBridge, createCable, dress, putOnBridge, setAlias, setPortMode } from './link-requests.ts';
+import { NftablesSocket } from './nftables-socket.ts';
 import type { BridgeSpec, CableSpec, InsideRoute, Wiring } from './wiring.ts';
 
 const LOOPBACK = 1;
@@ -155,10 +157,19 @@ export class NetlinkWiring implements Wiring {
       setting('ipv6/conf/default/disable_ipv6', '1');
       setting('ipv6/conf/default/accept_ra', '0');
       inside = new Netlink(this.#kernel);
+      const rules = new NftablesSocket(this.#kernel);
+      try {
+        rules.run(dockerResolverMessages());
+      } finally {
+        rules.close();
+      }
+      setting('ipv4/conf/all/route_localnet', '1');
     });
     try {
-      inside!.run(setUp(LOOPBACK));
-      return { namespace, inside: inside!, cable: this.#layCable(namespace, FIRST_DEVICE) };
+      const cable = this.#layCable(namespace, FIRST_DEVICE);
+      // Both ends are up well before they are needed: the kernel takes a moment.
+      inside!.run(setUp(LOOPBACK), setUp(inside!.indexOf(FIRST_DEVICE)!));
+      return { namespace, inside: inside!, cable };
     } catch (error) {
       inside!.close();
       closeSync(namespace);
@@ -189,6 +200,8 @@ export class NetlinkWiring implements Wiring {
   #layCable(namespace: number, device: string): string {
     const end = this.#cableName();
     this.#host.run(createCable({ name: end, peerName: device, peerNamespace: namespace }));
+    // This end only carries packets; without it the kernel would look for IPv6 neighbours on it.
+    setting(`ipv6/conf/${end}/disable_ipv6`, '1');
     return end;
   }
 

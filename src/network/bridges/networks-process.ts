@@ -1,14 +1,27 @@
 import { spawn } from 'node:child_process';
 import { openLmdbStore } from '../../store/index.ts';
-import { Guest, startNetworks } from './test-support.ts';
+import { Guest, startNetworks, WIRINGS } from './test-support.ts';
 
 /** A Kobune that is going to be killed: makes networks and containers, tells about them, and waits. */
-const [storeDirectory, runDirectory, instance, ephemeral] = process.argv.slice(2) as [string, string, string, string];
+const [storeDirectory, runDirectory, instance, kind, subnet, by] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+];
 
 const store = await openLmdbStore({ directory: storeDirectory });
-const test = await startNetworks({ store, runDirectory, instance, ephemeral: ephemeral === 'ephemeral' });
+const test = await startNetworks({
+  store,
+  runDirectory,
+  instance,
+  ephemeral: kind === 'ephemeral',
+  ...WIRINGS.find((wiring) => wiring.by === by)!.options,
+});
 const { networks } = test;
-await networks.create({ name: 'front', ranges: [{ subnet: process.argv[6]! }] });
+await networks.create({ name: 'front', ranges: [{ subnet: subnet }] });
 await networks.create({ name: 'six', ipv6: true });
 await networks.create({ name: 'inner', internal: true });
 

@@ -16,7 +16,7 @@ export class ProgramError extends Error {
 }
 
 const CODES: readonly (readonly [RegExp, string])[] = [
-  [/File exists/, 'EEXIST'],
+  [/File exists|already assigned/, 'EEXIST'],
   [/Cannot find device|No such device/, 'ENODEV'],
   [/No such file/, 'ENOENT'],
   [/not permitted/, 'EPERM'],

@@ -94,4 +94,18 @@ describe('who reaches whom', { skip: await whyNot() }, () => {
     assert.notEqual(await guest('web').dial(test.networks.nameServer([]), port), 'host');
     assert.equal(await guest('vault').dial(guest('vault').connected.endpoints[0]!.ipv4Gateway!, port), 'refused');
   });
+
+  it("no container reaches another one's loopback, even if it writes its addresses on the wire", async () => {
+    await using victim = await Guest.join(test, 'victim', ['front']);
+    await victim.serveTcp(PORT, '127.0.0.1');
+    await using attacker = await Guest.join(test, 'attacker', ['front']);
+    const steps = [
+      'ip address flush dev lo',
+      'ip route flush table local 127.0.0.0/8',
+      `ip route add 127.0.0.1 via ${victim.address()}`,
+    ];
+    await attacker.run('sh', '-ec', steps.join('\n'));
+    assert.equal(await attacker.dial('127.0.0.1', PORT), 'silence');
+    assert.match(await victim.dial('127.0.0.1', PORT), /^victim /);
+  });
 });

@@ -42,6 +42,12 @@ export async function whyNot(): Promise<string | false> {
   return false;
 }
 
+/** Both ways to ask the kernel for things. */
+export const WIRINGS = [
+  { by: 'system calls', options: {} },
+  { by: 'programs', options: { kernel: 'none' } },
+] as const satisfies readonly { readonly by: string; readonly options: Partial<ContainerNetworksOptions> }[];
+
 export interface TestNetworks extends AsyncDisposable {
   readonly networks: ContainerNetworks;
   readonly options: ContainerNetworksOptions;
@@ -237,9 +243,8 @@ export class Guest extends Place implements AsyncDisposable {
     }
   }
 
-  async askOverTcp(name: string): Promise<Packet> {
+  async askOverTcp(name: string, server = this.#networks.nameServer(this.connected.endpoints)): Promise<Packet> {
     const query = encode({ type: 'query', id: 7, flags: 0x100, questions: [{ type: 'A', name }] });
-    const server = this.#networks.nameServer(this.connected.endpoints);
     const child = spawn('nsenter', [`--net=${this.path}`, '--', 'busybox', 'nc', server, '53']);
     child.stdin.write(Buffer.concat([Buffer.from([query.length >> 8, query.length & 0xff]), query]));
     let answer = Buffer.alloc(0);
