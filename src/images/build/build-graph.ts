@@ -1,15 +1,15 @@
 import type { Platform } from '../oci.ts';
 import type { BuildSession } from './build-session.ts';
 import type { BuildStep } from './builder.ts';
+import type { RememberedBuild } from './cache/misses.ts';
+import type { HeldRecord } from './cache/step-records.ts';
 import { expandInstruction, platformArguments, type Stage, type StageInstruction } from './dockerfile/index.ts';
-import { ImageSource } from './image-source.ts';
-import type { RememberedBuild } from './misses.ts';
 import type { FileSystemSource } from './operation.ts';
-import { StageBuild } from './stage-build.ts';
-import { Arguments, findStage, hostPlatform, neededStages, parsePlatform, targetStage } from './stage-plan.ts';
-import { planStage, type StagePlan } from './stage-planner.ts';
+import { ImageSource } from './stages/image-source.ts';
+import { StageBuild } from './stages/stage-build.ts';
+import { Arguments, findStage, hostPlatform, neededStages, parsePlatform, targetStage } from './stages/stage-plan.ts';
+import { planStage, type StagePlan } from './stages/stage-planner.ts';
 import { stepError } from './step-error.ts';
-import type { HeldRecord } from './step-records.ts';
 
 export interface GraphOptions {
   readonly remembered: RememberedBuild | undefined;

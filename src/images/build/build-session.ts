@@ -8,15 +8,15 @@ import type { FileSystemCalls } from '../layers/file-system-calls.ts';
 import type { Platform } from '../oci.ts';
 import type { CreateRootOptions, Root } from '../roots.ts';
 import type { BuildOptions, BuildProgress, BuildStep } from './builder.ts';
-import type { CacheMounts } from './cache-mounts.ts';
+import type { FileDigests } from './cache/file-digests.ts';
+import type { StepRecord, StepRecords } from './cache/step-records.ts';
+import type { RemoteFiles } from './copy/remote-files.ts';
+import { SourceTree } from './copy/source-tree.ts';
 import { createIgnore, type Dockerfile } from './dockerfile/index.ts';
-import type { FileDigests } from './file-digests.ts';
 import { registryOf } from './registry-of.ts';
-import type { RemoteFiles } from './remote-files.ts';
-import type { SecretFiles } from './secret-files.ts';
-import type { Snapshot } from './snapshot.ts';
-import { SourceTree } from './source-tree.ts';
-import type { StepRecord, StepRecords } from './step-records.ts';
+import type { CacheMounts } from './run/cache-mounts.ts';
+import type { SecretFiles } from './run/secret-files.ts';
+import type { Snapshot } from './stages/snapshot.ts';
 import type { StepRunner } from './step-runner.ts';
 
 /** What all builds share. */

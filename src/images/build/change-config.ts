@@ -1,7 +1,7 @@
 import { ServiceError } from '../../base/errors.ts';
 import type { ImageConfig } from '../oci.ts';
 import { DockerfileError, expandInstruction, parseTrigger, type StageInstruction } from './dockerfile/index.ts';
-import { applyInstruction, imageState, lookupIn } from './stage-state.ts';
+import { applyInstruction, imageState, lookupIn } from './stages/stage-state.ts';
 
 const NAME = 'changes';
 /** Those that change the configuration alone. Source: `docker commit --change`. */

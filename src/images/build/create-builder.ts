@@ -12,19 +12,19 @@ import { FileSystemCalls } from '../layers/file-system-calls.ts';
 import { BuildGraph } from './build-graph.ts';
 import { type BuildParts, BuildSession } from './build-session.ts';
 import type { Builder, BuildOptions, BuildResult, CacheUsage } from './builder.ts';
-import { CacheMounts } from './cache-mounts.ts';
-import { CachePruning, type PruneOptions } from './cache-pruning.ts';
+import { CachePruning, type PruneOptions } from './cache/cache-pruning.ts';
+import { FileDigests } from './cache/file-digests.ts';
+import { Misses, type RememberedBuild } from './cache/misses.ts';
+import { StepRecords } from './cache/step-records.ts';
 import { exportCache } from './cache-transfer/export-cache.ts';
 import { ImportedCaches } from './cache-transfer/imported-caches.ts';
 import { openPlace } from './cache-transfer/open-place.ts';
+import { RemoteFiles } from './copy/remote-files.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/index.ts';
-import { FileDigests } from './file-digests.ts';
 import { readIgnoreFile } from './ignore-file.ts';
-import { imageConfig } from './image-config.ts';
-import { Misses, type RememberedBuild } from './misses.ts';
-import { RemoteFiles } from './remote-files.ts';
-import { SecretFiles } from './secret-files.ts';
-import { StepRecords } from './step-records.ts';
+import { CacheMounts } from './run/cache-mounts.ts';
+import { SecretFiles } from './run/secret-files.ts';
+import { imageConfig } from './stages/image-config.ts';
 import type { StepRunner } from './step-runner.ts';
 
 export interface BuilderOptions {

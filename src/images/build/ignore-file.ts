@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { ServiceError } from '../../base/errors.ts';
 import type { BuildOptions } from './builder.ts';
+import { resolveInside } from './copy/inside.ts';
 import { ignoreFileNames } from './dockerfile/index.ts';
-import { resolveInside } from './inside.ts';
 
 /** Larger ones are refused. */
 const MAX_SIZE = 1 << 20;

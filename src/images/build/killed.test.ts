@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createSystemRandom } from '../../base/system-random.ts';
 import { createStepRunner } from '../../containers/index.ts';
-import { keyOf } from './cache-keys.ts';
+import { keyOf } from './cache/cache-keys.ts';
 import { ScratchBuilder, SILENT } from './testing/scratch-builder.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'containers need root';

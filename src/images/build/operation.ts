@@ -1,7 +1,7 @@
 import type { Root } from '../roots.ts';
-import type { KeyParts } from './cache-keys.ts';
-import type { Snapshot } from './snapshot.ts';
-import type { SourceTree } from './source-tree.ts';
+import type { KeyParts } from './cache/cache-keys.ts';
+import type { SourceTree } from './copy/source-tree.ts';
+import type { Snapshot } from './stages/snapshot.ts';
 
 /** File systems that a stage takes files from: another stage, or an image. */
 export interface FileSystemSource {

@@ -1,10 +1,10 @@
 import { ServiceError } from '../../base/errors.ts';
 import type { BuildErrorPlace } from './builder.ts';
-import { CopyError } from './copy-files.ts';
-import { SourceNotFoundError } from './copy-sources.ts';
+import { CopyError } from './copy/copy-files.ts';
+import { SourceNotFoundError } from './copy/copy-sources.ts';
+import { InsidePathError } from './copy/inside.ts';
 import { DockerfileError, dockerfileError, type Instruction, PatternError } from './dockerfile/index.ts';
-import { InsidePathError } from './inside.ts';
-import { RunFailedError } from './run-operation.ts';
+import { RunFailedError } from './run/run-operation.ts';
 
 /** The error of a step with its place in the Dockerfile. What is the program's own fault stays as it is. */
 export function stepError(error: unknown, instruction: Pick<Instruction, 'lines' | 'excerpt'>, file: string): unknown {

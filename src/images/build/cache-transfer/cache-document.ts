@@ -1,6 +1,6 @@
 import { ServiceError } from '../../../base/errors.ts';
 import { type Descriptor, type Manifest, MEDIA_TYPES } from '../../oci.ts';
-import type { StepResult } from '../step-records.ts';
+import type { StepResult } from '../cache/step-records.ts';
 
 export const CACHE_TYPE = 'application/vnd.kobune.build-cache.v1';
 export const CACHE_CONFIG_TYPE = 'application/vnd.kobune.build-cache.config.v1+json';

@@ -1,6 +1,6 @@
 import type { Layer } from '../../images.ts';
 import type { Descriptor } from '../../oci.ts';
-import type { StepRecords } from '../step-records.ts';
+import type { StepRecords } from '../cache/step-records.ts';
 import { CACHE_CONFIG_TYPE, type CacheChain, cacheManifest, encodeCache } from './cache-document.ts';
 import type { CachePlace } from './cache-place.ts';
 

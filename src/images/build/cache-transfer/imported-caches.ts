@@ -1,5 +1,5 @@
 import type { BlobLease } from '../../../store/index.ts';
-import type { HeldRecord, StepRecords, StepResult } from '../step-records.ts';
+import type { HeldRecord, StepRecords, StepResult } from '../cache/step-records.ts';
 import { type CacheChain, decodeCache, MAX_CONFIG_SIZE, parseCacheManifest } from './cache-document.ts';
 import type { CachePlace } from './cache-place.ts';
 

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, posix } from 'node:path';
-import type { FileSystemCalls } from '../layers/file-system-calls.ts';
+import type { FileSystemCalls } from '../../layers/file-system-calls.ts';
 import type { Owner } from './accounts.ts';
 import { parseModeChange } from './file-mode.ts';
 import { resolveInside } from './inside.ts';

@@ -1,7 +1,7 @@
 import { type BigIntStats, closeSync, lstatSync, mkdirSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import type { FileSystemCalls } from '../layers/file-system-calls.ts';
-import { resolveInside } from './inside.ts';
+import type { FileSystemCalls } from '../../layers/file-system-calls.ts';
+import { resolveInside } from '../copy/inside.ts';
 
 interface Stub {
   readonly path: string;

@@ -1,7 +1,7 @@
-import type { ContentStore } from '../content.ts';
-import type { CacheUsage } from './builder.ts';
-import type { CacheMounts } from './cache-mounts.ts';
-import type { RemoteFiles } from './remote-files.ts';
+import type { ContentStore } from '../../content.ts';
+import type { CacheUsage } from '../builder.ts';
+import type { RemoteFiles } from '../copy/remote-files.ts';
+import type { CacheMounts } from '../run/cache-mounts.ts';
 import type { StepRecord, StepRecords } from './step-records.ts';
 
 export interface PruneOptions {

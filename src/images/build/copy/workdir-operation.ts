@@ -1,7 +1,7 @@
-import type { Root } from '../roots.ts';
+import type { Root } from '../../roots.ts';
+import type { ExecutedOperation, Operation, OperationParts } from '../operation.ts';
 import { lookUpOwner } from './accounts.ts';
 import { makeDirectories } from './copy-files.ts';
-import type { ExecutedOperation, Operation, OperationParts } from './operation.ts';
 
 /** The directory of a WORKDIR: made when it is not there, for the user of the stage. Source: BuildKit. */
 export class WorkdirOperation implements Operation {

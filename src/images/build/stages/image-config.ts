@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
-import type { HistoryEntry, ImageConfig } from '../oci.ts';
+import type { HistoryEntry, ImageConfig } from '../../oci.ts';
+import type { StepResult } from '../cache/step-records.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { PlannedStep } from './stage-plan.ts';
 import type { StageState } from './stage-state.ts';
-import type { StepResult } from './step-records.ts';
 
 /** What an image says of who wrote its history. */
 const COMMENT = 'kobune.dockerfile.v0';

@@ -2,9 +2,9 @@ import { lookup as systemLookup } from 'node:dns';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
-import type { BlobLease, Key, Store } from '../../store/index.ts';
-import type { ContentStore } from '../content.ts';
-import { keyOf } from './cache-keys.ts';
+import type { BlobLease, Key, Store } from '../../../store/index.ts';
+import type { ContentStore } from '../../content.ts';
+import { keyOf } from '../cache/cache-keys.ts';
 
 /** A file that ADD has fetched. */
 export interface RemoteFile {

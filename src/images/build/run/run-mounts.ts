@@ -1,18 +1,18 @@
 import { lstat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import type { Root } from '../roots.ts';
+import type { Root } from '../../roots.ts';
+import type { BuildSession } from '../build-session.ts';
+import type { KeyParts } from '../cache/cache-keys.ts';
+import { copyFiles } from '../copy/copy-files.ts';
+import { toCopySources } from '../copy/copy-plan.ts';
+import { digestSelections, type Selection, SourceNotFoundError, select } from '../copy/copy-sources.ts';
+import type { SourceTree, TreeFile } from '../copy/source-tree.ts';
+import { createIgnoreOf, type RunMount } from '../dockerfile/index.ts';
+import type { FileSystemSource, OperationParts } from '../operation.ts';
+import { EMPTY_SNAPSHOT } from '../stages/snapshot.ts';
+import type { StepMount } from '../step-runner.ts';
 import { openAgentSocket } from './agent-socket.ts';
-import type { BuildSession } from './build-session.ts';
-import type { KeyParts } from './cache-keys.ts';
-import { copyFiles } from './copy-files.ts';
-import { toCopySources } from './copy-plan.ts';
-import { digestSelections, type Selection, SourceNotFoundError, select } from './copy-sources.ts';
-import { createIgnoreOf, type RunMount } from './dockerfile/index.ts';
 import type { MountPoints } from './mount-points.ts';
-import type { FileSystemSource, OperationParts } from './operation.ts';
-import { EMPTY_SNAPSHOT } from './snapshot.ts';
-import type { SourceTree, TreeFile } from './source-tree.ts';
-import type { StepMount } from './step-runner.ts';
 
 /** A mount of RUN with what it takes its files from; undefined: the build context, or nothing. */
 export interface PlannedMount {

@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net';
 import { join, normalize } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { ScratchBuilder, tar } from '../testing/scratch-builder.ts';
 import { parseGitAddress } from './git-source.ts';
-import { ScratchBuilder, tar } from './testing/scratch-builder.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'roots need the rights of root';
 const has = (program: string) => existsSync(`/usr/bin/${program}`) || existsSync(`/bin/${program}`);

@@ -1,9 +1,9 @@
 import { chmod, chown, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Random } from '../../base/random.ts';
-import type { Key, Store } from '../../store/index.ts';
-import { keyOf } from './cache-keys.ts';
-import { directorySize } from './directory-size.ts';
+import type { Random } from '../../../base/random.ts';
+import type { Key, Store } from '../../../store/index.ts';
+import { keyOf } from '../cache/cache-keys.ts';
+import { directorySize } from '../cache/directory-size.ts';
 
 export interface CacheMountRequest {
   readonly id: string;

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { ServiceError } from '../../base/errors.ts';
-import { createSystemRandom } from '../../base/system-random.ts';
-import { createStepRunner } from '../../containers/index.ts';
-import type { BuildErrorPlace } from './builder.ts';
-import { ScratchBuilder, SILENT } from './testing/scratch-builder.ts';
+import type { ServiceError } from '../../../base/errors.ts';
+import { createSystemRandom } from '../../../base/system-random.ts';
+import { createStepRunner } from '../../../containers/index.ts';
+import type { BuildErrorPlace } from '../builder.ts';
+import { ScratchBuilder, SILENT } from '../testing/scratch-builder.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'containers need root';
 

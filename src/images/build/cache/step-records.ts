@@ -1,7 +1,7 @@
-import type { Random } from '../../base/random.ts';
-import type { BlobLease, Key, Store, Transaction } from '../../store/index.ts';
-import type { ContentStore } from '../content.ts';
-import type { Layer } from '../images.ts';
+import type { Random } from '../../../base/random.ts';
+import type { BlobLease, Key, Store, Transaction } from '../../../store/index.ts';
+import type { ContentStore } from '../../content.ts';
+import type { Layer } from '../../images.ts';
 
 /** What one instruction did to the files. */
 export interface StepResult {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import { type Ignore, pathPattern } from './dockerfile/index.ts';
+import { type Ignore, pathPattern } from '../dockerfile/index.ts';
 import type { SourceTree, TreeFile } from './source-tree.ts';
 
 /** A file or directory that a source of COPY or ADD means. */

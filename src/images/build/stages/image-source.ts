@@ -1,9 +1,9 @@
-import type { Image } from '../images.ts';
-import type { BuildSession } from './build-session.ts';
-import { keyOf } from './cache-keys.ts';
-import type { FileSystemSource } from './operation.ts';
+import type { Image } from '../../images.ts';
+import type { BuildSession } from '../build-session.ts';
+import { keyOf } from '../cache/cache-keys.ts';
+import type { SourceTree } from '../copy/source-tree.ts';
+import type { FileSystemSource } from '../operation.ts';
 import { type Snapshot, snapshotOf } from './snapshot.ts';
-import type { SourceTree } from './source-tree.ts';
 
 /** The key of an image's files: its configuration names all its layers. */
 export function imageDefinition(image: Image): string {

@@ -1,15 +1,15 @@
-import type { BuildSession } from './build-session.ts';
-import type { BuildProgress, BuildStep } from './builder.ts';
-import { type KeyValue, keyOf } from './cache-keys.ts';
+import type { BuildSession } from '../build-session.ts';
+import type { BuildProgress, BuildStep } from '../builder.ts';
+import { type KeyValue, keyOf } from '../cache/cache-keys.ts';
+import { explainMiss, type RememberedStep, rememberedStep } from '../cache/misses.ts';
+import type { HeldRecord, StepResult } from '../cache/step-records.ts';
+import type { SourceTree } from '../copy/source-tree.ts';
+import type { FileSystemSource, Operation, OperationParts } from '../operation.ts';
+import { stepError } from '../step-error.ts';
 import { imageConfig, shortResult } from './image-config.ts';
-import { explainMiss, type RememberedStep, rememberedStep } from './misses.ts';
-import type { FileSystemSource, Operation, OperationParts } from './operation.ts';
 import { EMPTY_SNAPSHOT, onTopOf, type Snapshot } from './snapshot.ts';
-import type { SourceTree } from './source-tree.ts';
 import type { PlannedStep } from './stage-plan.ts';
 import type { StagePlan } from './stage-planner.ts';
-import { stepError } from './step-error.ts';
-import type { HeldRecord, StepResult } from './step-records.ts';
 
 /** What was made of a stage: its files, and what each instruction since the base image did. */
 export interface StageResult {

@@ -1,12 +1,12 @@
 import { posix } from 'node:path';
-import type { ImageConfig, Platform, RunConfig } from '../oci.ts';
+import type { ImageConfig, Platform, RunConfig } from '../../oci.ts';
 import {
   type CommandLine,
   type Healthcheck,
   type Lookup,
   readPorts,
   type StageInstruction,
-} from './dockerfile/index.ts';
+} from '../dockerfile/index.ts';
 
 /** What a stage is before and after each of its instructions, besides its files. Immutable. */
 export interface StageState {

@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Random } from '../../base/random.ts';
-import { keyOf } from './cache-keys.ts';
+import type { Random } from '../../../base/random.ts';
+import { keyOf } from '../cache/cache-keys.ts';
 
 /** Source: `TMPFS_MAGIC` of `linux/magic.h`. */
 const TMPFS = 0x0102_1994;

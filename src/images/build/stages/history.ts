@@ -1,4 +1,4 @@
-import type { StageInstruction } from './dockerfile/index.ts';
+import type { StageInstruction } from '../dockerfile/index.ts';
 import { argumentsOf, type StageState } from './stage-state.ts';
 
 /**

@@ -1,8 +1,9 @@
-import type { ImageConfig, Platform } from '../oci.ts';
-import type { BuildSession } from './build-session.ts';
-import type { BuildStep } from './builder.ts';
-import { keyOf } from './cache-keys.ts';
-import { CopyOperation } from './copy-operation.ts';
+import type { ImageConfig, Platform } from '../../oci.ts';
+import type { BuildSession } from '../build-session.ts';
+import type { BuildStep } from '../builder.ts';
+import { keyOf } from '../cache/cache-keys.ts';
+import { CopyOperation } from '../copy/copy-operation.ts';
+import { WorkdirOperation } from '../copy/workdir-operation.ts';
 import {
   expandInstruction,
   expandMount,
@@ -11,11 +12,12 @@ import {
   runCommand,
   type Stage,
   type StageInstruction,
-} from './dockerfile/index.ts';
+} from '../dockerfile/index.ts';
+import type { FileSystemSource, Operation } from '../operation.ts';
+import { RunOperation } from '../run/run-operation.ts';
+import { stepError } from '../step-error.ts';
 import { createdBy } from './history.ts';
 import { imageDefinition } from './image-source.ts';
-import type { FileSystemSource, Operation } from './operation.ts';
-import { RunOperation } from './run-operation.ts';
 import { EMPTY_SNAPSHOT, type Snapshot, snapshotOf } from './snapshot.ts';
 import { type Arguments, hostPlatform, type PlannedStep } from './stage-plan.ts';
 import {
@@ -27,8 +29,6 @@ import {
   type StageState,
   shellOf,
 } from './stage-state.ts';
-import { stepError } from './step-error.ts';
-import { WorkdirOperation } from './workdir-operation.ts';
 
 /** A stage with all its instructions understood. */
 export interface StagePlan {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { createSystemRandom } from '../../base/system-random.ts';
-import { createStepRunner } from '../../containers/index.ts';
-import { ScratchBuilder, SILENT } from './testing/scratch-builder.ts';
+import { createSystemRandom } from '../../../base/system-random.ts';
+import { createStepRunner } from '../../../containers/index.ts';
+import { ScratchBuilder, SILENT } from '../testing/scratch-builder.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'containers need root';
 

@@ -1,20 +1,20 @@
 import { hash } from 'node:crypto';
 import { join, posix } from 'node:path';
-import type { Root } from '../roots.ts';
+import type { Root } from '../../roots.ts';
+import type { BuildSession } from '../build-session.ts';
+import type { KeyValue } from '../cache/cache-keys.ts';
+import { type AddInstruction, type CopyInstruction, createIgnoreOf, type Ignore } from '../dockerfile/index.ts';
+import type { ExecutedOperation, FileSystemSource, Operation, OperationParts } from '../operation.ts';
+import { type StageState, workingDirectoryOf } from '../stages/stage-state.ts';
 import { lookUpOwner, namesAccounts } from './accounts.ts';
 import { openArchive } from './archives.ts';
-import type { BuildSession } from './build-session.ts';
-import type { KeyValue } from './cache-keys.ts';
 import { type CopySource, copyFiles, makeDirectories } from './copy-files.ts';
 import { toCopySources } from './copy-plan.ts';
 import { digestSelections, isPattern, type Selection, select } from './copy-sources.ts';
-import { type AddInstruction, type CopyInstruction, createIgnoreOf, type Ignore } from './dockerfile/index.ts';
 import { parseModeChange } from './file-mode.ts';
 import { checkOut, type GitAddress, type GitOptions, parseGitAddress, resolveCommit } from './git-source.ts';
-import type { ExecutedOperation, FileSystemSource, Operation, OperationParts } from './operation.ts';
 import type { RemoteFile } from './remote-files.ts';
 import { SourceTree } from './source-tree.ts';
-import { type StageState, workingDirectoryOf } from './stage-state.ts';
 
 /** A source of COPY or ADD by what it is. */
 type Source =

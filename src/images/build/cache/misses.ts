@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { OperationParts } from '../operation.ts';
 import { type KeyParts, type KeyValue, keyOf } from './cache-keys.ts';
-import type { OperationParts } from './operation.ts';
 
 /** What a step was made of the last time. */
 export interface RememberedStep {

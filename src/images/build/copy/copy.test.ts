@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { chmod, link, mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { ServiceError } from '../../base/errors.ts';
-import { createSystemRandom } from '../../base/system-random.ts';
-import { createStepRunner } from '../../containers/index.ts';
-import { type Files, ScratchBuilder, SILENT } from './testing/scratch-builder.ts';
+import type { ServiceError } from '../../../base/errors.ts';
+import { createSystemRandom } from '../../../base/system-random.ts';
+import { createStepRunner } from '../../../containers/index.ts';
+import { type Files, ScratchBuilder, SILENT } from '../testing/scratch-builder.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'roots need the rights of root';
 

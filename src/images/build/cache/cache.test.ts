@@ -3,10 +3,10 @@ import { chmod, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { createSystemRandom } from '../../base/system-random.ts';
-import { createStepRunner } from '../../containers/index.ts';
-import type { StepRunner } from './step-runner.ts';
-import { ScratchBuilder, SILENT } from './testing/scratch-builder.ts';
+import { createSystemRandom } from '../../../base/system-random.ts';
+import { createStepRunner } from '../../../containers/index.ts';
+import type { StepRunner } from '../step-runner.ts';
+import { ScratchBuilder, SILENT } from '../testing/scratch-builder.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'containers need root';
 const random = createSystemRandom();
@@ -170,7 +170,7 @@ describe('the build cache', { skip }, () => {
       const lasting = await mkdtemp(join(tmpdir(), 'kobune-build-'));
       try {
         // Files that nobody has touched just now: those of this test.
-        const options = { directory: import.meta.dirname, ignore: '*\n!testing' };
+        const options = { directory: join(import.meta.dirname, '..'), ignore: '*\n!testing' };
         const text = 'FROM busybox\nCOPY testing /src';
         const once = async () => {
           await using builder = await ScratchBuilder.open(realRunner, { directory: lasting });
@@ -184,7 +184,7 @@ describe('the build cache', { skip }, () => {
         const [name] = await readdir(kept);
         const digests = await readFile(join(kept, name!), 'utf8');
         await writeFile(join(kept, name!), digests.replace(/[0-9a-f]{64}/, 'f'.repeat(64)));
-        assert.deepEqual(await once(), ['COPY testing /src: file testing/scratch-builder.ts changed']);
+        assert.match((await once()).join(), /^COPY testing \/src: file testing\/.* changed$/);
       } finally {
         await rm(lasting, { recursive: true, force: true });
       }

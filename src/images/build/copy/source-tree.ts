@@ -1,8 +1,8 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { Ignore } from './dockerfile/index.ts';
-import { type DirectoryDigests, digestOf } from './file-digests.ts';
+import { type DirectoryDigests, digestOf } from '../cache/file-digests.ts';
+import type { Ignore } from '../dockerfile/index.ts';
 import { InsidePathError, resolveInside } from './inside.ts';
 
 /** A file, directory or link that can be copied from. */

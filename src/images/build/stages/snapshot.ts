@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Layer } from '../images.ts';
+import type { Layer } from '../../images.ts';
 
 /** A file system as a stack of layers. */
 export interface Snapshot {

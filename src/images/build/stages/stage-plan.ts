@@ -1,7 +1,7 @@
 import { arch } from 'node:process';
-import { ServiceError } from '../../base/errors.ts';
-import type { Platform } from '../oci.ts';
-import type { BuildStep } from './builder.ts';
+import { ServiceError } from '../../../base/errors.ts';
+import type { Platform } from '../../oci.ts';
+import type { BuildStep } from '../builder.ts';
 import {
   type ArgInstruction,
   DockerfileError,
@@ -11,8 +11,8 @@ import {
   type Lookup,
   type Stage,
   type StageInstruction,
-} from './dockerfile/index.ts';
-import type { Operation } from './operation.ts';
+} from '../dockerfile/index.ts';
+import type { Operation } from '../operation.ts';
 import type { StageState } from './stage-state.ts';
 
 /** An instruction of a stage, understood: what it makes of the state, and what it does to the files. */

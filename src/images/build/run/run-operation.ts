@@ -1,15 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { Writable } from 'node:stream';
-import type { Platform } from '../oci.ts';
-import type { Root } from '../roots.ts';
-import type { BuildSession } from './build-session.ts';
-import { isProxyArgument, type RunCommand, type RunInstruction } from './dockerfile/index.ts';
+import type { Platform } from '../../oci.ts';
+import type { Root } from '../../roots.ts';
+import type { BuildSession } from '../build-session.ts';
+import { isProxyArgument, type RunCommand, type RunInstruction } from '../dockerfile/index.ts';
+import type { ExecutedOperation, ExecutingStep, FileSystemSource, Operation, OperationParts } from '../operation.ts';
+import { hostPlatform, platformName, samePlatform } from '../stages/stage-plan.ts';
+import { argumentsOf, environmentOf, type StageState, workingDirectoryOf } from '../stages/stage-state.ts';
 import { MountPoints } from './mount-points.ts';
-import type { ExecutedOperation, ExecutingStep, FileSystemSource, Operation, OperationParts } from './operation.ts';
 import { mountParts, type PlannedMount, prepareMounts } from './run-mounts.ts';
-import { hostPlatform, platformName, samePlatform } from './stage-plan.ts';
-import { argumentsOf, environmentOf, type StageState, workingDirectoryOf } from './stage-state.ts';
 
 /** A command that ended with another exit code than 0. */
 export class RunFailedError extends Error {
