@@ -36,6 +36,9 @@ export interface ImageToRecord {
   readonly names: readonly { readonly name: string; readonly manifest?: NameRecord['manifest'] }[];
 }
 
+/** The store, or a transaction. */
+type Reader = Pick<Transaction, 'get' | 'range'>;
+
 /** The records of images: what there is, how it is called, and who uses it. */
 export class ImageStore {
   readonly #store: Store;
@@ -62,12 +65,12 @@ export class ImageStore {
   }
 
   /** The ID that a name, an ID or the beginning of one leads to. Names go first, as with Docker. */
-  async findId(reference: string): Promise<string | undefined> {
+  async findId(reference: string, reader: Reader = this.#store): Promise<string | undefined> {
     const full = fullId(reference);
-    if (full) return (await this.#store.get(imageKey(full))) ? full : undefined;
+    if (full) return (await reader.get(imageKey(full))) ? full : undefined;
     const name = lookupName(parseReference(reference));
-    const named = await this.#store.get<NameRecord>(nameKey(name));
-    return named ? named.value.id : this.#byPrefix(reference);
+    const named = await reader.get<NameRecord>(nameKey(name));
+    return named ? named.value.id : this.#byPrefix(reference, reader);
   }
 
   async byId(id: string): Promise<Image | undefined> {
@@ -126,12 +129,12 @@ export class ImageStore {
   }
 
   /** Names of an image, complete, in order. */
-  async namesOf(id: string, transaction: Pick<Transaction, 'range'> = this.#store): Promise<string[]> {
-    return (await transaction.range({ prefix: [IMAGES, 'named', id] })).map(({ key }) => String(key[3]));
+  async namesOf(id: string, reader: Reader = this.#store): Promise<string[]> {
+    return (await reader.range({ prefix: [IMAGES, 'named', id] })).map(({ key }) => String(key[3]));
   }
 
-  async holdersOf(id: string, transaction: Pick<Transaction, 'range'> = this.#store): Promise<string[]> {
-    return (await transaction.range({ prefix: [IMAGES, 'holder', id] })).map(({ key }) => String(key[3]));
+  async holdersOf(id: string, reader: Reader = this.#store): Promise<string[]> {
+    return (await reader.range({ prefix: [IMAGES, 'holder', id] })).map(({ key }) => String(key[3]));
   }
 
   async hold(id: string, holder: string): Promise<void> {
@@ -175,10 +178,10 @@ export class ImageStore {
     if (manifest) this.#content.reference(transaction, manifest.digest, [IMAGES, id, name]);
   }
 
-  async #byPrefix(text: string): Promise<string | undefined> {
+  async #byPrefix(text: string, reader: Reader): Promise<string | undefined> {
     if (!ID_PREFIX.test(text)) return undefined;
     const prefix = text.startsWith('sha256:') ? text : `sha256:${text}`;
-    const found = await this.#store.range({
+    const found = await reader.range({
       prefix: [IMAGES, 'image'],
       from: [IMAGES, 'image', prefix],
       before: [IMAGES, 'image', `${prefix}g`],

@@ -29,7 +29,7 @@ export async function deleteImage(
   options: DeletionOptions,
 ): Promise<Deletion> {
   return store.transact(async (transaction) => {
-    const id = await images.findId(reference);
+    const id = await images.findId(reference, transaction);
     if (id === undefined || !(await transaction.get(imageKey(id)))) throw noSuchImage(reference);
     const deleting = new ImageDeletion(transaction, images, options);
     if (isPrefixOf(reference, id)) await deleting.byId(id);
@@ -71,7 +71,8 @@ class ImageDeletion implements Deletion {
     const stale = isDigestName(name) || same.some((other) => !isDigestName(other)) ? [] : same;
     for (const other of stale) await this.#untag(id, other);
     if (rest.length > stale.length) return;
-    await this.#delete(id, this.#options.force ?? false, false);
+    // The name is gone; that the image is still needed is no failure then.
+    await this.#delete(id, this.#options.force ?? false, true);
   }
 
   async byId(id: string): Promise<void> {
@@ -79,7 +80,7 @@ class ImageDeletion implements Deletion {
     const names = await this.#images.namesOf(id, this.#transaction);
     if (isSingle(names)) {
       const problem = await this.#conflict(id, !force, false);
-      if (problem) throw problem.error;
+      if (problem) throw problem;
       for (const name of names) await this.#untag(id, name);
     }
     await this.#delete(id, force, false);
@@ -91,7 +92,7 @@ class ImageDeletion implements Deletion {
     const problem = await this.#conflict(id, !force, true);
     if (problem) {
       if (quiet) return;
-      throw problem.error;
+      throw problem;
     }
     for (const name of await this.#images.namesOf(id, this.#transaction)) await this.#untag(id, name);
     this.layers.push(await this.#images.forget(this.#transaction, id));
@@ -109,9 +110,9 @@ class ImageDeletion implements Deletion {
   }
 
   /** Why the image may not go. What a user may force counts only with `soft`. */
-  async #conflict(id: string, soft: boolean, namesCount: boolean): Promise<{ error: ServiceError } | undefined> {
-    const hard = (message: string) => ({ error: cannotDelete(id, 'cannot be forced', message) });
-    const forceable = (message: string) => ({ error: cannotDelete(id, 'must be forced', message) });
+  async #conflict(id: string, soft: boolean, namesCount: boolean): Promise<ServiceError | undefined> {
+    const hard = (message: string) => cannotDelete(id, 'cannot be forced', message);
+    const forceable = (message: string) => cannotDelete(id, 'must be forced', message);
     const all = await this.#transaction.range<ImageRecord>({ prefix: [IMAGES, 'image'] });
     if (all.some(({ value }) => value.parent === id)) return hard('image has dependent child images');
     const holders = await this.#images.holdersOf(id, this.#transaction);
