@@ -1,5 +1,5 @@
 import { ServiceError } from '../base/errors.ts';
-import { openKernel } from '../network/index.ts';
+import { keepDescriptorsToOurselves, openKernel } from '../network/index.ts';
 import { findHierarchies } from './cgroups/hierarchies.ts';
 import type { ContainerEngineOptions } from './options.ts';
 import type { EngineParts } from './parts.ts';
@@ -16,6 +16,7 @@ export function openParts(
   if (process.getuid?.() !== 0) throw missing('they need root');
   const kernel = openKernel();
   if (!kernel) throw missing('this needs Linux and Node 26.1 or newer');
+  keepDescriptorsToOurselves(kernel);
   const hierarchies = findHierarchies();
   const runtime = findRuntime(options.instance, hierarchies.version);
   if (typeof runtime === 'string') throw missing(runtime);

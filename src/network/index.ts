@@ -15,7 +15,16 @@ export type {
   PortRequest,
   PublishedPort,
 } from './container-networks.ts';
-export { CLONE_FS, CLONE_NEWNET, CLONE_NEWNS, type Kernel, KernelError, O_PATH, openKernel } from './kernel.ts';
+export {
+  CLONE_FS,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  type Kernel,
+  KernelError,
+  keepDescriptorsToOurselves,
+  O_PATH,
+  openKernel,
+} from './kernel.ts';
 export {
   type Attachment,
   createSandboxNetwork,

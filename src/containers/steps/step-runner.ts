@@ -7,7 +7,7 @@ import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { Step, StepRunner } from '../../images/index.ts';
-import { type ContainerNetworks, type Kernel, openKernel } from '../../network/index.ts';
+import { type ContainerNetworks, type Kernel, keepDescriptorsToOurselves, openKernel } from '../../network/index.ts';
 import { findHierarchies } from '../cgroups/hierarchies.ts';
 import { removeEmptyGroup, removeGroups } from '../cgroups/remove-groups.ts';
 import { standardVariables, withDefaults } from '../environment.ts';
@@ -84,6 +84,7 @@ class RuncSteps implements StepRunner {
       const runtime = findRuntime(this.#options.instance, this.#hierarchies.version);
       if (!kernel) throw new ServiceError('CannotStart', 'containers need node:ffi, which this Node has not');
       if (typeof runtime === 'string') throw new ServiceError('CannotStart', runtime);
+      keepDescriptorsToOurselves(kernel);
       this.#tools = { kernel, runtime };
     }
     return this.#tools;

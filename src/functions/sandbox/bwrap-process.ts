@@ -3,14 +3,12 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { Kernel } from '../../network/index.ts';
+import { type Kernel, keepDescriptorsToOurselves } from '../../network/index.ts';
 import { baseFileSystem, imageFileSystem, sealFileSystem } from './base-files.ts';
 import { createOutputPipe } from './output-pipe.ts';
 import { isRunning } from './proc.ts';
 import type { Stage } from './stage.ts';
 import { SANDBOX_GROUP, SANDBOX_USER, type UserNamespace } from './user-namespace.ts';
-
-const CLOSE_RANGE_CLOEXEC = 4;
 
 /** What bwrap is told for one sandbox. */
 export interface BwrapPlan {
@@ -65,7 +63,7 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
   try {
     const args = bwrapArguments(plan, pass);
     // What this process was itself started with, or a library opened, is not for sandboxes.
-    plan.kernel?.call('close_range', 3, 0xffffffff, CLOSE_RANGE_CLOEXEC);
+    if (plan.kernel) keepDescriptorsToOurselves(plan.kernel);
     const [output = 'pipe', errors = 'pipe'] = pipes.map(({ writer }) => writer);
     const start = () =>
       spawn('bwrap', ['--args', '3', '--', ...plan.shell, ...CLEAN_START, ...plan.command], {
