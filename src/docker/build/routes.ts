@@ -12,6 +12,7 @@ import { readPast } from '../shapes/timestamp.ts';
 import { prepareContext } from './build-context.ts';
 import { readBuildOptions } from './build-options.ts';
 import { ClassicProgress } from './classic-progress.ts';
+import { OWN_OPTIONS_HEADER, progressMessage, readOwnOptions } from './own-options.ts';
 
 /** The builder that `/_ping` recommends and that `/build` is: the classic one. */
 export const CLASSIC_BUILDER = '1';
@@ -26,21 +27,23 @@ async function imageBuild(call: Call): Promise<Answer> {
   }
   query.refuse({ session: 'sessions are BuildKit’s' });
   const options = readBuildOptions(query);
+  const own = readOwnOptions(request.headers[OWN_OPTIONS_HEADER]);
   const auth = readRegistryConfig(request.headers['x-registry-config']);
   const builder = await host.builder();
   const directory = await newDirectory(host);
   const quiet = query.flag('q');
   return jsonStream(call, async (say, signal) => {
     try {
-      const prepared = await prepareContext(call, directory, signal);
+      const prepared = own.prepared ?? (await prepareContext(call, directory, signal));
       const progress = new ClassicProgress(quiet ? () => {} : say);
       try {
         const result = await builder.build({
           ...options,
+          ...own.build,
           ...prepared,
           auth,
           signal,
-          onProgress: (event) => progress.take(event),
+          onProgress: own.events ? (event) => say(progressMessage(event)) : (event) => progress.take(event),
         });
         progress.flush();
         tellResult(say, result, quiet);
