@@ -4,6 +4,7 @@ import type { Connected } from '../network/index.ts';
 import { freeze, thaw } from './cgroups/freezer.ts';
 import { groupDirectories, membersOf } from './cgroups/hierarchies.ts';
 import { oomKills } from './cgroups/memory-events.ts';
+import { makeReadyForMoves } from './cgroups/ready.ts';
 import type { Health } from './container.ts';
 import { type ContainerFiles, containerFiles } from './directories.ts';
 import { inUse, notRunning } from './errors.ts';
@@ -35,6 +36,17 @@ export interface LifeListener {
 }
 
 const SIGKILL = 9;
+
+/** Both results; when one fails, that is told after the other has come to its end too. */
+async function allOf<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'rejected') throw a.reason;
+  if (b.status === 'rejected') {
+    if (a.value instanceof Run) a.value.letGo();
+    throw b.reason;
+  }
+  return [a.value, b.value];
+}
 
 /** A container while Kobune knows it: its record, its run if it has one, and who waits for it. Its work is done one after the other. */
 export class LiveContainer {
@@ -281,15 +293,12 @@ export class LiveContainer {
 
   async #begin({ restartCount }: { readonly restartCount: number }): Promise<void> {
     const parts = this.#parts;
-    const { spec } = this.#record;
     try {
-      const [root, { network, connected }] = await Promise.all([this.root(), this.#connect()]);
+      makeReadyForMoves(parts.hierarchies);
+      const network = await this.#namespace();
+      // The process is made while its network is: it waits to be released.
+      const [run, connected] = await allOf(this.#make(network), this.#connect(network));
       writeHostFiles(parts.networks, this.#record, this.files, connected);
-      const mounts = prepareMounts(parts, this.#record, this.files);
-      const cloud = connected ? await parts.cloud() : undefined;
-      const plan = planRun(parts, this.#record, { root, network, connected, cloud, ...mounts });
-      const options = { id: this.id, files: this.files, log: spec.log, hub: this.hub };
-      const run = await Run.start(parts, options, plan, { open: spec.openStdin, keep: !spec.stdinOnce });
       this.#follow(run);
       const started = this.save({
         status: 'running',
@@ -316,22 +325,37 @@ export class LiveContainer {
     for (const listener of [...this.#listeners]) listener.running?.(false);
   }
 
-  async #connect(): Promise<{ readonly network: NamespaceChoice; readonly connected: Connected | undefined }> {
+  /** The network namespace that the process will be in. */
+  async #namespace(): Promise<NamespaceChoice> {
+    const { network: wanted } = this.#record.spec;
+    if (wanted.mode === 'host') return 'host';
+    if (wanted.mode === 'none') return 'private';
+    if (wanted.mode === 'bridge') return this.#parts.networks.createNamespace(this.id);
+    if (wanted.mode !== 'container') throw new Error('no such network mode');
+    const other = this.#parts.other(wanted.container);
+    if (!other.process) throw inUse(`cannot join network of a non running container: ${other.id}`);
+    return { path: `/proc/${other.process.pid}/ns/net` };
+  }
+
+  async #connect(namespace: NamespaceChoice): Promise<Connected | undefined> {
     const { spec, name } = this.#record;
-    const { networks } = this.#parts;
-    const wanted = spec.network;
-    if (wanted.mode === 'host') return { network: 'host', connected: undefined };
-    if (wanted.mode === 'none') return { network: 'private', connected: undefined };
-    if (wanted.mode === 'container') {
-      const other = this.#parts.other(wanted.container);
-      if (!other.process) throw inUse(`cannot join network of a non running container: ${other.id}`);
-      return { network: { path: `/proc/${other.process.pid}/ns/net` }, connected: undefined };
-    }
-    if (wanted.mode !== 'bridge') throw new Error('no such network mode');
-    const namespace = await networks.createNamespace(this.id);
+    if (spec.network.mode !== 'bridge' || typeof namespace === 'string') return undefined;
     const identity = { id: this.id, name, hostname: hostnameOf(this.#record), nameServers: spec.dns };
-    const connected = await networks.connect(identity, namespace, wanted.endpoints, wanted.ports);
-    return { network: namespace, connected };
+    return this.#parts.networks.connect(identity, namespace, spec.network.endpoints, spec.network.ports);
+  }
+
+  /** Makes the process, which waits to be released. */
+  async #make(network: NamespaceChoice): Promise<Run> {
+    const parts = this.#parts;
+    const { spec } = this.#record;
+    const root = await this.root();
+    // What they say of the network is written into them when it is known.
+    writeHostFiles(parts.networks, this.#record, this.files, undefined);
+    const mounts = prepareMounts(parts, this.#record, this.files);
+    const cloud = spec.network.mode === 'bridge' ? await parts.cloud() : undefined;
+    const plan = planRun(parts, this.#record, { root, network, cloud, ...mounts });
+    const options = { id: this.id, files: this.files, log: spec.log, hub: this.hub };
+    return parts.starts.run(() => Run.start(parts, options, plan, { open: spec.openStdin, keep: !spec.stdinOnce }));
   }
 
   async #undo(): Promise<void> {

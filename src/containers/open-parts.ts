@@ -1,10 +1,14 @@
+import { availableParallelism } from 'node:os';
 import { ServiceError } from '../base/errors.ts';
 import { keepDescriptorsToOurselves, openKernel } from '../network/index.ts';
 import { findHierarchies } from './cgroups/hierarchies.ts';
+import { Slots } from './lock.ts';
 import type { ContainerEngineOptions } from './options.ts';
 import type { EngineParts } from './parts.ts';
 import { ContainerRecords } from './records.ts';
 import { findProgram, findRuntime } from './runtime/oci-runtime.ts';
+
+const STARTS_PER_PROCESSOR = 3;
 
 /** Finds what containers need on this machine. Throws `NotSupported`, naming what is missing. */
 export function openParts(
@@ -35,6 +39,7 @@ export function openParts(
     hierarchies,
     directory: options.directory,
     instance: options.instance,
+    starts: new Slots(STARTS_PER_PROCESSOR * availableParallelism()),
     records: new ContainerRecords(options.store),
     cloud: options.cloud ?? (async () => undefined),
   };

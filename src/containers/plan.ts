@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import type { Root } from '../images/index.ts';
-import type { Connected } from '../network/index.ts';
 import { containerFiles } from './directories.ts';
 import { standardVariables, withDefaults } from './environment.ts';
 import { invalid, notRunning } from './errors.ts';
@@ -21,7 +20,6 @@ import { securityOf } from './security.ts';
 export interface RunSurroundings {
   readonly root: Root;
   readonly network: NamespaceChoice;
-  readonly connected: Connected | undefined;
   /** Where volumes and binds come from, by destination, when that is another place than the record's. */
   readonly sources: ReadonlyMap<string, string>;
   /** Directory for `/dev/shm`, when it is shared with other containers. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Hierarchies } from './cgroups/hierarchies.ts';
 import type { Resources } from './container.ts';
@@ -36,7 +36,7 @@ export function checkResources(resources: Resources, hierarchies: Hierarchies): 
   if (nanoCpus > 0 && (cpuPeriod > 0 || cpuQuota > 0)) {
     throw invalid('Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set');
   }
-  const count = cpus().length;
+  const count = availableParallelism();
   if (nanoCpus < 0 || nanoCpus > count * BILLION) {
     throw invalid(`Range of CPUs is from 0.01 to ${count}.00, as there are only ${count} CPUs available`);
   }

@@ -10,8 +10,12 @@ const ENOSYS = 38;
 /** PER_LINUX, PER_LINUX32, the same without version 2.6 disguise, and "tell me" (`personality(2)`). */
 const PERSONALITIES = [0, 0x0008, 0x20000, 0x20008, 0xffffffff];
 
+/**
+ * Programs of 32 bits run too. Not those of x32, which kernels are built without: its rules would take as long to make as all others
+ * together.
+ */
 const ARCHITECTURES: Readonly<Record<string, readonly string[]>> = {
-  x64: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'],
+  x64: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86'],
   arm64: ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'],
 };
 const ARCHITECTURE_NAMES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };

@@ -92,11 +92,28 @@ export class TestEngine implements AsyncDisposable {
     return { id, stdout, stderr, exitCode };
   }
 
+  /** Everything that the container's log holds. */
+  async logText(id: string): Promise<string> {
+    let text = '';
+    for await (const { bytes } of this.engine.logs(id, { stdout: true, stderr: true, follow: false })) {
+      text += Buffer.from(bytes);
+    }
+    return text;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.engine.close({ stopAll: true });
     await this.networks.close();
     await this.at[Symbol.asyncDispose]();
   }
+}
+
+/** Resolves when a line that holds `text` is in the container's log. */
+export async function printed(engine: ContainerEngine, id: string, text: string): Promise<void> {
+  for await (const { bytes } of engine.logs(id, { stdout: true, stderr: true, follow: true })) {
+    if (Buffer.from(bytes).includes(text)) return;
+  }
+  throw new Error(`it ended without ${text}`);
 }
 
 /** What came on each stream until the end. */
