@@ -211,7 +211,7 @@ class Foreground {
       attached.watchRunning(this.#going(converged));
       await this.#start(converged);
       if (this.#interrupts === 0) {
-        attached.complete();
+        attached.complete([...converged.containers.values()].flat().map(({ id }) => id));
         await Promise.race([attached.ended, this.#halt.promise]);
       }
       if (this.#interrupts > 0 || this.#status !== EXIT.ok || this.#stopsAtEnd()) await this.#stop();

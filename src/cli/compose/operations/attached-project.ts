@@ -24,6 +24,7 @@ export class AttachedProject {
   readonly #onEnd: (container: EndedContainer) => void;
   readonly #stopped = new AbortController();
   readonly #running = new Set<string>();
+  readonly #gone = new Set<string>();
   /** Those that were there before. */
   readonly #known = new Set<string>();
   readonly #reading = new Map<string, Promise<void>>();
@@ -70,9 +71,11 @@ export class AttachedProject {
     }
   }
 
-  /** Everything that was to start has started: when the last container ends, that is the end. */
-  complete(): void {
+  /** Everything that was to start has started: when the last of these has ended, that is the end. */
+  complete(started: readonly string[]): void {
     this.#isComplete = true;
+    // What is told of a start may come later than the start itself.
+    for (const id of started) if (!this.#gone.has(id)) this.#running.add(id);
     if (this.#running.size === 0) this.#ended.resolve();
   }
 
@@ -107,6 +110,7 @@ export class AttachedProject {
     if (action === 'start') {
       if (container === undefined) return;
       this.#running.add(id);
+      this.#gone.delete(id);
       // A container that is new has no older output; nothing of it is missed.
       const isNew = !this.#reading.has(id) && !this.#known.has(id);
       this.#read(container, isNew ? {} : { since: container.startedAt });
@@ -120,6 +124,7 @@ export class AttachedProject {
     if (this.#shows(service)) this.#output.note(name, `exited with code ${exitCode}${restarts ? ' (restarting)' : ''}`);
     if (restarts) return;
     this.#running.delete(id);
+    this.#gone.add(id);
     this.#onEnd({ service, name, exitCode });
     if (this.#isComplete && this.#running.size === 0) this.#ended.resolve();
   }
