@@ -38,6 +38,8 @@ const PAGE = 4096;
 const PUNCH_HOLE = 0x01 | 0x02;
 const FALLOCATE = { x64: 285, arm64: 47 } as const;
 const RETRY_MS = 1000;
+/** Read at once, with everybody else waiting. */
+const CATCH_UP = 4 * 1024 * 1024;
 
 /**
  * Takes what a container writes from the file in which conmon puts it (the spool) over into the log, and shows it to those who are
@@ -79,10 +81,11 @@ export class OutputSpool {
     return this.#log;
   }
 
-  /** Takes over everything that has been written until now. */
+  /** Takes over what has been written until now, unless that is very much: then the beginning of it. */
   catchUp(): void {
-    if (this.#closed) return;
-    while (this.#take()) {}
+    if (this.#closed || this.#finishing) return;
+    const end = this.#offset + CATCH_UP;
+    while (this.#offset < end && this.#take()) {}
   }
 
   /** The process has ended and its output is complete: takes the rest over and closes. */
@@ -172,7 +175,7 @@ export class OutputSpool {
     chunk.kept = filled - taken;
     this.#offset += taken;
     this.#save();
-    if (filled < buffer.length) return false;
+    if (filled < buffer.length) return true;
     if (buffer.length < CHUNK) this.#resizeChunk(CHUNK);
     // No entry is so long: what fills the chunk is none.
     else if (taken === 0) chunk.kept = 0;
