@@ -4,7 +4,7 @@ import { variablesOf } from './variables.ts';
 
 export type Shell = 'posix' | 'fish' | 'powershell';
 
-/** Prints the variables that point AWS's tools at Kobune, for `eval "$(kobune env)"`. */
+/** Prints the variables that point AWS's and Docker's tools at Kobune, for `eval "$(kobune env)"`. */
 export async function env(
   terminal: Terminal,
   directory: string,

@@ -27,7 +27,7 @@ interface Result {
 /** Runs `kobune` as a user would, without the settings of whoever runs the tests. */
 function kobune(words: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Result> {
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(?:KOBUNE|AWS|FORCE_COLOR|NODE_EXTRA)/.test(name),
+    ([name]) => !/^(?:KOBUNE|AWS|DOCKER|COMPOSE|FORCE_COLOR|NODE_EXTRA)/.test(name),
   );
   const env = { ...Object.fromEntries(inherited), ...options.env };
   return new Promise((resolve) => {
@@ -95,6 +95,7 @@ describe('kobune up, status and down', () => {
       ['invoke', 'f'],
       ['logs', 'f'],
       ['outbox'],
+      ['compose', 'ls'],
     ]) {
       const [name = '', ...rest] = words;
       const { code, err } = await kobune([name, '--data', join(directory, 'none'), ...rest]);
@@ -157,11 +158,13 @@ describe('the commands for a running Kobune', () => {
   it('env prints variables that a shell takes as they are', async () => {
     const { out } = await kobune(['env', '--data', data]);
     const shell = await new Promise<string>((resolve, reject) => {
-      const script = `${out}\nprintf '%s %s %s' "$AWS_ENDPOINT_URL" "$AWS_REGION" "$AWS_CA_BUNDLE"`;
+      const script = `${out}\nprintf '%s %s %s %s' "$AWS_ENDPOINT_URL" "$AWS_REGION" "$AWS_CA_BUNDLE" "$DOCKER_HOST"`;
       execFile('sh', ['-c', script], { env: {} }, (error, text) => (error ? reject(error) : resolve(text)));
     });
-    const [url, region, bundle] = shell.split(' ');
+    const [url, region, bundle, docker] = shell.split(' ');
     assert.deepEqual([url, region], [endpoint, 'us-east-1']);
+    assert.equal(docker, `unix://${data}/docker.sock`);
+    assert.ok((await stat(docker!.slice('unix://'.length))).isSocket());
     assert.match(await readFile(bundle!, 'utf8'), /BEGIN CERTIFICATE/);
     const json = JSON.parse(
       (await kobune(['env', '--data', data, '--json'], { env: { AWS_REGION: 'eu-west-1' } })).out,
@@ -344,7 +347,20 @@ COMP_WORDS=(kobune up --det); COMP_CWORD=2; _kobune; echo "\${COMPREPLY[*]}"`;
   it('reports on the machine as JSON', async () => {
     const { findings } = JSON.parse((await kobune(['doctor', '--json'])).out);
     const names = findings.map(({ name }: { name: string }) => name);
-    for (const name of ['node', 'disk', 'bwrap', 'cgroups', 'seccomp', 'network', 'runc', 'nodejs22.x', 'python3.12']) {
+    for (const name of [
+      'node',
+      'disk',
+      'bwrap',
+      'cgroups',
+      'seccomp',
+      'network',
+      'runc',
+      'conmon',
+      'tini',
+      'docker',
+      'nodejs22.x',
+      'python3.12',
+    ]) {
       assert.ok(names.includes(name), name);
     }
   });

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { silentLogger } from '../base/json-logger.ts';
 import { createSandboxProvider, type InstalledRuntime, installedRuntimes } from '../functions/index.ts';
 import { createSandboxNetwork } from '../network/index.ts';
+import { containerFindings } from './container-machine.ts';
 import type { Finding } from './doctor.ts';
 
 const run = promisify(execFile);
@@ -46,6 +47,7 @@ export async function examine(directory: string, environment: NodeJS.ProcessEnv)
     memory(),
     await disk(directory),
     ...(await Promise.all(PROGRAMS.map(program))),
+    ...(await containerFindings(directory)),
     ...(await isolation()),
     ...(await runtimes(environment)),
   ];

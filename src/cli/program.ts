@@ -195,7 +195,9 @@ function addImages(program: Command, terminal: Terminal, exit: (code: number) =>
 }
 
 function addMachine(program: Command, terminal: Terminal, exit: (code: number) => void): void {
-  instanceOptions(command(program, 'env', "print the variables that point AWS's tools here", 'eval "$(kobune env)"'))
+  instanceOptions(
+    command(program, 'env', "print the variables that point AWS's and Docker's tools here", 'eval "$(kobune env)"'),
+  )
     .addOption(new Option('--shell <shell>', 'syntax').choices(['posix', 'fish', 'powershell']).default('posix'))
     .action(async (flags: Flags) => {
       const { env } = await import('./env.ts');

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError } from './command-error.ts';
+import { socketOf } from './docker-client/address.ts';
 import type { RunningInstance } from './instance.ts';
 
 export interface AccessKey {
@@ -8,7 +9,7 @@ export interface AccessKey {
   readonly secretAccessKey: string;
 }
 
-/** Where the AWS SDKs, the AWS CLI and boto3 look. A session or profile of elsewhere would win over these, so it goes. */
+/** Where the AWS SDKs, the AWS CLI, boto3 and Docker's clients look. A session or profile of elsewhere would win over these, so it goes. */
 export async function variablesOf(
   { client, status }: RunningInstance,
   directory: string,
@@ -27,8 +28,9 @@ export async function variablesOf(
       // A company's own roots must stay: these variables replace, not add.
       AWS_CA_BUNDLE: environment.AWS_CA_BUNDLE || bundle,
       NODE_EXTRA_CA_CERTS: environment.NODE_EXTRA_CA_CERTS || certificate,
+      DOCKER_HOST: `unix://${socketOf(directory)}`,
     },
-    unset: ['AWS_SESSION_TOKEN', 'AWS_PROFILE'],
+    unset: ['AWS_SESSION_TOKEN', 'AWS_PROFILE', 'DOCKER_CONTEXT', 'DOCKER_TLS_VERIFY'],
   };
 }
 
