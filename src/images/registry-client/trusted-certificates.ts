@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import tls, { createSecureContext, type SecureContext } from 'node:tls';
 
 /** Where systems keep the certificates that they trust: Debian, Fedora, SUSE, Alpine. */
 const SYSTEM_FILES = [
@@ -34,5 +34,5 @@ async function systemCertificates(): Promise<string[]> {
       // Another system keeps them elsewhere.
     }
   }
-  return [...rootCertificates];
+  return [...tls.rootCertificates];
 }
