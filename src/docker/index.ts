@@ -1,3 +1,2 @@
 export { createDockerApi, type DockerApi, type DockerApiOptions } from './docker-api.ts';
-export { routes as dockerRoutes } from './routes.ts';
 export type { OpenListener, TlsAddress } from './server/listener.ts';

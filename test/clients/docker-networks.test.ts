@@ -18,7 +18,7 @@ describe('networks and volumes with docker 28', { skip: noDockerReason(DOCKER_28
         '10.213.7.0/24',
         '--gateway',
         '10.213.7.254',
-        '-l',
+        '--label',
         'a=b',
         'front',
       ),
@@ -101,7 +101,7 @@ describe('networks and volumes with docker 28', { skip: noDockerReason(DOCKER_28
   });
 
   it('network: ls with filters, prune', async () => {
-    await docker.ok('network', 'create', '-l', 'temp', 'unused');
+    await docker.ok('network', 'create', '--label', 'temp', 'unused');
     assert.equal(
       await docker
         .ok('network', 'ls', '-f', 'type=builtin', '--format', '{{.Name}}')
@@ -154,7 +154,7 @@ describe('networks and volumes with docker 28', { skip: noDockerReason(DOCKER_28
   });
 
   it('volume: create, inspect, shared between containers, in use, rm, prune', async () => {
-    assert.equal(await docker.ok('volume', 'create', '-l', 'a=b', 'data'), 'data');
+    assert.equal(await docker.ok('volume', 'create', '--label', 'a=b', 'data'), 'data');
     const [volume] = JSON.parse(await docker.ok('volume', 'inspect', 'data'));
     assert.equal(volume.Driver, 'local');
     assert.equal(volume.Mountpoint, `${docker.directory}/docker/volumes/data/_data`);

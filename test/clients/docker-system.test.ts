@@ -27,30 +27,33 @@ describe('running containers with docker 28', { skip: noDockerReason(DOCKER_28) 
   });
 
   it('events: those of a container’s life, live and since', async () => {
-    const watcher = docker.spawn(['events', '-f', 'container=lived', '--format', '{{json .}}']);
+    const watcher = docker.spawn(['events', '-f', 'label=watched', '--format', '{{json .}}']);
     let lines = '';
     watcher.stdout.on('data', (chunk) => {
       lines += chunk;
     });
     // Something happens until the watcher tells: only then it listens.
     while (lines === '') {
-      await docker.ok('create', '--name', 'lived', 'busybox', 'sh', '-c', 'exit 3');
-      await docker.ok('rm', 'lived');
+      await docker.ok('create', '--name', 'probe', '-l', 'watched', 'busybox');
+      await docker.ok('rm', 'probe');
     }
     lines = '';
-    await docker.run(['run', '--name', 'lived', '-l', 'x=y', 'busybox', 'sh', '-c', 'exit 3']);
+    await docker.run(['run', '--name', 'lived', '-l', 'watched', '-l', 'x=y', 'busybox', 'sh', '-c', 'exit 3']);
     await docker.ok('rename', 'lived', 'lived-on');
     await docker.ok('rm', 'lived-on');
-    while (!lines.includes('"rename"')) await once(watcher.stdout, 'data');
+    while (!/lived-on[^\n]*\n$/.test(lines) || !/"destroy"[^\n]*lived-on/.test(lines))
+      await once(watcher.stdout, 'data');
     watcher.kill();
     const events = lines
       .trim()
       .split('\n')
       .map((line): Event => JSON.parse(line));
-    const ofContainer = events.filter(({ Type }) => Type === 'container').map(({ Action }) => Action);
+    const ofContainer = events
+      .filter(({ Actor }) => Actor.Attributes.name?.startsWith('lived'))
+      .map(({ Action }) => Action);
     assert.deepEqual(
       ofContainer.filter((action) => action !== 'attach'),
-      ['create', 'start', 'die', 'rename'],
+      ['create', 'start', 'die', 'rename', 'destroy'],
     );
     const died = events.find(({ Action }) => Action === 'die')!;
     assert.equal(died.Actor.Attributes.exitCode, '3');
@@ -61,7 +64,7 @@ describe('running containers with docker 28', { skip: noDockerReason(DOCKER_28) 
       '--since',
       '1h',
       '--until',
-      '0s',
+      (Date.now() / 1000).toFixed(9),
       '-f',
       'event=die',
       '--format',

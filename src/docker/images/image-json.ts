@@ -39,7 +39,9 @@ export function imageJson(image: Image, api: number): object {
     Parent: image.parent ?? '',
     Comment: config.comment ?? '',
     Created: config.created ?? '',
-    ...(api < 45 ? { Container: '', ContainerConfig: runConfigJson({}) } : {}),
+    ...(api < 45 ? { Container: '' } : {}),
+    // Gone since 1.45; docker-compose 1.29 reads it in every version, and fails without.
+    ContainerConfig: runConfigJson(config.config ?? {}),
     DockerVersion: '',
     Author: config.author ?? '',
     Config: runConfigJson(config.config ?? {}),

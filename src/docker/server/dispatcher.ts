@@ -52,7 +52,7 @@ export class Dispatcher {
     });
     try {
       const answer = await this.#run(request, gone.signal);
-      if (answer.kind === 'raw') await this.#runRaw(takeConnection(request, response), answer, false);
+      if (answer.kind === 'raw') await this.#runRaw(await takeConnection(request, response), answer, false);
       else if (answer.kind === 'websocket') throw invalid('the request must ask for an upgrade to websocket');
       else await writeAnswer(response, answer, this.#headers);
     } catch (error) {

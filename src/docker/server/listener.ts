@@ -1,7 +1,7 @@
-import { createServer, type Server, type ServerOptions } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import type { Dispatcher } from './dispatcher.ts';
+import type { Duplex } from 'node:stream';
 import { listenOnFile } from './socket-file.ts';
 
 /** Builds and container labels travel in the query, registries' credentials in a header: Go's own limit. */
@@ -11,6 +11,18 @@ const HEADERS_MS = 20_000;
 const KEEP_ALIVE_MS = 120_000;
 const DRAIN_INTERVAL_MS = 10;
 const UPGRADED = /^(?:\/v[0-9.]+)?\/(?:containers\/[^/?]+\/attach(?:\/ws)?|exec\/[^/?]+\/start)(?:\?|$)/;
+
+/** What answers requests. */
+export interface RequestHandler {
+  /** Never rejects. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Answers a request for an upgrade. Never rejects. */
+  upgrade(request: IncomingMessage, connection: Duplex): Promise<void>;
+  /** Ends what would never end by itself. */
+  end(): void;
+  /** Gives up what is still under way. */
+  abort(): void;
+}
 
 export interface OpenListener {
   /** Takes nothing new; what never ends by itself ends, the rest has `graceMs`, then is cut. */
@@ -28,7 +40,7 @@ export interface TlsAddress {
 }
 
 /** Serves on a unix socket that only its owner can use. */
-export async function listenOnSocket(dispatcher: Dispatcher, path: string): Promise<OpenListener> {
+export async function listenOnSocket(dispatcher: RequestHandler, path: string): Promise<OpenListener> {
   const server = configure(createServer(serverOptions()), dispatcher);
   const sockets = trackSockets(server);
   const takeAway = await listenOnFile(server, path);
@@ -42,7 +54,7 @@ export async function listenOnSocket(dispatcher: Dispatcher, path: string): Prom
 
 /** Serves on TCP for clients that have a certificate. Rejects with the system's error, such as `EADDRINUSE`. */
 export async function listenOnTls(
-  dispatcher: Dispatcher,
+  dispatcher: RequestHandler,
   address: TlsAddress,
 ): Promise<OpenListener & { readonly port: number }> {
   const { ca, cert, key } = address;
@@ -75,7 +87,7 @@ function serverOptions(): ServerOptions {
   };
 }
 
-function configure<S extends Server>(server: S, dispatcher: Dispatcher): S {
+function configure<S extends Server>(server: S, dispatcher: RequestHandler): S {
   server.headersTimeout = HEADERS_MS;
   // An archive or a build may take as long as it likes.
   server.requestTimeout = 0;
@@ -112,7 +124,7 @@ function trackSockets(server: Server): ReadonlySet<Socket> {
 async function close(
   server: Server,
   sockets: ReadonlySet<Socket>,
-  dispatcher: Dispatcher,
+  dispatcher: RequestHandler,
   graceMs: number,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));

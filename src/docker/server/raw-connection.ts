@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
@@ -6,8 +7,13 @@ import type { Duplex } from 'node:stream';
  * simply go on with raw bytes after the answer's headers. What listens to the socket on the server's behalf is taken off; adding a reader
  * then makes Node stop feeding the parser. Source of the protocol: "Attach to a container", Hijacking.
  */
-export function takeConnection(request: IncomingMessage, response: ServerResponse): Duplex {
+export async function takeConnection(request: IncomingMessage, response: ServerResponse): Promise<Duplex> {
   const socket = request.socket;
+  // What an operation does not want of a body must not become input. One without a length may never end.
+  if (!request.complete && request.headers['content-length'] !== undefined) {
+    request.resume();
+    await once(request, 'close');
+  }
   response.detachSocket(socket);
   for (const event of ['data', 'end', 'drain', 'timeout', 'error']) socket.removeAllListeners(event);
   socket.setTimeout(0);
