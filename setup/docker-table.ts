@@ -1,5 +1,5 @@
 /** The table of `docs/compatibility/docker.md`: each endpoint of the Docker Engine API, from the routes that serve them. */
-import { dockerRoutes } from '../src/docker/index.ts';
+import { routes as dockerRoutes } from '../src/docker/routes.ts';
 
 /** Rows in the order of the table of routes. */
 export function dockerTable(): string {
