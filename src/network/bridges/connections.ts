@@ -11,7 +11,7 @@ import type {
   PortRequest,
 } from '../container-networks.ts';
 import { passing } from './carrier.ts';
-import type { Element } from './elements.ts';
+import { type Element, PROTOCOL_NUMBERS } from './elements.ts';
 import { EndingCables } from './ending-cables.ts';
 import { addressesOf, cableOf, dnsNames, dropEndpoint, makeEndpoint, routesOf, uplinkOf } from './endpoints.ts';
 import type { Firewall } from './firewall.ts';
@@ -212,7 +212,9 @@ export class Connections {
     const { wiring, firewall } = this.#options;
     const ports = this.#ports.get(containerId);
     this.#ports.delete(containerId);
-    await Promise.all([firewall.update({ remove: ports?.lead(undefined).removed ?? [] }), ports?.close()]);
+    const removed = ports?.lead(undefined).removed ?? [];
+    await Promise.all([firewall.update({ remove: removed }), ports?.close()]);
+    await this.#forgetFlows(removed);
     await wiring.removeNamespace(record.namespace);
     for (const endpoint of record.endpoints) {
       this.#ending.add(endpoint.hostDevice, addressesOf(endpoint));
@@ -306,6 +308,16 @@ export class Connections {
   async #settle(record: ContainerRecord): Promise<void> {
     const { removed = [], added = [] } = this.#ports.get(record.id)?.lead(this.#uplinkOf(record.endpoints)) ?? {};
     await Promise.all([this.#options.firewall.update({ remove: removed, add: added }), this.#save(record)]);
+    await this.#forgetFlows(removed, added);
+  }
+
+  /** Clients of published ports of UDP are to find where the port leads now. */
+  async #forgetFlows(removed: readonly Element[], added: readonly Element[] = []): Promise<void> {
+    const targets = (elements: readonly Element[]) =>
+      new Set(elements.filter(({ key }) => key[0] === PROTOCOL_NUMBERS.udp).map(({ value }) => value![0]!));
+    const stays = targets(added);
+    const left = [...targets(removed)].filter((address) => !stays.has(address));
+    if (left.length > 0) await this.#options.wiring.forgetFlows(left);
   }
 
   #makeEndpoint(container: ContainerIdentity, spec: EndpointSpec, others: readonly EndpointRecord[]): EndpointRecord {

@@ -35,7 +35,7 @@ export function parseRoutes(text: string): HostRoute[] {
 const swapped = (hex: string) => Buffer.from(hex, 'hex').reverse().toString('hex');
 
 /** Source of the columns: `net/ipv6/route.c`, `rt6_info_route`. Link-local and multicast subnets are nobody's. */
-function parseRoutesV6(text: string): HostRoute[] {
+export function parseRoutesV6(text: string): HostRoute[] {
   return text.split('\n').flatMap((line) => {
     const columns = line.trim().split(/\s+/);
     const [destination, length, , , gateway] = columns;

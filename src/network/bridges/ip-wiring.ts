@@ -89,6 +89,14 @@ export class IpWiring implements Wiring {
     await removeLinks(names);
   }
 
+  /** By the `conntrack` program where it is installed. It ends with a failure when there was no such flow. */
+  async forgetFlows(addresses: readonly string[]): Promise<void> {
+    for (const address of addresses) {
+      const family = address.includes(':') ? 'ipv6' : 'ipv4';
+      await runProgram('conntrack', ['-D', '-f', family, '-p', 'udp', '--reply-src', address]).catch(() => {});
+    }
+  }
+
   async counters(path: string): Promise<string> {
     return runProgram('nsenter', [`--net=${path}`, '--', 'cat', '/proc/net/dev']);
   }

@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { CLONE_NEWNET, type Kernel } from '../kernel.ts';
 import { addAddress, addRoute, Netlink, setUp } from '../netlink.ts';
 import { dockerResolverMessages } from './docker-resolver.ts';
+import { forgetFlows } from './flows.ts';
 import { rulesSeeBridgedPackets } from './host-settings.ts';
 import { removeLinks } from './ip-program.ts';
 import { createBridge, createCable, dress, putOnBridge, setAlias, setPortMode } from './link-requests.ts';
@@ -130,6 +131,10 @@ export class NetlinkWiring implements Wiring {
 
   async removeLinks(names: readonly string[]): Promise<void> {
     await removeLinks(names);
+  }
+
+  async forgetFlows(addresses: readonly string[]): Promise<void> {
+    forgetFlows(this.#kernel, addresses);
   }
 
   async counters(path: string): Promise<string> {

@@ -103,9 +103,13 @@ async function claimUdp(host: string, port: number, target: () => PortTarget | u
   socket.on('error', () => {});
   socket.on('message', (message, { address, port: from }) => {
     const key = `${address} ${from}`;
+    const to = target();
     let client = clients.get(key);
+    if (client && !client.leadsTo(to)) {
+      client.close();
+      client = undefined;
+    }
     if (!client) {
-      const to = target();
       if (!to || clients.size >= MOST_UDP_CLIENTS) return;
       client = new UdpClient(
         to,
@@ -147,6 +151,10 @@ class UdpClient {
     // Real time: how long packets of a real conversation may be apart.
     this.#idle = setTimeout(() => this.close(), UDP_IDLE_MS);
     this.#idle.unref();
+  }
+
+  leadsTo(target: PortTarget | undefined): boolean {
+    return target?.host === this.#target.host && target.port === this.#target.port;
   }
 
   send(message: Buffer): void {

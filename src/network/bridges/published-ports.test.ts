@@ -92,6 +92,28 @@ describe('published ports', { skip: await whyNot() }, () => {
     assert.equal(await sayTo('::1', hostPort, 'hello'), 'names hello');
   });
 
+  it('carry UDP of a client that goes on to the next container that has the port', async () => {
+    const udp = { containerPort: 53, protocol: 'udp', hostIp: '127.0.0.1' } as const;
+    await using client = createSocket('udp4');
+    const ask = async (port: number) => {
+      client.send('hello', port, '127.0.0.1');
+      const [answer] = await once(client, 'message', { signal: AbortSignal.timeout(3_000) });
+      return String(answer);
+    };
+    const first = await Guest.join(test, 'first', ['bridge'], [udp]);
+    await first.serveUdp(53);
+    const { hostPort } = first.connected.ports[0]!;
+    assert.equal(await ask(hostPort), 'first hello');
+    await first.release();
+    await using next = await Guest.join(test, 'next', ['bridge'], [{ ...udp, hostPort }]);
+    await next.serveUdp(53);
+    assert.notEqual(next.address(), first.address());
+    assert.equal(await ask(hostPort), 'next hello');
+    await test.networks.attach(next.identity, { path: next.path }, { network: 'other' });
+    await test.networks.detach(next.id, 'bridge', { path: next.path });
+    assert.equal(await ask(hostPort), 'next hello');
+  });
+
   it('take the first free one of a range', async () => {
     const first = await freePort();
     const request = { ...tcp, hostIp: '127.0.0.1', hostPort: { first, last: first + 20 } };

@@ -44,6 +44,8 @@ export interface Wiring {
   setRoutes(path: string, routes: readonly InsideRoute[]): Promise<void>;
   /** Removes interfaces of this side, without keeping this thread waiting. Those that are not there are gone already. */
   removeLinks(names: readonly string[]): Promise<void>;
+  /** Has the kernel forget that it sends flows of UDP to these addresses. */
+  forgetFlows(addresses: readonly string[]): Promise<void>;
   /** The namespace's `/proc/net/dev`. */
   counters(path: string): Promise<string>;
   close(): void;
