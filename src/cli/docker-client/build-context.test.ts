@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { extract } from 'tar-stream';
-import { TestDirectory } from '../compose/project/test-project.ts';
+import { TestDirectory } from '../compose/testing/test-project.ts';
 import { packContext } from './build-context.ts';
 
 async function unpacked(archive: AsyncIterable<Uint8Array>): Promise<Record<string, string>> {

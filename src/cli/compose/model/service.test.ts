@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { loadText, plain } from '../project/test-project.ts';
+import { loadText, plain } from '../testing/test-project.ts';
 
 /** One service with these members, as they are read; the lines are of the member alone. */
 function read(members: string, more = ''): { service: Record<string, unknown>; warnings: string[]; directory: string } {

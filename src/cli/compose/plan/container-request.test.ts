@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { loadText, TestDirectory } from '../project/test-project.ts';
+import { loadText, TestDirectory } from '../testing/test-project.ts';
 import { containerRequest, type RequestOptions } from './container-request.ts';
 import { copiedFiles } from './mount-requests.ts';
 

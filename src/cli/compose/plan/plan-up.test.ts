@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Project } from '../project/project.ts';
-import { loadText } from '../project/test-project.ts';
+import { loadText } from '../testing/test-project.ts';
 import { networkHash, volumeHash } from './config-hash.ts';
 import { LABELS } from './labels.ts';
 import type { ObservedContainer } from './observed.ts';

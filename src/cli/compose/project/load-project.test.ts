@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { loadText, plain, TestDirectory } from './test-project.ts';
+import { loadText, plain, TestDirectory } from '../testing/test-project.ts';
 
 const ONE = 'services: {web: {image: x}}';
 

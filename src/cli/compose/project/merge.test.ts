@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Compose files write variables like this
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { loadText, plain } from './test-project.ts';
+import { loadText, plain } from '../testing/test-project.ts';
 
 /** What a member of the service `web` is after a second file was put on top of a first. */
 function merged(base: string, over: string, member: string): unknown {

@@ -4,9 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { stringify } from 'yaml';
+import { plain, TestDirectory } from '../testing/test-project.ts';
 import type { Project } from './project.ts';
 import { renderProject } from './render-project.ts';
-import { plain, TestDirectory } from './test-project.ts';
 
 const DOCKER_COMPOSE = '/usr/bin/docker-compose';
 const withoutDockerCompose = existsSync(DOCKER_COMPOSE)

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { loadProject, type ProjectOptions, showWarning } from './load-project.ts';
-import type { Project } from './project.ts';
+import { loadProject, type ProjectOptions, showWarning } from '../project/load-project.ts';
+import type { Project } from '../project/project.ts';
 
 /** A directory with files, for a test. */
 export class TestDirectory implements Disposable {
