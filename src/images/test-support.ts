@@ -53,6 +53,7 @@ export async function openTestImages(registries?: RegistryLocations): Promise<Te
     logger: silentLogger,
     directory: join(directory, 'images'),
     ...(registries && { registries }),
+    retries: { attempts: 5, firstDelayMs: 5, maxDelayMs: 20 },
   });
   return {
     directory,

@@ -7,7 +7,9 @@ import type { SentError } from './worker-messages.ts';
 /** What went wrong with content or files of an image, in words for the user where those or the disk are at fault. */
 export function imageError(error: unknown): Error {
   if (error instanceof ServiceError) return error;
-  const { name, message = String(error), code, stack } = (error ?? {}) as Partial<SentError>;
+  const { name, message = String(error), code: given, stack } = (error ?? {}) as Partial<SentError>;
+  // An aborted signal's error has a number.
+  const code = typeof given === 'string' ? given : undefined;
   const isWrong =
     error instanceof BlobDigestError || error instanceof SizeMismatchError || error instanceof BlobTooLargeError;
   if (isWrong) return new ServiceError('InvalidContent', message, { cause: error });

@@ -1,3 +1,4 @@
+import { type CopyOutcome, type CopyTask, copyTask } from '../build/copy/copy-task.ts';
 import type { Change, RootStat } from '../roots.ts';
 import type { Confinement } from './confinement.ts';
 import { type InheritTask, inheritAttributes } from './inherit-attributes.ts';
@@ -26,6 +27,7 @@ export interface TaskResults {
   stat: RootStat | undefined;
   'read-archive': undefined;
   'write-archive': WriteArchiveResult;
+  copy: CopyOutcome;
 }
 
 export type Task =
@@ -37,7 +39,8 @@ export type Task =
   | MeasureTask
   | StatTask
   | ReadArchiveTask
-  | WriteArchiveTask;
+  | WriteArchiveTask
+  | CopyTask;
 
 export async function runTask(
   confinement: Confinement,
@@ -63,5 +66,7 @@ export async function runTask(
       return readArchive(confinement, task, channel);
     case 'write-archive':
       return writeArchive(confinement, task, channel);
+    case 'copy':
+      return copyTask(confinement, task);
   }
 }

@@ -1,6 +1,7 @@
 import type { Random } from '../../base/random.ts';
 import type { Descriptor } from '../oci.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { protocolError } from './registry-errors.ts';
 import { Backoff, type RetryPolicy } from './retry.ts';
 
 export interface DownloadOptions {
@@ -28,7 +29,7 @@ export async function* download(
       const { body, start } = await client.openBlob(digest, received);
       // A registry without ranges begins anew.
       let skip = received - start;
-      if (skip < 0) throw new Error(`the registry answers from byte ${start} on instead of ${received}`);
+      if (skip < 0) throw protocolError(`the registry answers from byte ${start} on instead of ${received}`);
       for await (const chunk of body as AsyncIterable<Buffer>) {
         const bytes = skip > 0 ? chunk.subarray(Math.min(skip, chunk.length)) : chunk;
         skip -= chunk.length - bytes.length;

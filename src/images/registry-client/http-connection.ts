@@ -110,6 +110,9 @@ export function isLoopback(hostname: string): boolean {
   );
 }
 
+/** An answer that is larger than it may be. */
+export class BodyTooLargeError extends Error {}
+
 /** Reads an answer's body, which may not be larger than told. */
 export async function readBody(response: IncomingMessage, maxSize: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -118,7 +121,7 @@ export async function readBody(response: IncomingMessage, maxSize: number): Prom
     size += chunk.length;
     if (size > maxSize) {
       response.destroy();
-      throw new Error(`the answer is larger than ${maxSize} bytes`);
+      throw new BodyTooLargeError(`the registry's answer is larger than ${maxSize} bytes`);
     }
     chunks.push(chunk);
   }

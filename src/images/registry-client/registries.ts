@@ -7,6 +7,7 @@ import type { Reference } from '../references/reference.ts';
 import { Endpoints } from './endpoints.ts';
 import { HttpConnections } from './http-connection.ts';
 import { RegistryClient } from './registry-client.ts';
+import { answerError } from './registry-errors.ts';
 import { DEFAULT_RETRIES, type RetryPolicy } from './retry.ts';
 import { SharedDownloads } from './shared-downloads.ts';
 
@@ -68,6 +69,16 @@ export class Registries {
       retries: this.retries,
       signal,
     });
+  }
+
+  /** Resolves when the registry answers, and takes the credentials. Throws `RegistryAnswerError` and errors of the connection. */
+  async check(place: string, { auth, signal }: OpenOptions): Promise<void> {
+    const { address, authorizer } = await this.#endpoints.find(place, auth, signal);
+    const authorization = await authorizer.header([]);
+    const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+    const response = await this.#connections.send(address, { method: 'GET', path: '/v2/', headers, signal });
+    if ((response.statusCode ?? 0) >= 300) throw await answerError(response, place);
+    response.resume();
   }
 
   close(): void {

@@ -6,7 +6,7 @@ import { ACCEPTED_MANIFESTS, MAX_MANIFEST_SIZE } from '../documents/parse-manife
 import type { Descriptor } from '../oci.ts';
 import type { Endpoint } from './endpoints.ts';
 import { type Address, type HttpConnections, type HttpRequest, readBody } from './http-connection.ts';
-import { answerError, RegistryAnswerError } from './registry-errors.ts';
+import { answerError, protocolError, RegistryAnswerError } from './registry-errors.ts';
 import { Backoff, type RetryPolicy } from './retry.ts';
 
 export interface RegistryClientOptions {
@@ -60,20 +60,17 @@ export class RegistryClient {
     const told = response.headers['docker-content-digest'];
     for (const expected of [isDigest(reference) ? reference : undefined, typeof told === 'string' ? told : undefined]) {
       if (expected?.startsWith('sha256:') && expected !== digest) {
-        throw new RegistryAnswerError(
-          502,
-          '',
-          `the registry answered a manifest with digest ${digest} instead of ${expected}`,
-          undefined,
-        );
+        throw protocolError(`the registry answered a manifest with digest ${digest} instead of ${expected}`);
       }
     }
     return { bytes, mediaType: response.headers['content-type'], digest };
   }
 
-  /** Opens a blob from byte `start` on. The answer tells at which byte it begins: not every registry knows ranges. */
+  /**
+   * Opens a blob from byte `start` on; a single attempt. The answer tells at which byte it begins: not every registry knows ranges.
+   */
   async openBlob(digest: string, start: number): Promise<{ readonly body: IncomingMessage; readonly start: number }> {
-    const body = await this.#ask({
+    const body = await this.#attempt({
       method: 'GET',
       path: this.#path(`blobs/${digest}`),
       headers: start > 0 ? { range: `bytes=${start}-` } : {},
@@ -128,15 +125,17 @@ export class RegistryClient {
 
   /** Sends a request to the repository and resolves with an answer that is no error. */
   #ask(request: HttpRequest, moreScopes: readonly string[] = []): Promise<IncomingMessage> {
-    const { retries, random, signal, endpoint } = this.#options;
-    return new Backoff(retries, random, signal).run(async () => {
-      const response = await this.#send(endpoint.address, false, request, moreScopes);
-      if ((response.statusCode ?? 0) >= 300) throw await answerError(response, this.#name());
-      return response;
-    });
+    const { retries, random, signal } = this.#options;
+    return new Backoff(retries, random, signal).run(() => this.#attempt(request, moreScopes));
   }
 
-  /** One attempt; a refused authorization is renewed once, and redirections of reads are followed. */
+  async #attempt(request: HttpRequest, moreScopes: readonly string[] = []): Promise<IncomingMessage> {
+    const response = await this.#send(this.#options.endpoint.address, false, request, moreScopes);
+    if ((response.statusCode ?? 0) >= 300) throw await answerError(response, this.#name());
+    return response;
+  }
+
+  /** A refused authorization is renewed once, and redirections of reads are followed. */
   async #send(
     address: Address,
     foreign: boolean,
@@ -169,7 +168,7 @@ export class RegistryClient {
     let response = first;
     let at = address;
     for (let count = 0; isRedirect(response); count++) {
-      if (count === MAX_REDIRECTS) throw new Error(`the registry redirects more than ${MAX_REDIRECTS} times`);
+      if (count === MAX_REDIRECTS) throw protocolError(`the registry redirects more than ${MAX_REDIRECTS} times`);
       response.destroy();
       const target = new URL(response.headers.location!, at.origin);
       if (target.origin !== at.origin) {
@@ -185,7 +184,7 @@ export class RegistryClient {
   #session(response: IncomingMessage): UploadSession {
     const { address } = this.#options.endpoint;
     const location = response.headers.location;
-    if (!location) throw new RegistryAnswerError(502, '', 'the registry tells no place to upload to', undefined);
+    if (!location) throw protocolError('the registry tells no place to upload to');
     const origin = new URL(address.origin);
     const target = new URL(location, origin);
     // Behind a proxy, or when it is located elsewhere, a registry may call itself by the name that it is known by.

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ServiceError } from '../../base/errors.ts';
 import { familiarName, familiarRepository, type Reference } from '../references/reference.ts';
-import { readBody } from './http-connection.ts';
+import { BodyTooLargeError, readBody } from './http-connection.ts';
 
 /** An answer of a registry that is an error. Source: OCI Distribution Specification 1.1, "Error Codes". */
 export class RegistryAnswerError extends Error {
@@ -16,6 +16,11 @@ export class RegistryAnswerError extends Error {
     this.code = code;
     this.retryAfter = retryAfter;
   }
+}
+
+/** An answer that keeps to no specification; to ask again would not help. */
+export function protocolError(message: string): RegistryAnswerError {
+  return new RegistryAnswerError(0, '', message, undefined);
 }
 
 const MAX_ERROR_SIZE = 64 * 1024;
@@ -81,8 +86,11 @@ const UNREACHABLE = new Set([
 ]);
 
 function connectionError(error: unknown, { domain }: Reference): unknown {
+  if (error instanceof BodyTooLargeError) {
+    return new ServiceError('RegistryError', error.message, { status: 502, cause: error });
+  }
   if (error instanceof ServiceError || !(error instanceof Error)) return error;
-  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const code = String((error as NodeJS.ErrnoException).code ?? '');
   const isTls = code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || /CERT|SIGNATURE/.test(code);
   if (!UNREACHABLE.has(code) && !isTls && error.message !== 'the registry does not answer') return error;
   return new ServiceError('RegistryError', `cannot talk to the registry ${domain}: ${error.message}`, {

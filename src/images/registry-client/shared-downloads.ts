@@ -15,7 +15,7 @@ interface Running {
   readonly listeners: Set<(bytes: number) => void>;
   users: number;
   /** Nobody waits any more: stops it, or lets go of what it has brought. */
-  leave(): void;
+  leave(): Promise<void>;
 }
 
 /** Who wants a blob that is on its way already waits for it. A download stops when nobody wants it any more. */
@@ -50,7 +50,7 @@ export class SharedDownloads {
         if (!others || signal?.aborted) throw error;
       } finally {
         running.listeners.delete(onProgress);
-        if (--running.users === 0) running.leave();
+        if (--running.users === 0) await running.leave();
       }
     }
   }
@@ -67,7 +67,7 @@ export class SharedDownloads {
     const leave = () => {
       forget();
       abort.abort();
-      done.then(
+      return done.then(
         ({ release }) => release(),
         () => {},
       );
