@@ -20,6 +20,7 @@ import type {
   Layer,
   NewImage,
   OpenRepositoryOptions,
+  RegistryAuth,
   RegistryLocations,
   RemovedImage,
   TransferOptions,
@@ -35,6 +36,7 @@ import { canonicalName, familiarName, parseReference, withDefaultTag } from './r
 import { openArtifactRepository } from './registry-client/artifact-repository.ts';
 import { CompressedLayers, forgetCompressed } from './registry-client/compressed-layers.ts';
 import { inspectRemote } from './registry-client/inspect-remote.ts';
+import { logIn } from './registry-client/log-in.ts';
 import { pullImage } from './registry-client/pull-image.ts';
 import { type PushedTag, pushImage } from './registry-client/push-image.ts';
 import { Registries } from './registry-client/registries.ts';
@@ -187,6 +189,10 @@ class LocalImages implements Images {
     options: TransferOptions & { readonly allTags?: boolean } = {},
   ): Promise<readonly PushedTag[]> {
     return pushImage(this.#parts, this.#registries, this.#compressed, reference, options);
+  }
+
+  login(server: string, auth: RegistryAuth): Promise<void> {
+    return logIn(this.#registries, server, auth);
   }
 
   openRepository(reference: string, options: OpenRepositoryOptions = {}): Promise<ArtifactRepository> {

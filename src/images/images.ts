@@ -132,8 +132,8 @@ export interface Images {
     reference: string,
     options?: TransferOptions,
   ): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }>;
-  /** Checks credentials with a registry (`docker login`): throws `Unauthorized` when it takes them not. A registry may answer a token to keep instead. */
-  login?(server: string, auth: RegistryAuth): Promise<{ readonly identityToken?: string }>;
+  /** Checks credentials with a registry (`docker login`), which is named or given by its address; throws `Unauthorized` when it does not take them. */
+  login(server: string, auth: RegistryAuth): Promise<void>;
   tag(source: string, target: string): Promise<void>;
   /** Untags; deletes when nothing names it any more. `force`: all its names, and although stopped containers use it. */
   remove(

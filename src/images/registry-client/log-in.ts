@@ -21,6 +21,6 @@ export async function logIn(registries: Registries, server: string, auth: Regist
       const message = `login attempt to ${domain} failed with status: 401 Unauthorized`;
       throw new ServiceError('Unauthorized', message, { status: 401, cause: error });
     }
-    throw transferError(error, { domain, path: '', tag: undefined, digest: undefined });
+    throw transferError(error, { domain, path: '' });
   }
 }
