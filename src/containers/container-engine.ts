@@ -164,8 +164,7 @@ class Engine implements ContainerEngine {
     if (options.force && (container.running || container.record.status === 'restarting')) {
       await container.stop({ signal: 'SIGKILL', timeoutSeconds: 0 });
     }
-    await container.remove();
-    if (options.volumes) await this.#removeAnonymousVolumes(container);
+    await container.remove(() => (options.volumes ? this.#removeAnonymousVolumes(container) : Promise.resolve()));
   }
 
   wait(nameOrId: string, condition: WaitCondition, signal?: AbortSignal) {
@@ -358,8 +357,7 @@ class Engine implements ContainerEngine {
 
   async #removeEnded(container: LiveContainer): Promise<void> {
     try {
-      await container.remove();
-      await this.#removeAnonymousVolumes(container);
+      await container.remove(() => this.#removeAnonymousVolumes(container));
     } catch (error) {
       this.#parts.logger.warn('a container could not be removed', { container: container.id, error });
     }
@@ -376,7 +374,8 @@ class Engine implements ContainerEngine {
   }
 
   #usersOf(volume: string): string[] {
-    const uses = ({ record }: LiveContainer) => record.mounts.some(({ point }) => point.name === volume);
+    const uses = ({ record }: LiveContainer) =>
+      record.status !== 'removing' && record.mounts.some(({ point }) => point.name === volume);
     return this.#containers
       .all()
       .filter(uses)

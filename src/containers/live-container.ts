@@ -234,22 +234,23 @@ export class LiveContainer {
     this.hub.end();
   }
 
-  /** Deletes everything of it. Its process must have ended. */
-  remove(): Promise<void> {
+  /** Deletes everything of it, and does `also` before it is told to be gone. Its process must have ended. */
+  remove(also: () => Promise<void> = async () => {}): Promise<void> {
     return this.#lock.run(async () => {
       if (this.#run) throw inUse(`container ${this.id} is running: stop the container before removing or force remove`);
       this.#cancelRestart();
       await this.save({ status: 'removing' });
-      await this.#delete();
+      await this.#delete(also);
     });
   }
 
-  async #delete(): Promise<void> {
+  async #delete(also: () => Promise<void>): Promise<void> {
     const { images, records } = this.#parts;
     await (await images.roots.open(this.id))?.remove();
     await this.#parts.removeFiles(this.files.directory);
     await images.letGo(this.#record.spec.image.id, this.id);
     await records.remove(this.#record);
+    await also();
     const end = { exitCode: this.#record.exitCode, error: this.#record.error };
     this.#parts.emit('destroy', this.#record);
     for (const listener of [...this.#listeners]) listener.removed?.(end);

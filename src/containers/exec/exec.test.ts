@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ExecSpec } from '../engine.ts';
-import { noContainersReason, TestEngine, textOf } from '../testing/test-engine.ts';
+import { EXEC, noContainersReason, TestEngine, textOf } from '../testing/test-engine.ts';
 
 describe('exec', { skip: noContainersReason }, () => {
   let world: TestEngine;
@@ -13,25 +13,15 @@ describe('exec', { skip: noContainersReason }, () => {
   after(() => world[Symbol.asyncDispose]());
 
   const spec = (command: readonly string[], changes: Partial<ExecSpec> = {}): ExecSpec => ({
+    ...EXEC,
     command,
-    environment: [],
-    tty: false,
-    attachStdin: false,
-    attachStdout: true,
-    attachStderr: true,
-    privileged: false,
     ...changes,
   });
 
-  async function exec(command: readonly string[], changes: Partial<ExecSpec> = {}) {
-    const { id } = await world.engine.createExec(container, spec(command, changes));
-    const streams = await world.engine.startExec(id, { detach: false });
-    const text = await textOf(streams!.output);
-    return { ...text, exitCode: (await world.engine.getExec(id)).exitCode };
-  }
-
   it('runs a command beside the first one', async () => {
-    const result = await exec(['sh', '-c', 'echo out; echo err >&2; exit 5'], { environment: ['A=b'] });
+    const result = await world.exec(container, ['sh', '-c', 'echo out; echo err >&2; exit 5'], {
+      environment: ['A=b'],
+    });
     assert.deepEqual(result, { stdout: 'out\n', stderr: 'err\n', exitCode: 5 });
   });
 
@@ -61,5 +51,60 @@ describe('exec', { skip: noContainersReason }, () => {
     const { stdout } = await textOf(streams!.output);
     assert.match(stdout, /\/dev\/pts\/0\r\n33 111\r\n/);
     assert.equal((await world.engine.getExec(id)).exitCode, 3);
+  });
+
+  it('is like the first process where nothing else is told', async () => {
+    const id = await world.start('sleep 100', { environment: ['A=1', 'B=2'], user: '12', workingDirectory: '/tmp' });
+    const { stdout } = await world.exec(id, ['sh', '-c', 'echo $A $B $HOME; id -u; pwd'], { environment: ['B=3'] });
+    assert.equal(stdout, '1 3 /\n12\n/tmp\n');
+    const other = await world.exec(id, ['sh', '-c', 'id -u; pwd; grep CapEff /proc/self/status'], {
+      user: '0',
+      workingDirectory: '/bin',
+      privileged: true,
+    });
+    assert.match(other.stdout, /^0\n\/bin\nCapEff:\t000001f/);
+    const refused = await world.exec(id, ['unshare', '-m', 'true'], { user: '0' });
+    assert.match(refused.stderr, /Operation not permitted/);
+    await world.engine.remove(id, { force: true });
+  });
+
+  it('runs many at a time, and ends with its container', async () => {
+    const results = await Promise.all(Array.from({ length: 10 }, (_, i) => world.exec(container, ['echo', `${i}`])));
+    assert.deepEqual(
+      results.map(({ stdout }) => stdout),
+      Array.from({ length: 10 }, (_, i) => `${i}\n`),
+    );
+    const id = await world.start('sleep 100');
+    const { id: exec } = await world.engine.createExec(id, spec(['sleep', '1000']));
+    const streams = await world.engine.startExec(exec, { detach: false });
+    assert.deepEqual((await world.engine.get(id)).execIds, [exec]);
+    await world.engine.stop(id, { timeoutSeconds: 0 });
+    await textOf(streams!.output);
+    assert.equal((await world.engine.getExec(exec)).exitCode, 137);
+  });
+
+  it('goes on when nobody reads', async () => {
+    const { id } = await world.engine.createExec(container, spec(['sh', '-c', 'yes | head -c 300000; touch /done']));
+    const ended = new Promise<void>((resolve) => {
+      const stop = world.engine.onEvent(({ action, attributes }) => {
+        if (action !== 'exec_die' || attributes.execID !== id) return;
+        stop();
+        resolve();
+      });
+    });
+    assert.equal(await world.engine.startExec(id, { detach: true }), undefined);
+    await ended;
+    assert.equal((await world.engine.getExec(id)).exitCode, 0);
+    assert.equal((await world.exec(container, ['ls', '/done'])).exitCode, 0);
+  });
+
+  it('is refused where there is nothing to run it in', async () => {
+    const id = await world.create('true');
+    await assert.rejects(world.engine.createExec(id, spec(['true'])), { code: 'NotRunning', status: 409 });
+    await assert.rejects(world.engine.createExec(container, spec([])), { code: 'InvalidContainer' });
+    await assert.rejects(world.engine.getExec('none'), { code: 'ExecNotFound', status: 404 });
+    await world.engine.pause(container);
+    await assert.rejects(world.engine.createExec(container, spec(['true'])), /is paused/);
+    await world.engine.unpause(container);
   });
 });

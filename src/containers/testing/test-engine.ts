@@ -9,7 +9,7 @@ import { addBusybox, noRootsReason, openTestImages, type TestImages } from '../.
 import { type ContainerNetworks, createContainerNetworks } from '../../network/index.ts';
 import type { ContainerSpec } from '../container.ts';
 import { createContainerEngine } from '../container-engine.ts';
-import type { ContainerEngine, OutputChunk } from '../engine.ts';
+import type { ContainerEngine, ExecSpec, OutputChunk } from '../engine.ts';
 import type { ContainerEngineOptions } from '../options.ts';
 import { findProgram } from '../runtime/oci-runtime.ts';
 
@@ -92,6 +92,14 @@ export class TestEngine implements AsyncDisposable {
     return { id, stdout, stderr, exitCode };
   }
 
+  /** Runs a further command in a container to its end. */
+  async exec(id: string, command: readonly string[], changes: Partial<ExecSpec> = {}) {
+    const { id: exec } = await this.engine.createExec(id, { ...EXEC, command, ...changes });
+    const streams = await this.engine.startExec(exec, { detach: false });
+    const text = await textOf(streams!.output);
+    return { ...text, exitCode: (await this.engine.getExec(exec)).exitCode };
+  }
+
   /** Everything that the container's log holds. */
   async logText(id: string): Promise<string> {
     let text = '';
@@ -124,6 +132,15 @@ export async function textOf(
   for await (const { stream, bytes } of output) parts[stream].push(bytes);
   return { stdout: Buffer.concat(parts.stdout).toString(), stderr: Buffer.concat(parts.stderr).toString() };
 }
+
+export const EXEC: Omit<ExecSpec, 'command'> = {
+  environment: [],
+  tty: false,
+  attachStdin: false,
+  attachStdout: true,
+  attachStderr: true,
+  privileged: false,
+};
 
 export function defaultSpec(imageId: string): ContainerSpec {
   return {
