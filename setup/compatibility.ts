@@ -73,6 +73,7 @@ async function describeServices(): Promise<Described[]> {
     iam: 'off',
     unsandboxed: false,
     dockerTls: undefined,
+    registryMirrors: [],
     version: '0.0.0',
     ephemeral: true,
     dataDirectory: '',

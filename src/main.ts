@@ -30,6 +30,8 @@ export interface KobuneOptions {
   readonly dockerPort?: number | 'off';
   /** Root may run functions as plain processes where no sandbox can be made. */
   readonly unsandboxed: boolean;
+  /** `HOST=URL`: asked before the registry HOST when images are pulled. */
+  readonly registryMirrors?: readonly string[];
   /** Further host names and web origins that clients may use. */
   readonly hosts: readonly string[];
   readonly origins: readonly string[];
@@ -93,6 +95,7 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         unsandboxed: options.unsandboxed,
         dockerTls:
           typeof options.dockerPort === 'number' ? { host: options.host, port: options.dockerPort } : undefined,
+        registryMirrors: options.registryMirrors ?? [],
         version,
         ephemeral: options.ephemeral,
         dataDirectory: options.dataDirectory,

@@ -32,6 +32,7 @@ export async function runServer(settings: Settings, options: ServerOptions): Pro
     iam: settings.iam,
     dockerPort: settings.dockerPort,
     unsandboxed: settings.unsandboxed,
+    registryMirrors: settings.registryMirrors,
     hosts: settings.hosts,
     origins: settings.origins,
     logger,

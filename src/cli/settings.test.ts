@@ -43,6 +43,16 @@ describe('settings', () => {
     await rm(join(directory, 'kobune.yaml'));
   });
 
+  it('take mirrors of registries, and the Docker API by TLS', async () => {
+    const flags = { registryMirrors: 'docker.io=https://mirror.test, ghcr.io=http://m.test/x', dockerPort: '2376' };
+    const settings = await read({ flags });
+    assert.deepEqual(settings.registryMirrors, ['docker.io=https://mirror.test', 'ghcr.io=http://m.test/x']);
+    assert.equal(settings.dockerPort, 2376);
+    assert.equal((await read({})).dockerPort, 'off');
+    await fails({ flags: { registryMirrors: 'docker.io' } }, /--registry-mirrors must be a list of registries with/);
+    await fails({ flags: { dockerPort: '70000' } }, /--docker-port must be off or a whole number/);
+  });
+
   it('name file, line and key of a value that is wrong', async () => {
     const config = await withFile('wrong.yaml', 'host: 127.0.0.1\n\nport: many\n');
     await fails({ flags: { config } }, /wrong\.yaml:3: "port" must be a whole number from 0 to 65535.*, not "many"$/);

@@ -16,6 +16,8 @@ export interface Settings {
   readonly dockerPort: number | 'off';
   /** Root may run functions as plain processes where no sandbox can be made. */
   readonly unsandboxed: boolean;
+  /** `HOST=URL`: asked before the registry HOST when images are pulled. */
+  readonly registryMirrors: readonly string[];
   readonly hosts: readonly string[];
   readonly origins: readonly string[];
   readonly logLevel: LogLevel;
@@ -49,6 +51,7 @@ const SETTINGS: { readonly [Name in SettingName]: Setting<Settings[Name]> } = {
     parse: (value) => (value === 'off' || value === false ? 'off' : parsePort(value)),
   },
   unsandboxed: { expected: 'true or false', parse: parseBoolean },
+  registryMirrors: mirrors(),
   hosts: list('host names'),
   origins: list('origins such as https://app.example'),
   logLevel: oneOf('debug', 'info', 'warn', 'error'),
@@ -103,6 +106,7 @@ function defaults(environment: NodeJS.ProcessEnv): Settings {
     iam: 'off',
     dockerPort: 'off',
     unsandboxed: false,
+    registryMirrors: [],
     hosts: [],
     origins: [],
     logLevel: 'info',
@@ -195,6 +199,12 @@ function list(what: string): Setting<readonly string[]> {
       return valid ? (parts as string[]).filter((part) => part !== '') : undefined;
     },
   };
+}
+
+function mirrors(): Setting<readonly string[]> {
+  const all = list('registries with the address of a mirror, such as docker.io=https://mirror.example');
+  const valid = (pair: string) => /^[\w.:[\]-]+=https?:\/\/[^/\s?#]+(?:\/[^\s?#]*)?$/.test(pair);
+  return { ...all, parse: (value) => (all.parse(value)?.every(valid) ? all.parse(value) : undefined) };
 }
 
 function parsePort(value: unknown): number | undefined {

@@ -96,6 +96,7 @@ function settingFlags(settings: Settings): string[] {
     `--data=${settings.data}`,
     `--iam=${settings.iam}`,
     `--docker-port=${settings.dockerPort}`,
+    `--registry-mirrors=${settings.registryMirrors.join(',')}`,
     `--hosts=${settings.hosts.join(',')}`,
     `--origins=${settings.origins.join(',')}`,
     `--log-level=${settings.logLevel}`,

@@ -25,6 +25,8 @@ export interface ContainersOptions {
   readonly dataDirectory: string;
   readonly ephemeral: boolean;
   readonly version: string;
+  /** `HOST=URL`: asked before the registry HOST when images are pulled. */
+  readonly registryMirrors: readonly string[];
   readonly gateway: () => Gateway;
   readonly authority: LocalAuthority;
   /** Where programs of this machine find the APIs. */
@@ -72,7 +74,10 @@ export function createContainers(options: ContainersOptions): Containers {
       ...base,
       content: await content(),
       directory: join(directory, 'images'),
-      registries: { locate: (host) => ownRegistry(host, options.endpoint()) },
+      registries: {
+        locate: (host) => ownRegistry(host, options.endpoint()),
+        mirrors: (host) => mirrorsOf(host, options.registryMirrors),
+      },
     }),
   );
   const repositories: Once<Repositories> = once(async () =>
@@ -220,6 +225,10 @@ function ownRegistry(host: string, endpoint: string): { url: string; host: strin
     /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?$/.test(host) ||
     ['localhost', '127.0.0.1', '[::1]'].some((name) => host === `${name}:${port}`);
   return own ? { url: endpoint, host } : undefined;
+}
+
+function mirrorsOf(host: string, pairs: readonly string[]): readonly string[] {
+  return pairs.filter((pair) => pair.startsWith(`${host}=`)).map((pair) => pair.slice(host.length + 1));
 }
 
 async function tlsAddress(
