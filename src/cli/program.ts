@@ -256,6 +256,10 @@ function withSettings(target: Command): Command {
       '--docker-port <port>',
       'serve the Docker API by TLS here, too, to clients with a certificate (default: off)',
     )
+    .option(
+      '--registry-mirrors <pairs>',
+      'mirrors to pull from, such as docker.io=https://mirror.example, separated by commas',
+    )
     .option('--hosts <names>', 'further host names that clients may use, separated by commas')
     .option('--origins <origins>', 'origins of web pages that may call, separated by commas')
     .option('--log-level <level>', 'debug, info, warn or error')

@@ -86,7 +86,7 @@ export function createServices(options: ServicesOptions): Services {
   const s3 = onceStarted(async () =>
     (await import('../services/s3/index.ts')).createS3({ ...base, blobs, delivery, enforcing: enforce }),
   );
-  const lambda = onceStarted(async () =>
+  const lambda: Once<Lambda> = onceStarted(async () =>
     (await import('../services/lambda/index.ts')).createLambda({
       ...common,
       blobs,
@@ -125,7 +125,7 @@ export function createServices(options: ServicesOptions): Services {
   const ssm = onceStarted(async () =>
     (await import('../services/ssm/index.ts')).createSsm({ ...common, delivery, encryption }),
   );
-  const ecr = onceStarted(async () =>
+  const ecr: Once<Ecr> = onceStarted(async () =>
     (await import('../services/ecr/index.ts')).createEcr({
       ...base,
       delivery,
@@ -135,7 +135,7 @@ export function createServices(options: ServicesOptions): Services {
       secrets: secretReader(async () => (await secretsmanager()).service),
     }),
   );
-  const secretsmanager = onceStarted(async () =>
+  const secretsmanager: Once<SecretsManager> = onceStarted(async () =>
     (await import('../services/secretsmanager/index.ts')).createSecretsManager({
       ...common,
       authorizer,

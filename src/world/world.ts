@@ -55,6 +55,8 @@ export interface WorldOptions {
   readonly unsandboxed: boolean;
   /** The Docker API by TLS, when it is wanted. */
   readonly dockerTls: { readonly host: string; readonly port: number } | undefined;
+  /** `HOST=URL` */
+  readonly registryMirrors: readonly string[];
   readonly version: string;
   readonly ephemeral: boolean;
   /** Where clients find what this Kobune offers them as files; `directory` unless ephemeral. */
