@@ -46,7 +46,7 @@ export class BuildGraph {
       const build: StageBuild = new StageBuild(session, {
         below,
         label: `stage ${stage.name ?? stage.index}`,
-        remembered: remembered === undefined ? undefined : (remembered[stage.index] ?? []),
+        remembered: remembered === undefined ? undefined : (remembered.stages[stage.index] ?? []),
         lookUp,
         plan: () => {
           plan ??= session.track(

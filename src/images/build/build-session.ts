@@ -10,6 +10,7 @@ import type { CreateRootOptions, Root } from '../roots.ts';
 import type { BuildOptions, BuildProgress, BuildStep } from './builder.ts';
 import type { FileDigests } from './cache/file-digests.ts';
 import type { StepRecord, StepRecords } from './cache/step-records.ts';
+import type { Copier } from './copy/copier.ts';
 import type { RemoteFiles } from './copy/remote-files.ts';
 import { SourceTree } from './copy/source-tree.ts';
 import { createIgnore, type Dockerfile } from './dockerfile/index.ts';
@@ -29,6 +30,7 @@ export interface BuildParts {
   readonly secrets: SecretFiles;
   readonly digests: FileDigests;
   readonly calls: FileSystemCalls;
+  readonly copier: Copier;
   readonly logger: Logger;
   /** Where builds keep what they need while they run: a directory for each. */
   readonly scratch: string;

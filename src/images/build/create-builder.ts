@@ -12,13 +12,15 @@ import { FileSystemCalls } from '../layers/file-system-calls.ts';
 import { BuildGraph } from './build-graph.ts';
 import { type BuildParts, BuildSession } from './build-session.ts';
 import type { Builder, BuildOptions, BuildResult, CacheUsage } from './builder.ts';
+import { keyOf } from './cache/cache-keys.ts';
 import { CachePruning, type PruneOptions } from './cache/cache-pruning.ts';
 import { FileDigests } from './cache/file-digests.ts';
-import { Misses, type RememberedBuild } from './cache/misses.ts';
+import { Misses, type RememberedBuild, type RememberedStep } from './cache/misses.ts';
 import { StepRecords } from './cache/step-records.ts';
 import { exportCache } from './cache-transfer/export-cache.ts';
 import { ImportedCaches } from './cache-transfer/imported-caches.ts';
 import { openPlace } from './cache-transfer/open-place.ts';
+import { Copier } from './copy/copier.ts';
 import { RemoteFiles } from './copy/remote-files.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/index.ts';
 import { readIgnoreFile } from './ignore-file.ts';
@@ -70,6 +72,7 @@ class DockerfileBuilder implements Builder {
         status: 501,
       });
     }
+    const calls = new FileSystemCalls(kernel);
     const now = () => clock.now();
     const records = new StepRecords(store, content, random, now);
     const mounts = new CacheMounts(join(directory, 'cache-mounts'), store, random, now);
@@ -84,7 +87,8 @@ class DockerfileBuilder implements Builder {
       remoteFiles,
       secrets: this.#secrets,
       digests: new FileDigests(join(directory, 'file-digests')),
-      calls: new FileSystemCalls(kernel),
+      calls,
+      copier: new Copier(calls),
       logger,
       scratch: join(directory, 'running'),
     };
@@ -186,9 +190,13 @@ class DockerfileBuilder implements Builder {
     before: RememberedBuild | undefined,
   ): Promise<void> {
     try {
-      const stages: RememberedBuild[number][] = session.dockerfile.stages.map(() => []);
-      for (const [index, stage] of graph.stages) stages[index] = await stage.remember();
-      if (JSON.stringify(stages) !== JSON.stringify(before)) await this.#misses.remember(names, stages);
+      const definitions = await Promise.all([...graph.stages].map(([, stage]) => stage.definition()));
+      const key = keyOf(definitions);
+      if (key !== before?.key) {
+        const stages: (readonly RememberedStep[])[] = session.dockerfile.stages.map(() => []);
+        for (const [index, stage] of graph.stages) stages[index] = await stage.remember();
+        await this.#misses.remember(names, { key, stages });
+      }
       if (session.records.length > 0) await this.#pruning.enforceBound();
     } catch (error) {
       // The image is made: what is missing now is an explanation, or room that the next build makes.
@@ -232,6 +240,7 @@ class DockerfileBuilder implements Builder {
     for (const session of this.#running.keys()) session.abort(closing);
     await Promise.allSettled(this.#running.values());
     await this.#secrets.close();
+    await this.#parts.copier.close();
   }
 }
 

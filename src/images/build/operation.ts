@@ -19,7 +19,7 @@ export interface FileSystemSource {
 export interface OperationParts {
   readonly parts: KeyParts;
   /** Digests of the files that it takes, by path, for explaining a miss. */
-  readonly files: ReadonlyMap<string, string>;
+  files(): ReadonlyMap<string, string>;
 }
 
 /** An instruction that changes files. */

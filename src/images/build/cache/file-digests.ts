@@ -1,21 +1,22 @@
 import { createHash, hash } from 'node:crypto';
-import { type BigIntStats, constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keyOf } from './cache-keys.ts';
 
 /** What tells that a file is unchanged, and its digest. */
 interface Known {
-  readonly size: bigint;
-  readonly mtime: bigint;
-  readonly ctime: bigint;
-  readonly inode: bigint;
+  readonly size: number;
+  /** Milliseconds, with parts of microseconds. */
+  readonly mtime: number;
+  readonly ctime: number;
+  readonly inode: number;
   readonly digest: string;
 }
 
-type Saved = readonly [path: string, size: string, mtime: string, ctime: string, inode: string, digest: string];
+type Saved = readonly [path: string, size: number, mtime: number, ctime: number, inode: number, digest: string];
 
-const FORMAT = 1;
+const FORMAT = 2;
 /** Directories whose digests are kept, in memory and on disk. */
 const MAX_DIRECTORIES = 32;
 /** Past this many files of one directory, those that the last builds did not ask for are forgotten. */
@@ -28,7 +29,7 @@ const READ = constants.O_RDONLY | constants.O_NOFOLLOW;
  * A file that was changed this shortly before it was read may be changed again with the same time: the kernel's clock for files
  * has ticks of up to 10 ms.
  */
-const RECENT_NS = 50_000_000n;
+const RECENT_MS = 50;
 
 /**
  * Digests of files by what the kernel tells of them (size, times, inode), so that a file that has not changed is never read
@@ -94,7 +95,7 @@ export class DirectoryDigests {
   }
 
   /** The digest of an unchanged file; undefined when it must be read. `path` is relative. */
-  peek(path: string, stats: BigIntStats): string | undefined {
+  peek(path: string, stats: Stats): string | undefined {
     const known = this.#known.get(path);
     if (known === undefined || !matches(known, stats)) return undefined;
     this.#seen.add(path);
@@ -102,15 +103,15 @@ export class DirectoryDigests {
   }
 
   /** Reads the file, which must be a regular one, and remembers its digest. `stats` were taken before. */
-  async digest(path: string, absolute: string, stats: BigIntStats): Promise<string> {
-    const digest = await digestOf(absolute, Number(stats.size));
+  async digest(path: string, absolute: string, stats: Stats): Promise<string> {
+    const digest = await digestOf(absolute, stats.size);
     this.remember(path, stats, digest);
     return digest;
   }
 
-  remember(path: string, stats: BigIntStats, digest: string): void {
-    const now = BigInt(Date.now()) * 1_000_000n;
-    if (now - stats.ctimeNs < RECENT_NS || now - stats.mtimeNs < RECENT_NS) {
+  remember(path: string, stats: Stats, digest: string): void {
+    const now = Date.now();
+    if (now - stats.ctimeMs < RECENT_MS || now - stats.mtimeMs < RECENT_MS) {
       if (this.#known.delete(path)) this.#changed = true;
       return;
     }
@@ -118,8 +119,8 @@ export class DirectoryDigests {
     this.#changed = true;
     this.#known.set(path, {
       size: stats.size,
-      mtime: stats.mtimeNs,
-      ctime: stats.ctimeNs,
+      mtime: stats.mtimeMs,
+      ctime: stats.ctimeMs,
       inode: stats.ino,
       digest,
     });
@@ -140,7 +141,7 @@ export class DirectoryDigests {
     }
     const files: Saved[] = [];
     for (const [path, { size, mtime, ctime, inode, digest }] of this.#known) {
-      files.push([path, String(size), String(mtime), String(ctime), String(inode), digest]);
+      files.push([path, size, mtime, ctime, inode, digest]);
     }
     await mkdir(join(this.#file, '..'), { recursive: true, mode: 0o700 });
     const temporary = `${this.#file}.${process.pid}.new`;
@@ -154,10 +155,7 @@ async function read(file: string): Promise<Map<string, Known>> {
     const { format, files } = JSON.parse(await readFile(file, 'utf8')) as { format: unknown; files: readonly Saved[] };
     if (format !== FORMAT) return new Map();
     return new Map(
-      files.map(([path, size, mtime, ctime, inode, digest]) => [
-        path,
-        { size: BigInt(size), mtime: BigInt(mtime), ctime: BigInt(ctime), inode: BigInt(inode), digest },
-      ]),
+      files.map(([path, size, mtime, ctime, inode, digest]) => [path, { size, mtime, ctime, inode, digest }]),
     );
   } catch {
     // It only saves work: without it the files are read.
@@ -165,11 +163,11 @@ async function read(file: string): Promise<Map<string, Known>> {
   }
 }
 
-function matches(known: Known, stats: BigIntStats): boolean {
+function matches(known: Known, stats: Stats): boolean {
   return (
     known.size === stats.size &&
-    known.mtime === stats.mtimeNs &&
-    known.ctime === stats.ctimeNs &&
+    known.mtime === stats.mtimeMs &&
+    known.ctime === stats.ctimeMs &&
     known.inode === stats.ino
   );
 }

@@ -6,11 +6,12 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
+  type Stats,
   symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join, posix } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import type { FileSystemCalls } from '../../layers/file-system-calls.ts';
 import type { Owner } from './accounts.ts';
 import { parseModeChange } from './file-mode.ts';
@@ -21,14 +22,18 @@ export interface CopyFile {
   readonly kind: 'file' | 'directory' | 'link' | 'device' | 'fifo' | 'socket';
   /** Where its content is; undefined: in `data`. */
   readonly from: string | undefined;
+  /** Bytes. */
+  readonly size: number;
   readonly data?: string;
   readonly mode: number;
+  /** Of the file that is copied. */
+  readonly sourceMode?: number;
   readonly uid: number;
   readonly gid: number;
   /** Of a link. */
   readonly target: string;
-  /** Epoch nanoseconds. */
-  readonly time: bigint;
+  /** Epoch nanoseconds; undefined: that of the source. */
+  readonly time?: bigint;
   /** Of a device, with the kind of device in `nodeMode`. */
   readonly device?: bigint;
   readonly nodeMode?: number;
@@ -84,7 +89,7 @@ const ROOT_OWNER: Owner = { uid: 0, gid: 0 };
  * root; below it no link is followed.
  */
 export function copyFiles(plan: CopyPlan, calls: FileSystemCalls): CopyResult {
-  return new Copier(plan, calls).run();
+  return new Copying(plan, calls).run();
 }
 
 /** Makes a directory and those above it; those that are new get `owner` and mode 0755. Answers its host path. */
@@ -103,7 +108,7 @@ function makeDirectory(path: string, mode: number, { uid, gid }: Owner): void {
   chmodSync(path, mode);
 }
 
-class Copier {
+class Copying {
   readonly #plan: CopyPlan;
   readonly #calls: FileSystemCalls;
   readonly #changeMode: (mode: number, isDirectory: boolean) => number;
@@ -113,6 +118,8 @@ class Copier {
   /** Directories made here: nothing can be in them yet. */
   readonly #fresh = new Set<string>();
   readonly #changed: string[] = [];
+  /** Directories whose files are of the directory's group. */
+  readonly #givesGroup = new Map<string, boolean>();
 
   constructor(plan: CopyPlan, calls: FileSystemCalls) {
     this.#plan = plan;
@@ -179,7 +186,7 @@ class Copier {
         throw new CopyError(`cannot copy a directory to ${inside}, which is not one`);
       }
       this.#dress(path, file);
-      this.#times.push({ path, time: file.time });
+      this.#times.push({ path, time: timeOf(file) });
       return;
     }
     if (file.kind === 'socket') return;
@@ -195,7 +202,7 @@ class Copier {
     }
     this.#make(path, file);
     this.#dress(path, file);
-    this.#setTime(path, file.time);
+    this.#setTime(path, timeOf(file));
   }
 
   #make(path: string, file: CopyFile): void {
@@ -205,15 +212,20 @@ class Copier {
     } else if (file.from === undefined) writeFileSync(path, file.data ?? '', { flag: 'wx', mode: 0o600 });
     else {
       copyFileSync(file.from, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-      if (file.stamp !== undefined && file.stamp !== stampOf(file.from)) this.#changed.push(file.from);
+      const now = lstatSync(file.from, { throwIfNoEntry: false });
+      if (file.stamp !== undefined && (now === undefined || file.stamp !== stampOf(now))) this.#changed.push(file.from);
     }
   }
 
   /** Owner, mode and attributes. The owner first: the kernel takes set-user-id bits away with a change of owner. */
   #dress(path: string, file: CopyFile): void {
     const { uid, gid } = this.#plan.owner ?? file;
-    lchownSync(path, uid, gid);
-    if (file.kind !== 'link') chmodSync(path, this.#changeMode(file.mode, file.kind === 'directory'));
+    const isRoots = uid === 0 && gid === 0 && !this.#inheritsGroup(dirname(path));
+    if (!isRoots) lchownSync(path, uid, gid);
+    const mode = this.#changeMode(file.mode, file.kind === 'directory');
+    // What is copied has the mode of its source, which only a change of owner takes away in part.
+    const hasMode = isRoots && file.kind === 'file' && file.sourceMode === file.mode;
+    if (file.kind !== 'link' && !(hasMode && mode === file.mode)) chmodSync(path, mode);
     if (!file.attributes || file.from === undefined) return;
     for (const name of this.#calls.listXattrs(file.from)) {
       if (name.startsWith('trusted.') || name === 'security.selinux') continue;
@@ -222,14 +234,26 @@ class Copier {
     }
   }
 
+  #inheritsGroup(directory: string): boolean {
+    let inherits = this.#givesGroup.get(directory);
+    if (inherits === undefined) {
+      inherits = (lstatSync(directory).mode & 0o2000) !== 0;
+      this.#givesGroup.set(directory, inherits);
+    }
+    return inherits;
+  }
+
   #setTime(path: string, time: bigint): void {
     const nanoseconds = ((time % BILLION) + BILLION) % BILLION;
     this.#calls.setTime(path, { seconds: Number((time - nanoseconds) / BILLION), nanoseconds: Number(nanoseconds) });
   }
 }
 
+function timeOf({ time, from }: CopyFile): bigint {
+  return time ?? lstatSync(from!, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n;
+}
+
 /** Tells whether a file's content can have changed. */
-export function stampOf(path: string): string {
-  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined ? '' : `${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}:${stats.ino}`;
+export function stampOf({ size, mtimeMs, ctimeMs, ino }: Stats): string {
+  return `${size}:${mtimeMs}:${ctimeMs}:${ino}`;
 }

@@ -8,9 +8,9 @@ import type { ExecutedOperation, FileSystemSource, Operation, OperationParts } f
 import { type StageState, workingDirectoryOf } from '../stages/stage-state.ts';
 import { lookUpOwner, namesAccounts } from './accounts.ts';
 import { openArchive } from './archives.ts';
-import { type CopySource, copyFiles, makeDirectories } from './copy-files.ts';
+import { type CopySource, makeDirectories } from './copy-files.ts';
 import { toCopySources } from './copy-plan.ts';
-import { digestSelections, isPattern, type Selection, select } from './copy-sources.ts';
+import { digestSelections, isPattern, joinedFiles, type Selection, select } from './copy-sources.ts';
 import { parseModeChange } from './file-mode.ts';
 import { checkOut, type GitAddress, type GitOptions, parseGitAddress, resolveCommit } from './git-source.ts';
 import type { RemoteFile } from './remote-files.ts';
@@ -32,7 +32,7 @@ export class CopyOperation implements Operation {
   readonly #destination: string;
   readonly #intoDirectory: boolean;
   readonly #sources: readonly Source[];
-  readonly #exclude: Ignore;
+  readonly #exclude: Ignore | undefined;
   readonly #line: number;
   #selected: Promise<ReadonlyMap<Source, readonly Selection[]>> | undefined;
   readonly #fetched = new Map<Source, Promise<RemoteFile>>();
@@ -56,7 +56,8 @@ export class CopyOperation implements Operation {
     if (chmod !== undefined && parseModeChange(chmod) === undefined) {
       throw new Error(`--chmod=${chmod} is neither an octal mode up to 07777 nor a symbolic one such as u=rwX,go=rX`);
     }
-    this.#exclude = createIgnoreOf(instruction.exclude.map((pattern) => pattern.replace(/^(!?)(?:\.?\/)+/, '$1')));
+    const patterns = instruction.exclude.map((pattern) => pattern.replace(/^(!?)(?:\.?\/)+/, '$1'));
+    this.#exclude = patterns.length === 0 ? undefined : createIgnoreOf(patterns);
     this.#sources = instruction.sources.map((source): Source => {
       if (source.kind === 'heredoc') {
         return { kind: 'heredoc', name: source.heredoc.name, content: source.heredoc.content };
@@ -120,7 +121,7 @@ export class CopyOperation implements Operation {
 
   async #parts(mode: 'definition' | 'content'): Promise<OperationParts> {
     const { kind, chown, chmod, exclude } = this.#instruction;
-    const files = new Map<string, string>();
+    const filesOf: OperationParts['files'][] = [];
     const sources: KeyValue[] = [];
     const from = mode === 'definition' ? await this.#from?.definition() : undefined;
     const selected = mode === 'content' ? await this.#select() : undefined;
@@ -129,17 +130,17 @@ export class CopyOperation implements Operation {
         sources.push({ name: source.name, content: hash('sha256', source.content, 'hex') });
       } else if (source.kind === 'url') {
         const file = await this.#fetch(source);
-        files.set(source.url, file.digest.slice(7, 23));
+        filesOf.push(() => new Map([[source.url, file.digest.slice(7, 23)]]));
         sources.push({ name: source.name, digest: file.digest });
       } else if (source.kind === 'git') {
         const commit = await this.#commit(source);
-        files.set(source.address.remote, commit.slice(0, 16));
+        filesOf.push(() => new Map([[source.address.remote, commit.slice(0, 16)]]));
         sources.push({ commit, subdirectory: source.address.subdirectory });
       } else if (selected === undefined) {
         sources.push({ path: source.path });
       } else {
         const digest = await digestSelections(selected.get(source)!);
-        for (const [path, sum] of digest.files) files.set(path, sum);
+        filesOf.push(digest.files);
         sources.push(digest.digest);
       }
     }
@@ -159,7 +160,7 @@ export class CopyOperation implements Operation {
       sources,
       epoch: this.#session.epoch,
     };
-    return { parts, files };
+    return { parts, files: joinedFiles(filesOf) };
   }
 
   /** What the sources mean among the files that they are taken from. */
@@ -230,7 +231,7 @@ export class CopyOperation implements Operation {
     const changed: string[] = [];
     let sources: CopySource[] = [];
     const several = this.#sources.length > 1;
-    const flush = () => {
+    const flush = async () => {
       if (sources.length === 0) return;
       const plan = {
         root: root.path,
@@ -240,8 +241,8 @@ export class CopyOperation implements Operation {
         owner,
         mode: chmod,
       };
-      changed.push(...copyFiles(plan, this.#session.parts.calls).changed);
       sources = [];
+      changed.push(...(await this.#session.parts.copier.copy(plan)).changed);
     };
     const selected = await this.#select();
     for (const source of this.#sources) {
@@ -261,7 +262,7 @@ export class CopyOperation implements Operation {
         }
       }
     }
-    flush();
+    await flush();
     return { exclude: [], changed };
   }
 
@@ -270,7 +271,7 @@ export class CopyOperation implements Operation {
     path: string,
     root: Root,
     owner: { readonly uid: number; readonly gid: number } | undefined,
-    flush: () => void,
+    flush: () => Promise<void>,
   ): Promise<boolean> {
     const instruction = this.#instruction;
     if (instruction.kind !== 'ADD') return false;
@@ -278,7 +279,7 @@ export class CopyOperation implements Operation {
     if (!(instruction.unpack ?? !isRemote)) return false;
     const archive = await openArchive(path);
     if (archive === undefined) return false;
-    flush();
+    await flush();
     const { roots } = this.#session.parts.images;
     makeDirectories(root.path, this.#destination, owner ?? { uid: 0, gid: 0 });
     await roots.writeArchive(root, this.#destination, archive, { copyUidGid: true });
@@ -308,6 +309,7 @@ export class CopyOperation implements Operation {
       file: {
         kind: 'file',
         from: content.from,
+        size: content.data?.length ?? 0,
         ...(content.data === undefined ? {} : { data: content.data }),
         mode,
         uid: 0,

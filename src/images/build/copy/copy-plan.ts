@@ -1,4 +1,4 @@
-import type { CopyFile, CopySource } from './copy-files.ts';
+import { type CopyFile, type CopySource, stampOf } from './copy-files.ts';
 import type { Selection } from './copy-sources.ts';
 import type { TreeFile } from './source-tree.ts';
 
@@ -21,14 +21,16 @@ function toCopyFile(file: TreeFile, { time, ownsFiles, label }: Selection['tree'
   return {
     kind,
     from: absolute,
+    size: stats.size,
     mode,
+    ...(kind === 'file' ? { sourceMode: stats.mode & 0o7777 } : {}),
     uid,
     gid,
     target,
-    time: time === undefined ? stats.mtimeNs : BigInt(time) * 1_000_000_000n,
-    ...(isSpecial ? { device: stats.rdev, nodeMode: Number(stats.mode) } : {}),
-    ...(kind === 'file' && stats.nlink > 1n ? { inode: `${stats.dev}:${stats.ino}` } : {}),
-    ...(kind === 'file' ? { stamp: `${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}:${stats.ino}` } : {}),
+    ...(time === undefined ? {} : { time: BigInt(time) * 1_000_000_000n }),
+    ...(isSpecial ? { device: BigInt(stats.rdev), nodeMode: stats.mode } : {}),
+    ...(kind === 'file' && stats.nlink > 1 ? { inode: `${stats.dev}:${stats.ino}` } : {}),
+    ...(kind === 'file' ? { stamp: stampOf(stats) } : {}),
     attributes: ownsFiles,
   };
 }

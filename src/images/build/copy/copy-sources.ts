@@ -17,7 +17,7 @@ export interface SelectOptions {
   /** `--parents`: directories above stay, below a `/./` in the path if there is one. */
   readonly parents: boolean;
   /** `--exclude`: paths within a directory, or a file's own name. */
-  readonly exclude: Ignore;
+  readonly exclude: Ignore | undefined;
 }
 
 /** A source that names nothing; `ignored`: it is there but `.dockerignore` leaves it out. */
@@ -42,7 +42,7 @@ async function selectPlain(tree: SourceTree, path: string, { exclude }: SelectOp
   const selections: Selection[] = [];
   for (const { name, file } of matchPath(tree, path)) {
     if (file.kind !== 'directory') {
-      if (!exclude.excludes(name)) selections.push({ tree, name, file, below: [] });
+      if (!exclude?.excludes(name)) selections.push({ tree, name, file, below: [] });
       continue;
     }
     selections.push({ tree, name, file, below: await walkBelow(tree, file, exclude, () => 'take') });
@@ -78,7 +78,7 @@ async function selectWithParents(tree: SourceTree, path: string, { exclude }: Se
 async function walkBelow(
   tree: SourceTree,
   directory: TreeFile,
-  exclude: Ignore,
+  exclude: Ignore | undefined,
   choose: (path: string) => 'take' | 'skip' | 'skip all',
 ): Promise<Selection['below']> {
   const prefix = directory.path === '' ? 0 : directory.path.length + 1;
@@ -87,15 +87,18 @@ async function walkBelow(
   await tree.walk(directory, (file) => {
     const path = file.path.slice(prefix);
     if (file.kind === 'directory') directories.set(path, file);
-    if (exclude.excludes(path)) return exclude.prunes(path) ? 'leave' : 'enter';
+    if (exclude?.excludes(path)) return exclude.prunes(path) ? 'leave' : 'enter';
     const choice = choose(path);
     if (choice === 'take') {
-      for (const above of ancestors(path)) if (!taken.has(above)) taken.set(above, directories.get(above)!);
+      const slash = path.lastIndexOf('/');
+      if (slash > 0 && !taken.has(path.slice(0, slash))) {
+        for (const above of ancestors(path)) if (!taken.has(above)) taken.set(above, directories.get(above)!);
+      }
       taken.set(path, file);
     }
     return choice === 'skip all' ? 'leave' : 'enter';
   });
-  return [...taken].map(([path, file]) => ({ path, file }));
+  return Array.from(taken, ([path, file]) => ({ path, file }));
 }
 
 function isWithin(path: string, directory: string): boolean {
@@ -157,37 +160,49 @@ export interface SelectionDigest {
   /** SHA-256 of names, kinds, modes, owners and contents; of no times. */
   readonly digest: string;
   /** The beginning of each file's own digest by path, so that a later build can tell which file has changed. */
-  readonly files: ReadonlyMap<string, string>;
+  files(): ReadonlyMap<string, string>;
 }
+
+/** Entries that are summed up at a time. */
+const GATHERED = 256;
 
 /** Sums up what is copied. Sources: BuildKit and the reference's "file metadata" rule (times do not count). */
 export async function digestSelections(selections: readonly Selection[]): Promise<SelectionDigest> {
   const sum = createHash('sha256');
-  const files = new Map<string, string>();
+  const known: (readonly [TreeFile, string])[] = [];
   for (const { tree, name, file, below } of selections) {
-    const links = new Map<string, string>();
+    const links = new Map<number, string>();
     const entries = [{ path: '', file }, ...below];
     // All reads are begun before the first is waited for.
     const digests = entries.map((entry) => (entry.file.kind === 'file' ? tree.digest(entry.file) : entry.file.target));
     for (const digest of digests) if (typeof digest !== 'string') digest.catch(() => undefined);
-    sum.update(`${file.kind === 'directory' ? 'directory' : `file\0${name}`}\0`);
+    let lines = file.kind === 'directory' ? 'directory\0' : `file\0${name}\0`;
     for (const [index, entry] of entries.entries()) {
-      const content = digests[index]!;
-      const known = typeof content === 'string' ? content : await content;
+      const digest = digests[index]!;
+      const content = typeof digest === 'string' ? digest : await digest;
       const { kind, mode, uid, gid, stats } = entry.file;
-      const same = kind === 'file' && stats.nlink > 1n ? hardLink(links, stats.ino, entry.path) : '';
+      const same = kind === 'file' && stats.nlink > 1 ? hardLink(links, stats.ino, entry.path) : '';
       const device = kind === 'device' ? `${stats.rdev}:${stats.isBlockDevice()}` : '';
-      const line = `${entry.path}\0${kind}\0${mode}\0${uid}\0${gid}\0${known}\0${same}\0${device}\0`;
-      sum.update(line);
-      if (kind !== 'directory') files.set(entry.file.path, `${known.slice(0, 16)}.${mode.toString(8)}`);
+      lines += `${entry.path}\0${kind}\0${mode}\0${uid}\0${gid}\0${content}\0${same}\0${device}\0`;
+      if (kind !== 'directory') known.push([entry.file, content]);
+      if (index % GATHERED !== 0) continue;
+      sum.update(lines);
+      lines = '';
     }
+    sum.update(lines);
   }
+  const files = () =>
+    new Map(known.map(([{ path, mode }, content]) => [path, `${content.slice(0, 16)}.${mode.toString(8)}`]));
   return { digest: sum.digest('hex'), files };
 }
 
-function hardLink(links: Map<string, string>, inode: bigint, path: string): string {
-  const key = String(inode);
-  const first = links.get(key);
-  if (first === undefined) links.set(key, path);
+/** The files of several together. */
+export function joinedFiles(all: readonly SelectionDigest['files'][]): SelectionDigest['files'] {
+  return () => new Map(all.flatMap((files) => [...files()]));
+}
+
+function hardLink(links: Map<number, string>, inode: number, path: string): string {
+  const first = links.get(inode);
+  if (first === undefined) links.set(inode, path);
   return first ?? '';
 }

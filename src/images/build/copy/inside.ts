@@ -1,4 +1,4 @@
-import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { join, posix } from 'node:path';
 
 /** More links in one path are a loop; the kernel's own bound is 40. */
@@ -11,7 +11,7 @@ export interface InsidePath {
   /** The same as the inside sees it, absolute. */
   readonly inside: string;
   /** What is there, the last link not followed unless asked; undefined: nothing. */
-  readonly stats: BigIntStats | undefined;
+  readonly stats: Stats | undefined;
 }
 
 /** A path that leads through a file, or round and round. The message is for the user. */
@@ -30,7 +30,7 @@ export class InsidePathError extends Error {
 export function resolveInside(root: string, path: string, options: { readonly follow?: boolean } = {}): InsidePath {
   const follow = options.follow ?? true;
   let at = '/';
-  let stats: BigIntStats | undefined = lstatInside(root, '/');
+  let stats: Stats | undefined = lstatInside(root, '/');
   let links = 0;
   const rest = parts(path).reverse();
   while (rest.length > 0) {
@@ -61,6 +61,6 @@ function parts(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
 }
 
-function lstatInside(root: string, inside: string): BigIntStats | undefined {
-  return lstatSync(join(root, inside), { bigint: true, throwIfNoEntry: false });
+function lstatInside(root: string, inside: string): Stats | undefined {
+  return lstatSync(join(root, inside), { throwIfNoEntry: false });
 }

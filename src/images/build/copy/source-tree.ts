@@ -1,5 +1,4 @@
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { type DirectoryDigests, digestOf } from '../cache/file-digests.ts';
 import type { Ignore } from '../dockerfile/index.ts';
@@ -12,7 +11,7 @@ export interface TreeFile {
   /** Path on this machine. */
   readonly absolute: string;
   readonly kind: 'file' | 'directory' | 'link' | 'device' | 'fifo' | 'socket';
-  readonly stats: BigIntStats;
+  readonly stats: Stats;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -36,6 +35,7 @@ export interface SourceTreeOptions {
 
 /** Files read at a time. */
 const READERS = 16;
+const SURROGATE = /[\ud800-\udfff]/;
 /** The loop of events turns at least this often. */
 const SLICE_MS = 4;
 
@@ -89,7 +89,7 @@ export class SourceTree {
       const names = readdirSync(directory.absolute).sort(byBytes);
       listed = names.flatMap((name): TreeFile[] => {
         const path = directory.path === '' ? name : `${directory.path}/${name}`;
-        const stats = lstatSync(join(this.root, path), { bigint: true, throwIfNoEntry: false });
+        const stats = lstatSync(`${this.root}/${path}`, { throwIfNoEntry: false });
         if (stats === undefined) return [];
         const file = this.#file(path, stats);
         if (!this.#leavesOut(file)) return [file];
@@ -104,11 +104,16 @@ export class SourceTree {
   /** Visits everything below a directory, each directory before what it holds; `leave`: not what this directory holds. */
   async walk(directory: TreeFile, visit: (file: TreeFile) => 'enter' | 'leave'): Promise<void> {
     let slice = performance.now();
-    const pending = [...this.list(directory)].reverse();
+    let count = 0;
+    const pending = this.list(directory).toReversed();
     while (pending.length > 0) {
       const file = pending.pop()!;
-      if (visit(file) === 'enter' && file.kind === 'directory') pending.push(...[...this.list(file)].reverse());
-      if (performance.now() - slice > SLICE_MS) {
+      if (visit(file) === 'enter' && file.kind === 'directory') {
+        const inner = this.list(file);
+        for (let index = inner.length - 1; index >= 0; index -= 1) pending.push(inner[index]!);
+      }
+      count += 1;
+      if (count % 64 === 0 && performance.now() - slice > SLICE_MS) {
         await setImmediate();
         slice = performance.now();
       }
@@ -133,7 +138,7 @@ export class SourceTree {
     try {
       const { digests } = this.#options;
       return digests === undefined
-        ? await digestOf(file.absolute, Number(file.stats.size))
+        ? await digestOf(file.absolute, file.stats.size)
         : await digests.digest(file.path, file.absolute, file.stats);
     } finally {
       const next = this.#readers.shift();
@@ -142,19 +147,19 @@ export class SourceTree {
     }
   }
 
-  #file(path: string, stats: BigIntStats): TreeFile {
+  #file(path: string, stats: Stats): TreeFile {
     const { owner } = this.#options;
     const kind = kindOf(stats);
-    const absolute = join(this.root, path);
+    const absolute = path === '' ? this.root : `${this.root}/${path}`;
     return {
       path,
       absolute,
       kind,
       stats,
       // The mode of a context's own directory is an accident of how it came here.
-      mode: path === '' && owner === 'root' ? 0o755 : Number(stats.mode & 0o7777n),
-      uid: owner === 'root' ? 0 : Number(stats.uid),
-      gid: owner === 'root' ? 0 : Number(stats.gid),
+      mode: path === '' && owner === 'root' ? 0o755 : stats.mode & 0o7777,
+      uid: owner === 'root' ? 0 : stats.uid,
+      gid: owner === 'root' ? 0 : stats.gid,
       target: kind === 'link' ? readlinkSync(absolute) : '',
     };
   }
@@ -183,7 +188,7 @@ function resolve(root: string, path: string, follow: boolean): ReturnType<typeof
   }
 }
 
-function kindOf(stats: BigIntStats): TreeFile['kind'] {
+function kindOf(stats: Stats): TreeFile['kind'] {
   if (stats.isFile()) return 'file';
   if (stats.isDirectory()) return 'directory';
   if (stats.isSymbolicLink()) return 'link';
@@ -191,6 +196,8 @@ function kindOf(stats: BigIntStats): TreeFile['kind'] {
   return stats.isSocket() ? 'socket' : 'device';
 }
 
+/** As UTF-8 has it. UTF-16 has the same order but for what takes two units. */
 function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (SURROGATE.test(a) || SURROGATE.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : a > b ? 1 : 0;
 }

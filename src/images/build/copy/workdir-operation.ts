@@ -18,7 +18,10 @@ export class WorkdirOperation implements Operation {
   }
 
   async definition(): Promise<OperationParts> {
-    return { parts: { kind: 'WORKDIR', path: this.#path, user: this.#user, epoch: this.#epoch }, files: new Map() };
+    return {
+      parts: { kind: 'WORKDIR', path: this.#path, user: this.#user, epoch: this.#epoch },
+      files: () => new Map(),
+    };
   }
 
   content(): Promise<OperationParts> {

@@ -3,11 +3,10 @@ import { join, posix } from 'node:path';
 import type { Root } from '../../roots.ts';
 import type { BuildSession } from '../build-session.ts';
 import type { KeyParts } from '../cache/cache-keys.ts';
-import { copyFiles } from '../copy/copy-files.ts';
 import { toCopySources } from '../copy/copy-plan.ts';
-import { digestSelections, type Selection, SourceNotFoundError, select } from '../copy/copy-sources.ts';
+import { digestSelections, joinedFiles, type Selection, SourceNotFoundError, select } from '../copy/copy-sources.ts';
 import type { SourceTree, TreeFile } from '../copy/source-tree.ts';
-import { createIgnoreOf, type RunMount } from '../dockerfile/index.ts';
+import type { RunMount } from '../dockerfile/index.ts';
 import type { FileSystemSource, OperationParts } from '../operation.ts';
 import { EMPTY_SNAPSHOT } from '../stages/snapshot.ts';
 import type { StepMount } from '../step-runner.ts';
@@ -20,8 +19,6 @@ export interface PlannedMount {
   readonly source: FileSystemSource | undefined;
 }
 
-const NOTHING_EXCLUDED = createIgnoreOf([]);
-
 /** What mounts add to the key of a RUN: never what secrets hold. */
 export async function mountParts(
   planned: readonly PlannedMount[],
@@ -29,7 +26,7 @@ export async function mountParts(
   mode: 'definition' | 'content',
 ): Promise<{ readonly parts: readonly KeyParts[]; readonly files: OperationParts['files'] }> {
   const parts: KeyParts[] = [];
-  const files = new Map<string, string>();
+  const filesOf: OperationParts['files'][] = [];
   for (const { mount, source } of planned) {
     if (mount.type !== 'bind' && mount.type !== 'cache') {
       parts.push({ ...mount });
@@ -44,13 +41,11 @@ export async function mountParts(
       continue;
     }
     const tree = source === undefined ? await session.context() : await source.tree();
-    const digest = await digestSelections(
-      await select(tree, mount.source, { parents: false, exclude: NOTHING_EXCLUDED }),
-    );
-    for (const [path, sum] of digest.files) files.set(path, sum);
+    const digest = await digestSelections(await select(tree, mount.source, { parents: false, exclude: undefined }));
+    filesOf.push(digest.files);
     parts.push({ ...mount, from: digest.digest });
   }
-  return { parts, files };
+  return { parts, files: joinedFiles(filesOf) };
 }
 
 export interface PreparedMounts {
@@ -185,34 +180,26 @@ class Preparation implements PreparedMounts {
    */
   async #contextFiles(path: string, writable: boolean): Promise<{ path: string; kind: TreeFile['kind'] }> {
     const tree = await this.#session.context();
-    const [selection] = await select(tree, path, { parents: false, exclude: NOTHING_EXCLUDED });
+    const [selection] = await select(tree, path, { parents: false, exclude: undefined });
     if (selection === undefined) throw new SourceNotFoundError(path, tree);
-    const asItIs = [selection, ...selection.below].every(({ file }) => file.stats.uid === 0n && file.stats.gid === 0n);
+    const asItIs = [selection, ...selection.below].every(({ file }) => file.stats.uid === 0 && file.stats.gid === 0);
     if (!writable && asItIs && !tree.hasIgnored) return { path: selection.file.absolute, kind: selection.file.kind };
     const root = await this.#session.root(EMPTY_SNAPSHOT);
     this.#releases.push(() => root.remove());
-    this.#copySelection(selection, root.path, '/files');
+    await this.#copySelection(selection, root.path, '/files');
     return { path: join(root.path, 'files'), kind: selection.file.kind };
   }
 
   async #copyTree(tree: SourceTree, path: string, directory: string): Promise<void> {
-    const [selection] = await select(tree, path, { parents: false, exclude: NOTHING_EXCLUDED });
+    const [selection] = await select(tree, path, { parents: false, exclude: undefined });
     if (selection === undefined) throw new SourceNotFoundError(path, tree);
-    this.#copySelection(selection, directory, '/');
+    await this.#copySelection(selection, directory, '/');
   }
 
-  #copySelection(selection: Selection, root: string, destination: string): void {
-    copyFiles(
-      {
-        root,
-        destination,
-        intoDirectory: false,
-        sources: toCopySources([selection]),
-        owner: undefined,
-        mode: undefined,
-      },
-      this.#session.parts.calls,
-    );
+  async #copySelection(selection: Selection, root: string, destination: string): Promise<void> {
+    const sources = toCopySources([selection]);
+    const plan = { root, destination, intoDirectory: false, sources, owner: undefined, mode: undefined };
+    await this.#session.parts.copier.copy(plan);
   }
 
   async #addSecret(mount: Extract<RunMount, { type: 'secret' }>): Promise<void> {

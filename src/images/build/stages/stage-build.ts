@@ -1,7 +1,7 @@
 import type { BuildSession } from '../build-session.ts';
 import type { BuildProgress, BuildStep } from '../builder.ts';
 import { type KeyValue, keyOf } from '../cache/cache-keys.ts';
-import { explainMiss, type RememberedStep, rememberedStep } from '../cache/misses.ts';
+import { explainMiss, type RememberedStep } from '../cache/misses.ts';
 import type { HeldRecord, StepResult } from '../cache/step-records.ts';
 import type { SourceTree } from '../copy/source-tree.ts';
 import type { FileSystemSource, Operation, OperationParts } from '../operation.ts';
@@ -126,12 +126,18 @@ export class StageBuild implements FileSystemSource {
   async remember(): Promise<readonly RememberedStep[]> {
     const [{ own }, parts] = [await this.plan(), await this.#allParts()];
     return operationsOf(own).map(({ step }, index) => {
-      const own = parts[index]!;
+      const { parts: now, files } = parts[index]!;
       const last = this.#surroundings.remembered?.[index];
-      const same = last?.text === step.text && keyOf(last.parts as KeyValue) === keyOf(own.parts as KeyValue);
-      // Files of other stages are looked at only when they must be; those of the same stage are still the same.
-      const files = this.#files.get(index) ?? (own.files.size === 0 && same ? new Map(last.files) : own.files);
-      return rememberedStep(step.text, { parts: own.parts, files });
+      const same = last?.text === step.text && keyOf(last.parts as KeyValue) === keyOf(now as KeyValue);
+      return {
+        text: step.text,
+        parts: now,
+        files: async () => {
+          // Files of other stages are looked at only when they must be; those of the same stage are still the same.
+          const known = this.#files.get(index)?.() ?? files();
+          return known.size === 0 && same ? await last.files() : known;
+        },
+      };
     });
   }
 
@@ -215,7 +221,9 @@ export class StageBuild implements FileSystemSource {
         step,
         state: 'done',
         cached: !carriedOut,
-        ...(carriedOut ? { miss: this.#missOf(step, index, { parts: own[index]!.parts, files }, below.ran) } : {}),
+        ...(carriedOut
+          ? { miss: await this.#missOf(step, index, { parts: own[index]!.parts, files }, below.ran) }
+          : {}),
         durationMs: performance.now() - started,
         result: this.#shortResult(plan, done, state, step),
       });
@@ -225,9 +233,9 @@ export class StageBuild implements FileSystemSource {
     }
   }
 
-  #missOf(step: BuildStep, index: number, parts: OperationParts, parentRan: boolean): string {
+  async #missOf(step: BuildStep, index: number, parts: OperationParts, parentRan: boolean): Promise<string> {
     if (this.#session.options.noCache === true) return 'the build was asked not to use the cache';
-    return explainMiss({ text: step.text, index, parts }, this.#surroundings.remembered, parentRan);
+    return await explainMiss({ text: step.text, index, parts }, this.#surroundings.remembered, parentRan);
   }
 
   /** What the same instruction did to the same files before. */
