@@ -15,6 +15,7 @@ export class RegistryRequest {
   /** Lower case, with the port if it has one. */
   readonly host: string;
   readonly #response: ServerResponse;
+  #signal: AbortSignal | undefined;
 
   constructor(message: IncomingMessage, response: ServerResponse) {
     const target = message.url ?? '/';
@@ -60,11 +61,14 @@ export class RegistryRequest {
 
   /** Aborted when the client goes away. */
   get signal(): AbortSignal {
-    const controller = new AbortController();
-    this.#response.once('close', () => {
-      if (!this.#response.writableFinished) controller.abort();
-    });
-    return controller.signal;
+    if (!this.#signal) {
+      const controller = new AbortController();
+      this.#signal = controller.signal;
+      this.#response.once('close', () => {
+        if (!this.#response.writableFinished) controller.abort();
+      });
+    }
+    return this.#signal;
   }
 
   /**
