@@ -7,6 +7,7 @@ import type { ContainerRecord } from '../records.ts';
 import { lookUpAccount } from '../runtime/accounts.ts';
 import { capabilitiesOf, capabilitySets } from '../runtime/capabilities.ts';
 import type { ProcessSpec } from '../runtime/oci-spec.ts';
+import { rlimitsOf } from '../runtime/rlimits.ts';
 import { securityOf } from '../security.ts';
 
 /** What a further process of a container is: like the first one where nothing else is told. */
@@ -42,6 +43,7 @@ export function execProcessSpec(
     env: withDefaults(spec.environment, withDefaults(inherited, terminal)),
     cwd: spec.workingDirectory || container.workingDirectory || '/',
     capabilities: capabilitySets(capabilities, account.uid),
+    rlimits: rlimitsOf(container.ulimits).rlimits,
     noNewPrivileges: security.noNewPrivileges,
   };
 }
