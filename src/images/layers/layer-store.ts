@@ -171,37 +171,53 @@ export class LayerStore {
     { onProgress, onUnpacked }: UnpackListener,
   ): Promise<void> {
     const work: Promise<void>[] = [];
-    const undo: (() => void)[] = [];
     let below: Promise<void> = Promise.resolve();
     for (const [i, layer] of layers.entries()) {
       const chain = chains[i]!;
       if (this.#present.has(chain)) continue;
-      let unpacking = this.#unpacking.get(chain);
-      if (!unpacking) {
-        const listeners: Unpacking['listeners'] = new Set();
-        const done = this.#unpack(layer, chains.slice(0, i), chain, below, listeners);
-        unpacking = { done, listeners };
-        this.#unpacking.set(chain, unpacking);
-        const forget = () => this.#unpacking.delete(chain);
-        done.then(forget, forget);
-      }
-      const { listeners } = unpacking;
-      const listener = (bytes: number) => onProgress?.(i, bytes);
-      listeners.add(listener);
-      undo.push(() => listeners.delete(listener));
-      below = unpacking.done;
-      work.push(below.then(() => onUnpacked?.(i)));
+      const onBytes = (bytes: number) => onProgress?.(i, bytes);
+      below = this.#unpackShared(layer, chains.slice(0, i), chain, below, onBytes).then(() => onUnpacked?.(i));
+      work.push(below);
     }
-    try {
-      const results = await Promise.allSettled(work);
-      for (const result of results) if (result.status === 'rejected') throw result.reason;
-    } finally {
-      for (const one of undo) one();
+    for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
+  }
+
+  /** Unpacks a layer, or waits for whoever does so already. */
+  async #unpackShared(
+    layer: PackedLayer,
+    belowChains: readonly string[],
+    chain: string,
+    below: Promise<void>,
+    onBytes: (bytes: number) => void,
+  ): Promise<void> {
+    await layer.arrived;
+    while (!this.#present.has(chain)) {
+      const others = this.#unpacking.get(chain);
+      const unpacking = others ?? this.#start(layer, belowChains, chain, below);
+      unpacking.listeners.add(onBytes);
+      try {
+        await unpacking.done;
+      } catch (error) {
+        // It may have failed for what only the other one lacks: a layer below, whose download was aborted.
+        if (!others) throw error;
+      } finally {
+        unpacking.listeners.delete(onBytes);
+      }
     }
   }
 
+  #start(layer: PackedLayer, belowChains: readonly string[], chain: string, below: Promise<void>): Unpacking {
+    const listeners: Unpacking['listeners'] = new Set();
+    const done = this.#unpack(layer, belowChains, chain, below, listeners);
+    const forget = () => this.#unpacking.delete(chain);
+    done.then(forget, forget);
+    const unpacking = { done, listeners };
+    this.#unpacking.set(chain, unpacking);
+    return unpacking;
+  }
+
   async #unpack(
-    { descriptor, diffId, arrived }: PackedLayer,
+    { descriptor, diffId }: PackedLayer,
     belowChains: readonly string[],
     chain: string,
     below: Promise<void>,
@@ -210,7 +226,6 @@ export class LayerStore {
     const { content, random, workers, trash } = this.#options;
     const directory = join(this.temporary, random.hex(32));
     try {
-      await arrived;
       await mkdir(directory, { mode: 0o755 });
       const blob = await content.path(descriptor.digest);
       const { implied, size } = await workers.run({ kind: 'unpack', blob, directory, diffId }, (bytes) => {

@@ -6,7 +6,7 @@ import { ArchiveFile } from './archive-file.ts';
 import type { Confinement } from './confinement.ts';
 import { entryOf } from './described-entry.ts';
 import { FileSystemCalls, fileTime } from './file-system-calls.ts';
-import { lstatIfThere } from './named-files.ts';
+import { lstatIfThere, namesIn } from './named-files.ts';
 import { SafeFiles } from './safe-files.ts';
 import { TreePacker, type TreePackerOptions } from './tree-packer.ts';
 
@@ -18,6 +18,8 @@ export interface PackLayerTask {
   readonly archive: string;
   /** Absolute paths, as the inside sees them, that are left out. */
   readonly exclude: readonly string[];
+  /** Directories, as paths like those, that are left out unless something in them was written. */
+  readonly unchanged?: readonly string[];
   /** Epoch seconds; later times become this one. */
   readonly clampTime: number | undefined;
   /** The directory becomes the unpacked layer: what is left out is deleted from it, and its times are those of the archive. */
@@ -54,12 +56,14 @@ export function packLayer(confinement: Confinement, task: PackLayerTask): Packed
 
 class LayerPacker extends TreePacker {
   readonly #exclude: ReadonlySet<string>;
+  readonly #unchanged: ReadonlySet<string>;
   readonly #task: PackLayerTask;
 
   constructor(options: TreePackerOptions, task: PackLayerTask) {
     super(options);
     this.#task = task;
-    this.#exclude = new Set(task.exclude.map((path) => `/${path.replace(/^\/+|\/+$/g, '')}`));
+    this.#exclude = new Set(task.exclude.map(absolute));
+    this.#unchanged = new Set((task.unchanged ?? []).map(absolute));
   }
 
   all(): void {
@@ -67,7 +71,7 @@ class LayerPacker extends TreePacker {
   }
 
   override pack(path: string, name: string): void {
-    if (this.#exclude.has(path)) {
+    if (this.#exclude.has(path) || this.#isHollow(path)) {
       if (this.#task.consume) rmSync(nativePath(path), { recursive: true, force: true });
       return;
     }
@@ -80,6 +84,12 @@ class LayerPacker extends TreePacker {
     }
     this.file(path, name, found);
     if (this.#task.consume) this.#clamp(path, found);
+  }
+
+  /** An unchanged directory without anything in it but others of that kind. */
+  #isHollow(path: string): boolean {
+    if (!this.#unchanged.has(path) || !lstatIfThere(path)?.isDirectory() || this.calls.isOpaque(path)) return false;
+    return namesIn(path).every((name) => this.#isHollow(`${path}/${name}`));
   }
 
   protected override below(path: string, prefix: string): void {
@@ -105,4 +115,8 @@ class LayerPacker extends TreePacker {
     const time = this.timeOf(found);
     if (time.seconds !== fileTime(found.mtimeNs).seconds) this.calls.setTime(path, time);
   }
+}
+
+function absolute(path: string): string {
+  return `/${path.replace(/^\/+|\/+$/g, '')}`;
 }

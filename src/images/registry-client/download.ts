@@ -26,7 +26,7 @@ export async function* download(
   let received = 0;
   while (received < size) {
     try {
-      const { body, start } = await client.openBlob(digest, received);
+      const { body, start } = await client.openBlob(digest, received, signal);
       // A registry without ranges begins anew.
       let skip = received - start;
       if (skip < 0) throw protocolError(`the registry answers from byte ${start} on instead of ${received}`);

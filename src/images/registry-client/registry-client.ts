@@ -67,13 +67,19 @@ export class RegistryClient {
   }
 
   /**
-   * Opens a blob from byte `start` on; a single attempt. The answer tells at which byte it begins: not every registry knows ranges.
+   * Opens a blob from byte `start` on; a single attempt. `signal` is heeded instead of the client's own: others may
+   * wait for the same blob. The answer tells at which byte it begins: not every registry knows ranges.
    */
-  async openBlob(digest: string, start: number): Promise<{ readonly body: IncomingMessage; readonly start: number }> {
+  async openBlob(
+    digest: string,
+    start: number,
+    signal?: AbortSignal,
+  ): Promise<{ readonly body: IncomingMessage; readonly start: number }> {
     const body = await this.#attempt({
       method: 'GET',
       path: this.#path(`blobs/${digest}`),
       headers: start > 0 ? { range: `bytes=${start}-` } : {},
+      signal,
     });
     const range = /^bytes (\d+)-/.exec(body.headers['content-range'] ?? '');
     return { body, start: body.statusCode === 206 && range ? Number(range[1]) : 0 };
@@ -142,7 +148,8 @@ export class RegistryClient {
     request: HttpRequest,
     moreScopes: readonly string[] = [],
   ): Promise<IncomingMessage> {
-    const { endpoint, connections, signal, path, actions } = this.#options;
+    const { endpoint, connections, path, actions } = this.#options;
+    const signal = request.signal ?? this.#options.signal;
     const { authorizer } = endpoint;
     const scopes = [`repository:${path}:${actions}`, ...moreScopes];
     for (let attempt = 1; ; attempt++) {
@@ -163,7 +170,8 @@ export class RegistryClient {
   }
 
   async #follow(address: Address, request: HttpRequest, first: IncomingMessage): Promise<IncomingMessage> {
-    const { connections, signal } = this.#options;
+    const { connections } = this.#options;
+    const signal = request.signal ?? this.#options.signal;
     const headers: Record<string, string> = { ...request.headers };
     let response = first;
     let at = address;
