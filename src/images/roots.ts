@@ -30,6 +30,8 @@ export interface CreateRootOptions {
 export interface CommitOptions {
   /** Paths that are not part of the layer (mount points of cache mounts, `/etc/hosts`), absolute as the inside sees it. */
   readonly exclude?: readonly string[];
+  /** Directories that are as they were below: left out unless something in them was written. */
+  readonly unchanged?: readonly string[];
   /** Times later than this become this; epoch seconds (`SOURCE_DATE_EPOCH`). */
   readonly clampTime?: number;
   /** Called before the files are read; what it answers is disposed of afterwards. For containers that go on running. */

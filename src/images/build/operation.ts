@@ -32,13 +32,13 @@ export interface Operation {
   definition(): Promise<OperationParts>;
   /** By the contents of the files that it takes, all of which are there. */
   content(): Promise<OperationParts>;
-  /** Does it. What must not be in the layer is answered. */
+  /** Does it. */
   execute(root: Root, step: ExecutingStep): Promise<ExecutedOperation>;
 }
 
 export interface ExecutedOperation {
-  /** Paths that are no part of the layer. */
-  readonly exclude: readonly string[];
+  /** Directories that are as they were although something was made in them for a while. */
+  readonly unchanged: readonly string[];
   /** Files changed while they were copied: the result is not put into the cache. */
   readonly changed: readonly string[];
 }

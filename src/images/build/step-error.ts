@@ -38,7 +38,7 @@ export function stepError(error: unknown, instruction: Pick<Instruction, 'lines'
 function diskError(error: Error, place: BuildErrorPlace): ServiceError | undefined {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return undefined;
-  return new ServiceError('NoSpace', `${place.file}:${place.line}: the disk is full`, {
+  return new ServiceError('DiskFull', `${place.file}:${place.line}: no space left on device`, {
     status: 507,
     members: { place },
     cause: error,

@@ -126,13 +126,21 @@ export class RootStore implements Roots {
     if (!record || record.readOnly) {
       throw new ServiceError('RootNotFound', `there is no root that could be committed: ${root.id}`, { status: 404 });
     }
-    const { exclude = [], clampTime, consume = false, paused } = options;
+    const { exclude = [], unchanged = [], clampTime, consume = false, paused } = options;
     if (consume) await this.#unmount(root.id);
     const archive = join(this.#packing, random.hex(32));
     const upper = this.#upper(root.id);
     try {
       await using _pause = await paused?.();
-      const { digest, size, empty } = await workers.run({ kind: 'pack', upper, archive, exclude, clampTime, consume });
+      const { digest, size, empty } = await workers.run({
+        kind: 'pack',
+        upper,
+        archive,
+        exclude,
+        unchanged,
+        clampTime,
+        consume,
+      });
       const blob = await content.adopt(archive, { digest, size });
       const layer: Layer = {
         descriptor: { mediaType: MEDIA_TYPES.ociLayer, digest, size },

@@ -263,7 +263,7 @@ export class CopyOperation implements Operation {
       }
     }
     await flush();
-    return { exclude: [], changed };
+    return { unchanged: [], changed };
   }
 
   /** Unpacks the file if it is an archive and that is asked for; those of the context are unless told, those of the web are not. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { chmod, link, mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, link, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ServiceError } from '../../../base/errors.ts';
@@ -301,9 +303,55 @@ describe('COPY', { skip }, () => {
 
     it('pipes in a context are refused by name', async () => {
       const directory = await scratch.context({ f: '' });
-      const { execFileSync } = await import('node:child_process');
       execFileSync('mkfifo', [join(directory, 'pipe')]);
       await fails('FROM scratch\nCOPY . /', /pipe in the build context is a named pipe/, { directory });
+    });
+  });
+
+  describe('of many files', () => {
+    const many = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`d${n % 7}/f${n}`, `content ${n}`]));
+
+    it('does the same on a thread of its own', async () => {
+      const { image } = await scratch.build('FROM base\nCOPY --chown=app --chmod=u=rw,go= . /inside/', { files: many });
+      const list = await scratch.list(image);
+      for (const [path, content] of Object.entries(many)) {
+        assert.equal(list.get(`there/${path}`), 'f 600 1001:1002');
+        assert.equal(await scratch.read(image, `there/${path}`), content);
+      }
+    });
+
+    it('its errors are told in the same words', async () => {
+      await fails('FROM base\nCOPY . /', /Dockerfile:2: cannot copy a directory to \/inside/, {
+        files: { ...many, 'inside/x': '' },
+      });
+      assert.deepEqual(await scratch.images.roots.list(), []);
+    });
+  });
+
+  describe('on a full disk', () => {
+    it('is said, and nothing half-made is left', async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'kobune-full-'));
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', directory]);
+      try {
+        await using full = await ScratchBuilder.open(
+          () => ({ run: () => Promise.reject(new Error('nothing is run')) }),
+          {
+            directory,
+          },
+        );
+        const context = await scratch.context({ big: Buffer.alloc(40 << 20, 'x'), small: 'S' });
+        await assert.rejects(full.build('FROM scratch\nCOPY small /\nCOPY big /', { directory: context }), {
+          code: 'DiskFull',
+          message: /^Dockerfile:3: no space left on device/,
+        });
+        assert.deepEqual(await full.images.roots.list(), []);
+        const { image, misses } = await full.build('FROM scratch\nCOPY small /', { directory: context });
+        assert.deepEqual(misses, []);
+        assert.equal(await full.read(image, 'small'), 'S');
+      } finally {
+        execFileSync('umount', ['-l', directory]);
+        await rm(directory, { recursive: true, force: true });
+      }
     });
   });
 

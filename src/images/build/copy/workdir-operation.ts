@@ -31,6 +31,6 @@ export class WorkdirOperation implements Operation {
   async execute(root: Root): Promise<ExecutedOperation> {
     const owner = this.#user === '' ? { uid: 0, gid: 0 } : lookUpOwner(root.path, this.#user);
     makeDirectories(root.path, this.#path, owner);
-    return { exclude: [], changed: [] };
+    return { unchanged: [], changed: [] };
   }
 }

@@ -22,6 +22,8 @@ export class MountPoints {
   readonly #root: string;
   readonly #calls: FileSystemCalls;
   readonly #stubs: Stub[] = [];
+  /** Directories that something was made in or below, as they were, by their paths inside. */
+  readonly #touched = new Map<string, BigIntStats>();
 
   constructor(root: string, calls: FileSystemCalls) {
     this.#root = root;
@@ -33,6 +35,10 @@ export class MountPoints {
     const { inside, stats } = resolveInside(this.#root, target);
     if (stats !== undefined || inside === '/') return;
     this.make(posix.dirname(inside), 'directory');
+    for (let above = posix.dirname(inside); above !== '/'; above = posix.dirname(above)) {
+      if (this.#touched.has(above) || this.#stubs.some((stub) => stub.path === join(this.#root, above))) continue;
+      this.#touched.set(above, lstatSync(join(this.#root, above), { bigint: true }));
+    }
     const path = join(this.#root, inside);
     const parent = posix.dirname(path);
     const before = lstatSync(parent, { bigint: true });
@@ -41,8 +47,11 @@ export class MountPoints {
     this.#stubs.push({ path, kind, parent, before, after: lstatSync(parent, { bigint: true }) });
   }
 
-  /** Takes away what was made here and is still empty. */
-  clear(): void {
+  /**
+   * Takes away what was made here and is still empty. Answers directories that are again as they were: overlayfs has them among
+   * what was written all the same.
+   */
+  clear(): string[] {
     for (const { path, kind, parent, before, after } of this.#stubs.reverse()) {
       const holder = lstatSync(parent, { bigint: true, throwIfNoEntry: false });
       if (holder === undefined || !removeEmpty(path, kind)) continue;
@@ -55,7 +64,15 @@ export class MountPoints {
       });
     }
     this.#stubs.length = 0;
+    return [...this.#touched].flatMap(([inside, before]) => {
+      const now = lstatSync(join(this.#root, inside), { bigint: true, throwIfNoEntry: false });
+      return now !== undefined && isSame(now, before) ? [inside] : [];
+    });
   }
+}
+
+function isSame(a: BigIntStats, b: BigIntStats): boolean {
+  return a.isDirectory() && a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && a.mtimeNs === b.mtimeNs;
 }
 
 function removeEmpty(path: string, kind: 'file' | 'directory'): boolean {

@@ -119,8 +119,7 @@ export class RunOperation implements Operation {
     } finally {
       await prepared.release();
     }
-    points.clear();
-    return { exclude: [], changed: [] };
+    return { unchanged: points.clear(), changed: [] };
   }
 
   #checkPlatform(): void {

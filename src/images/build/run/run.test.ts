@@ -55,6 +55,16 @@ describe('RUN', { skip }, () => {
       assert.equal(await outputOf(lines), '1001\n1002\n/w\n1 2 /home/app\n');
     });
 
+    it('that changes nothing makes no layer', async () => {
+      const { image } = await run('RUN true\nRUN --mount=type=tmpfs,target=/etc/x/y/z true 2\nRUN chmod 700 /etc');
+      // The first has made the directories that a container needs.
+      assert.deepEqual(
+        image.config.history!.slice(1).map(({ empty_layer }) => empty_layer ?? false),
+        [false, true, false],
+      );
+      assert.equal((await scratch.list(image)).get('etc'), 'd 700 0:0');
+    });
+
     it('changes are kept, deletions too, and nothing that was only mounted', async () => {
       const { image } = await run('RUN rm /etc/group && mkdir -p /x/y && ln -s y /x/l && chown 3:4 /x/y');
       const list = await scratch.list(image);
@@ -258,10 +268,10 @@ describe('RUN', { skip }, () => {
       const lines = [
         "RUN --mount=type=secret,id=token cat /run/secrets/token; stat -c ' %u %a' /run/secrets/token",
         'RUN --mount=type=secret,id=token,target=/s,uid=1001,mode=0440 stat -c "%u %a" /s',
-        'RUN --mount=type=secret,id=token,env=TOKEN echo $TOKEN; ls /run/secrets || true',
+        'RUN --mount=type=secret,id=token,env=TOKEN echo $TOKEN; ls /run/secrets 2>/dev/null || echo none',
       ].join('\n');
       const output = await outputOf(lines, { secrets });
-      assert.match(output, /^TOP-SECRET-VALUE 0 400\n1001 440\nTOP-SECRET-VALUE\nls: .*No such file/);
+      assert.equal(output, 'TOP-SECRET-VALUE 0 400\n1001 440\nTOP-SECRET-VALUE\nnone\n');
     });
 
     it('is in no layer, no configuration, no cache key and no file of the builder', async () => {

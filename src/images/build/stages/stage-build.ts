@@ -267,13 +267,13 @@ export class StageBuild implements FileSystemSource {
     return await session.limit(async () => {
       const root = await session.root(operation.independent ? EMPTY_SNAPSHOT : below.snapshot, { volatile: true });
       try {
-        const { exclude, changed } = await operation.execute(root, {
+        const { unchanged, changed } = await operation.execute(root, {
           signal: session.signal,
           output: (stream, bytes) => session.emit({ kind: 'output', step, stream, bytes }),
         });
         session.signal.throwIfAborted();
         const { layer, empty, release } = await session.parts.images.roots.commit(root, {
-          exclude,
+          unchanged,
           consume: true,
           ...(session.epoch === undefined ? {} : { clampTime: session.epoch }),
         });
