@@ -17,7 +17,7 @@ import type {
   PortRequest,
 } from '../container-networks.ts';
 import { hostServers } from '../dns-server.ts';
-import { openKernel } from '../kernel.ts';
+import { KernelError, openKernel } from '../kernel.ts';
 import { CLOUD_NAMES } from '../names.ts';
 import { Connections } from './connections.ts';
 import { ContainerNames } from './container-names.ts';
@@ -32,6 +32,7 @@ import { NetlinkWiring } from './netlink-wiring.ts';
 import { invalidNetwork, networksUnavailable } from './network-errors.ts';
 import { NetworkRegistry } from './network-registry.ts';
 import { otherFirewalls } from './other-firewalls.ts';
+import { ProgramError } from './program.ts';
 import { NetworkRecords } from './records.ts';
 import type { Wiring } from './wiring.ts';
 
@@ -70,6 +71,7 @@ class BridgeNetworks implements ContainerNetworks {
   readonly #registry: NetworkRegistry;
   readonly #connections: Connections;
   #missing: Promise<readonly string[]> = Promise.resolve([]);
+  #closing: Promise<void> | undefined;
   #cleaning: Promise<void> = Promise.resolve();
 
   constructor(options: ContainerNetworksOptions) {
@@ -117,8 +119,19 @@ class BridgeNetworks implements ContainerNetworks {
   }
 
   async start(): Promise<void> {
-    const { instance, ephemeral = false, logger } = this.#options;
     if (process.getuid?.() !== 0) throw networksUnavailable('they need root');
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.close().catch(() => {});
+      // The kernel or a program said no: not root's rights, nothing installed, a kernel without the parts.
+      if (error instanceof KernelError || error instanceof ProgramError) throw networksUnavailable(error.message);
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { instance, ephemeral = false, logger } = this.#options;
     const swept = await removeDeadInstances(this.#wiring, this.#runDirectory);
     for (const dead of swept) logger.info('removed the networks of a Kobune that was killed', { instance: dead });
     await claimInstanceDirectory(this.#directory, ephemeral);
@@ -129,6 +142,7 @@ class BridgeNetworks implements ContainerNetworks {
     const elements = await this.#connections.restore(containers);
     await this.#firewall.load([...this.#registry.elements(), ...elements]);
     const { connected } = this.#connections;
+    // What is left over is listed before anything new can be made, and removed while we go on.
     const leftovers = await findLeftovers(instance, this.#directory, {
       devices: new Set([
         ...this.#registry.live.map(({ record }) => record.bridge),
@@ -171,8 +185,12 @@ class BridgeNetworks implements ContainerNetworks {
   async createNamespace(id: string): Promise<NetworkNamespace> {
     const path = this.#namespacePath(id);
     // Whoever had it was not released: its process is gone, or it would not be made again.
-    await this.release(id);
-    await this.#wiring.createNamespace(path);
+    if (this.#connections.get(id)) await this.release(id);
+    await this.#wiring.createNamespace(path).catch(async (error: { readonly code?: string }) => {
+      if (error.code !== 'EEXIST') throw error;
+      await this.#wiring.removeNamespace(path);
+      await this.#wiring.createNamespace(path);
+    });
     return { path };
   }
 
@@ -221,14 +239,19 @@ class BridgeNetworks implements ContainerNetworks {
   }
 
   /** With containers still connected, bridges and rules stay for them; otherwise nothing stays. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await Promise.all([this.#cleaning, this.#missing]);
     await this.#connections.close();
     await this.#registry.close();
     const bridges = this.#registry.live.map(({ record }) => record.bridge);
     const stays = this.#connections.connected.length > 0;
     if (!stays) await this.#wiring.removeLinks(bridges);
-    this.#wiring.close();
+    await this.#wiring.close();
     await this.#firewall.close({ keepTable: stays });
     if (!stays) await removeInstanceDirectory(this.#directory);
   }

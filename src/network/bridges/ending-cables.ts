@@ -27,47 +27,43 @@ export class EndingCables {
     this.#timer ??= globalThis
       .setTimeout(() => {
         this.#timer = undefined;
-        void this.#cut([...this.#ending.keys()]);
+        // Whoever needs one of the addresses tries again, and is told.
+        this.#end([...this.#ending.keys()]).catch(() => {});
       }, GRACE_MS)
       .unref();
   }
 
   /** Resolves when no ended container has one of these addresses any more. */
   async gone(addresses: readonly string[]): Promise<void> {
-    const waiting = addresses.filter((address) => this.#ending.has(address));
-    if (waiting.length === 0) return;
-    for (let waited = 0; waited < GRACE_MS && waiting.some((address) => this.#lies(address)); waited += POLL_MS) {
-      await setTimeout(POLL_MS);
-    }
-    await this.#cut(waiting);
+    await this.#end(addresses.filter((address) => this.#ending.has(address)));
   }
 
   /** Resolves when nothing is left. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    await this.#cut([...this.#ending.keys()]);
+    await this.#end([...this.#ending.keys()]);
     await Promise.all(this.#cuts);
   }
 
-  #lies(address: string): boolean {
-    const device = this.#ending.get(address);
-    if (device === undefined) return false;
-    if (existsSync(`/sys/class/net/${device}`)) return true;
-    this.#ending.delete(address);
-    return false;
-  }
-
-  async #cut(addresses: readonly string[]): Promise<void> {
-    const lying = addresses.filter((address) => this.#lies(address));
-    const devices = new Set(lying.map((address) => this.#ending.get(address)!));
+  async #end(addresses: readonly string[]): Promise<void> {
+    const devices = new Set(addresses.flatMap((address) => this.#ending.get(address) ?? []));
     if (devices.size === 0) return;
-    const cut = this.#wiring.removeLinks([...devices]);
+    const cut = endOf(this.#wiring, [...devices]);
     this.#cuts.add(cut);
     try {
       await cut;
-      for (const address of lying) if (devices.has(this.#ending.get(address)!)) this.#ending.delete(address);
+      for (const address of addresses) {
+        if (devices.has(this.#ending.get(address) ?? '')) this.#ending.delete(address);
+      }
     } finally {
       this.#cuts.delete(cut);
     }
   }
+}
+
+/** Resolves when these interfaces, of namespaces that were let go, are gone. */
+export async function endOf(wiring: Pick<Wiring, 'removeLinks'>, devices: readonly string[]): Promise<void> {
+  const lying = () => devices.filter((device) => existsSync(`/sys/class/net/${device}`));
+  for (let waited = 0; waited < GRACE_MS && lying().length > 0; waited += POLL_MS) await setTimeout(POLL_MS);
+  await wiring.removeLinks(lying());
 }

@@ -101,7 +101,7 @@ export class IpWiring implements Wiring {
     return runProgram('nsenter', [`--net=${path}`, '--', 'cat', '/proc/net/dev']);
   }
 
-  close(): void {}
+  async close(): Promise<void> {}
 }
 
 /** As the other wiring prepares a namespace; the rules arrive as input. */

@@ -1,11 +1,12 @@
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { CLONE_NEWNET, type Kernel } from '../kernel.ts';
-import { addAddress, addRoute, Netlink, setUp } from '../netlink.ts';
+import { CLONE_NEWNET, type Kernel, KernelError } from '../kernel.ts';
+import { addAddress, addRoute, Netlink, type NetlinkRequest, setUp } from '../netlink.ts';
 import { dockerResolverMessages } from './docker-resolver.ts';
+import { endOf } from './ending-cables.ts';
 import { forgetFlows } from './flows.ts';
 import { rulesSeeBridgedPackets } from './host-settings.ts';
 import { removeLinks } from './ip-program.ts';
-import { createBridge, createCable, dress, putOnBridge, setAlias, setPortMode } from './link-requests.ts';
+import { createBridge, createCable, dress, putOnBridge, removeLink, setAlias, setPortMode } from './link-requests.ts';
 import { NftablesSocket } from './nftables-socket.ts';
 import type { BridgeSpec, CableSpec, InsideRoute, Wiring } from './wiring.ts';
 
@@ -18,11 +19,20 @@ const POOL_SIZE = 4;
 /** The pool is filled up when nobody has wanted one for so long: a burst of starts is not slowed down by it. */
 const REFILL_AFTER_MS = 25;
 
+/** A cable's two ends. */
+interface Cable {
+  /** Name and number of the end on this side. */
+  readonly end: string;
+  readonly endIndex: number;
+  /** Number of the interface inside. */
+  readonly insideIndex: number;
+}
+
 /** A namespace that waits: nothing but our descriptor keeps it, so it ends with us. */
 interface Prepared {
   readonly namespace: number;
   readonly inside: Netlink;
-  readonly cable: string;
+  readonly cable: Cable;
 }
 
 export interface NetlinkWiringOptions {
@@ -54,9 +64,7 @@ export class NetlinkWiring implements Wiring {
   }
 
   async addAddress(device: string, address: string): Promise<void> {
-    const index = this.#host.indexOf(device);
-    if (index === undefined) throw new Error(`there is no interface ${device}`);
-    this.#host.run(addAddress(index, ...split(address)));
+    this.#host.run(addAddress(indexOf(this.#host, device), ...split(address)));
   }
 
   async createNamespace(path: string): Promise<void> {
@@ -89,30 +97,38 @@ export class NetlinkWiring implements Wiring {
     const ends: string[] = [];
     let spare = prepared?.cable;
     try {
-      for (const cable of cables) {
-        if (spare !== undefined && cable.device === FIRST_DEVICE) {
-          ends.push(spare);
-          spare = undefined;
-        } else {
-          ends.push(this.#layCable(namespace, cable.device));
-        }
-        this.#attach(ends.at(-1)!, cable);
-        this.#furnish(namespace, inside, cable);
+      const requests: NetlinkRequest[] = [];
+      const indexes = new Map<string, number>();
+      for (const spec of cables) {
+        const { device, mac, mtu, addresses } = spec;
+        const cable = spare && device === FIRST_DEVICE ? spare : this.#layCable(namespace, inside, device);
+        if (cable === spare) spare = undefined;
+        ends.push(cable.end);
+        this.#attach(cable.end, cable.endIndex, spec);
+        if (addresses.some((address) => address.includes(':'))) this.#allowIPv6(namespace, device);
+        indexes.set(device, cable.insideIndex);
+        requests.push(
+          dress(cable.insideIndex, mac, mtu),
+          ...addresses.map((address) => addAddress(cable.insideIndex, ...split(address))),
+        );
       }
-      inside.run(...routes.map((route) => requestOf(route, inside)));
+      const routed = routes.map(({ to, via, device }) =>
+        addRoute({ to, via, device: indexes.get(device) ?? indexOf(inside, device) }),
+      );
+      inside.run(...requests, ...routed);
       return ends;
     } catch (error) {
-      void this.removeLinks(ends);
+      await this.removeLinks(ends);
       throw error;
     } finally {
       inside.close();
       closeSync(namespace);
-      if (spare !== undefined) void this.removeLinks([spare]);
+      if (spare !== undefined) await this.removeLinks([spare.end]);
     }
   }
 
   async reattach(hostDevice: string, cable: Pick<CableSpec, 'bridge' | 'isolated' | 'mtu'>): Promise<void> {
-    this.#attach(hostDevice, cable);
+    this.#attach(hostDevice, indexOf(this.#host, hostDevice), cable);
   }
 
   async setRoutes(path: string, routes: readonly InsideRoute[]): Promise<void> {
@@ -120,7 +136,7 @@ export class NetlinkWiring implements Wiring {
     try {
       const inside = this.#kernel.within(namespace, CLONE_NEWNET, () => new Netlink(this.#kernel));
       try {
-        inside.run(...routes.map((route) => requestOf(route, inside)));
+        inside.run(...routes.map(({ to, via, device }) => addRoute({ to, via, device: indexOf(inside, device) })));
       } finally {
         inside.close();
       }
@@ -130,7 +146,13 @@ export class NetlinkWiring implements Wiring {
   }
 
   async removeLinks(names: readonly string[]): Promise<void> {
-    await removeLinks(names);
+    try {
+      await removeLinks(names);
+    } catch (error) {
+      if ((error as { readonly code?: string }).code !== 'ENOENT') throw error;
+      // There is no such program: then this thread waits.
+      for (const name of names) if (this.#host.indexOf(name) !== undefined) this.#host.run(removeLink(name));
+    }
   }
 
   async forgetFlows(addresses: readonly string[]): Promise<void> {
@@ -146,11 +168,16 @@ export class NetlinkWiring implements Wiring {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#refill);
-    for (const prepared of [...this.#waiting.splice(0), ...this.#handedOut.values()]) this.#drop(prepared);
+    const unused = [...this.#waiting.splice(0), ...this.#handedOut.values()];
+    for (const prepared of unused) this.#drop(prepared);
     this.#handedOut.clear();
+    await endOf(
+      this,
+      unused.map(({ cable }) => cable.end),
+    );
     this.#host.close();
   }
 
@@ -171,9 +198,9 @@ export class NetlinkWiring implements Wiring {
       setting('ipv4/conf/all/route_localnet', '1');
     });
     try {
-      const cable = this.#layCable(namespace, FIRST_DEVICE);
+      const cable = this.#layCable(namespace, inside!, FIRST_DEVICE);
       // Both ends are up well before they are needed: the kernel takes a moment.
-      inside!.run(setUp(LOOPBACK), setUp(inside!.indexOf(FIRST_DEVICE)!));
+      inside!.run(setUp(LOOPBACK), setUp(cable.insideIndex));
       return { namespace, inside: inside!, cable };
     } catch (error) {
       inside!.close();
@@ -202,39 +229,36 @@ export class NetlinkWiring implements Wiring {
     this.#refill.unref();
   }
 
-  #layCable(namespace: number, device: string): string {
+  #layCable(namespace: number, inside: Netlink, device: string): Cable {
     const end = this.#cableName();
     this.#host.run(createCable({ name: end, peerName: device, peerNamespace: namespace }));
     // This end only carries packets; without it the kernel would look for IPv6 neighbours on it.
     setting(`ipv6/conf/${end}/disable_ipv6`, '1');
-    return end;
+    return { end, endIndex: indexOf(this.#host, end), insideIndex: indexOf(inside, device) };
   }
 
-  #attach(end: string, { bridge, isolated, mtu }: Pick<CableSpec, 'bridge' | 'isolated' | 'mtu'>): void {
-    const index = this.#host.indexOf(bridge);
-    if (index === undefined) throw new Error(`the bridge ${bridge} is gone`);
-    this.#host.run(putOnBridge(end, index, mtu));
+  #attach(end: string, index: number, { bridge, isolated, mtu }: Pick<CableSpec, 'bridge' | 'isolated' | 'mtu'>): void {
     const hairpin = rulesSeeBridgedPackets();
-    if (isolated || hairpin) this.#host.run(setPortMode(this.#host.indexOf(end)!, { isolated, hairpin }));
+    this.#host.run(
+      putOnBridge(end, indexOf(this.#host, bridge), mtu),
+      ...(isolated || hairpin ? [setPortMode(index, { isolated, hairpin })] : []),
+    );
   }
 
-  #furnish(namespace: number, inside: Netlink, { device, mac, mtu, addresses }: CableSpec): void {
-    if (addresses.some((address) => address.includes(':'))) {
-      this.#kernel.within(namespace, CLONE_NEWNET, () => {
-        setting('ipv6/conf/lo/disable_ipv6', '0');
-        setting(`ipv6/conf/${device}/disable_ipv6`, '0');
-      });
-    }
-    const index = inside.indexOf(device)!;
-    inside.run(dress(index, mac, mtu), ...addresses.map((address) => addAddress(index, ...split(address))));
+  #allowIPv6(namespace: number, device: string): void {
+    this.#kernel.within(namespace, CLONE_NEWNET, () => {
+      for (const one of ['lo', device]) setting(`ipv6/conf/${one}/disable_ipv6`, '0');
+    });
   }
 }
 
-function requestOf({ to, via, device }: InsideRoute, inside: Netlink) {
-  const index = inside.indexOf(device);
-  if (index === undefined) throw new Error(`there is no interface ${device}`);
-  return addRoute({ to, via, device: index });
+function indexOf(netlink: Netlink, device: string): number {
+  const index = netlink.indexOf(device);
+  if (index === undefined) throw new KernelError(`find interface ${device}`, ENODEV);
+  return index;
 }
+
+const ENODEV = 19;
 
 function split(address: string): [address: string, prefixLength: number] {
   const [host, length] = address.split('/');

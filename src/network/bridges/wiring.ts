@@ -48,5 +48,6 @@ export interface Wiring {
   forgetFlows(addresses: readonly string[]): Promise<void>;
   /** The namespace's `/proc/net/dev`. */
   counters(path: string): Promise<string>;
-  close(): void;
+  /** Ends namespaces that were prepared or handed out and not plugged. */
+  close(): Promise<void>;
 }
