@@ -38,11 +38,13 @@ export interface TestImages extends AsyncDisposable {
 }
 
 /** Images in a directory of their own, which goes with all mounts when it is disposed of. */
-export async function openTestImages(registries?: RegistryLocations): Promise<TestImages> {
+export async function openTestImages(
+  registries?: RegistryLocations,
+  clock: Clock = createManualClock(Date.UTC(2026, 0, 1)),
+): Promise<TestImages> {
   const directory = await mkdtemp(join(tmpdir(), 'kobune-images-'));
   const store = openMemoryStore();
   const random = createSystemRandom();
-  const clock = createManualClock(Date.UTC(2026, 0, 1));
   const blobs = await openBlobStore({ directory: join(directory, 'blobs'), store, random, durable: false });
   const content = createContentStore({ store, blobs });
   const images = await createImages({

@@ -68,7 +68,11 @@ export function transferError(error: unknown, reference: Reference): unknown {
     const what = `access denied for ${familiarRepository(reference)}, repository does not exist or may require 'docker login'`;
     return new ServiceError('AccessDenied', `${what}: ${message}`, { status: 403, cause: error });
   }
-  if (status === 401) return new ServiceError('Unauthorized', message, { status: 401, cause: error });
+  if (status === 401) {
+    // An answer to HEAD has no words.
+    const text = code === '' ? 'unauthorized: authentication required' : message;
+    return new ServiceError('Unauthorized', text, { status: 401, cause: error });
+  }
   return new ServiceError('RegistryError', message, { status: 502, cause: error });
 }
 

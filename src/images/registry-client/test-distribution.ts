@@ -77,7 +77,7 @@ async function stop(child: ChildProcess): Promise<void> {
 
 /** The only kind of password that it takes. */
 function bcrypt(password: string): string {
-  const script = 'import crypt, sys; print(crypt.crypt(sys.argv[1], crypt.mksalt(crypt.METHOD_BLOWFISH)))';
+  const script = 'import crypt, sys; print(crypt.crypt(sys.argv[1], crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))';
   return execFileSync('/usr/bin/python3', ['-W', 'ignore', '-c', script, password], { encoding: 'utf8' })
     .trim()
     .replace(/^\$2[by]\$/, '$2y$');

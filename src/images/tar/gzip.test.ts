@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { busyboxLayer } from '../test-support.ts';
+import { gzip } from './gzip.ts';
+
+async function* chunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+async function packed(bytes: Uint8Array, size: number): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of gzip(chunks(bytes, size))) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+describe('gzip', () => {
+  it('gives the same bytes however the content comes, which unpack to it', async () => {
+    for (const size of [0, 1, 100, 524_287, 524_288, 524_289, 2_000_000]) {
+      const bytes = Buffer.alloc(size, 'text ');
+      const [one, two] = [await packed(bytes, 65_536), await packed(bytes, 1_000_003)];
+      assert.ok(one.equals(two));
+      assert.ok(gunzipSync(one).equals(bytes));
+    }
+  });
+
+  it('is read by gzip, and hardly larger than what that makes', async () => {
+    const bytes = busyboxLayer();
+    const own = await packed(bytes, 300_000);
+    assert.ok(execFileSync('gzip', ['-d'], { input: own, maxBuffer: 1e8 }).equals(bytes));
+    const theirs = execFileSync('gzip', ['-6', '-n'], { input: bytes, maxBuffer: 1e8 });
+    assert.ok(own.length < theirs.length * 1.05, `${own.length} against ${theirs.length}`);
+  });
+});
