@@ -40,6 +40,8 @@ const TEST_PACKAGES = {
   'docker-registry': ['/usr/bin/docker-registry'],
   git: ['/usr/bin/git'],
   zstd: ['/usr/bin/zstd'],
+  'xz-utils': ['/usr/bin/xz'],
+  bzip2: ['/bin/bzip2', '/usr/bin/bzip2'],
   iproute2: ['/usr/sbin/ip', '/bin/ip'],
 };
 
