@@ -40,6 +40,7 @@ import { logIn } from './registry-client/log-in.ts';
 import { pullImage } from './registry-client/pull-image.ts';
 import { type PushedTag, pushImage } from './registry-client/push-image.ts';
 import { Registries } from './registry-client/registries.ts';
+import { remoteTags } from './registry-client/remote-tags.ts';
 import type { RetryPolicy } from './registry-client/retry.ts';
 import { RootStore } from './roots/root-store.ts';
 
@@ -189,6 +190,10 @@ class LocalImages implements Images {
     options: TransferOptions & { readonly allTags?: boolean } = {},
   ): Promise<readonly PushedTag[]> {
     return pushImage(this.#parts, this.#registries, this.#compressed, reference, options);
+  }
+
+  remoteTags(repository: string, options: TransferOptions = {}): Promise<readonly string[]> {
+    return remoteTags(this.#registries, repository, options);
   }
 
   login(server: string, auth: RegistryAuth): Promise<void> {

@@ -132,6 +132,8 @@ export interface Images {
     reference: string,
     options?: TransferOptions,
   ): Promise<{ readonly descriptor: Descriptor; readonly platforms: readonly Platform[] }>;
+  /** Tags that a repository has at its registry, of all pages. */
+  remoteTags(repository: string, options?: TransferOptions): Promise<readonly string[]>;
   /** Checks credentials with a registry (`docker login`), which is named or given by its address; throws `Unauthorized` when it does not take them. */
   login(server: string, auth: RegistryAuth): Promise<void>;
   tag(source: string, target: string): Promise<void>;

@@ -1,4 +1,6 @@
 import { Readable } from 'node:stream';
+import { ServiceError } from '../../base/errors.ts';
+import type { TransferOptions } from '../../images/index.ts';
 import { fetchRemote } from '../build/remote.ts';
 import { uncompressed } from '../build/uncompressed.ts';
 import { jsonStream, type Say } from '../server/json-stream.ts';
@@ -21,13 +23,33 @@ async function imagePull(call: Call, from: string): Promise<Answer> {
   const images = await host.images();
   const reference = withTag(from, query.text('tag'));
   return jsonStream(call, async (say, signal) => {
-    await images.pull(reference, {
+    const options: TransferOptions = {
       ...(auth === undefined ? {} : { auth }),
       ...(platform === undefined ? {} : { platform }),
       onProgress: (progress) => say(progressJson(progress)),
       signal,
-    });
+    };
+    try {
+      // A repository without a tag means all that it has. Source: "Create an image", tag.
+      const isOne = /[:@][^/]*$/.test(reference);
+      const tags = isOne ? [] : await images.remoteTags(reference, options);
+      for (const one of isOne ? [reference] : tags.map((tag) => `${reference}:${tag}`)) await images.pull(one, options);
+    } catch (error) {
+      throw toPullError(error, from);
+    }
   });
+}
+
+/**
+ * A registry that does not let a client in is told as dockerd does, as something that is not there: at 401 Docker's client would ask for a
+ * password, and wait where nobody is.
+ */
+function toPullError(error: unknown, name: string): unknown {
+  if (!(error instanceof ServiceError) || (error.status !== 401 && error.status !== 403)) return error;
+  const message = error.message.startsWith('access denied for ')
+    ? `pull ${error.message}`
+    : `pull access denied for ${name}, repository does not exist or may require 'docker login': ${error.message}`;
+  return new ServiceError('PullAccessDenied', message, { status: 404, cause: error });
 }
 
 /** What is called a tag may be a digest. */

@@ -18,7 +18,7 @@ export async function listenOnFile(server: Server, path: string): Promise<() => 
   }
   await mkdir(dirname(path), { recursive: true });
   if (await answers(path)) throw new UserError(`Something else listens on ${path}`, { hint: 'stop it first' });
-  const nursery = await mkdtemp(join(dirname(path), '.'));
+  const nursery = await mkdtemp(`${dirname(path)}/.`);
   const newborn = join(nursery, basename(path).slice(0, 1));
   try {
     await new Promise<void>((resolve, reject) => {

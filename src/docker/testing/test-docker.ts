@@ -1,5 +1,5 @@
 /** For tests: the Docker API over real rooms in a scratch directory, with the image `busybox`, and Docker's own client. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -45,6 +45,8 @@ export class TestDocker implements AsyncDisposable {
   readonly socket: string;
   readonly listener: OpenListener;
   readonly client: string;
+  /** A client that hangs must not keep the test. */
+  readonly #running = new Set<ChildProcess>();
 
   private constructor(
     parts: Omit<
@@ -142,11 +144,14 @@ export class TestDocker implements AsyncDisposable {
   }
 
   spawn(words: readonly string[], options: RunOptions = {}) {
-    return spawn(options.client ?? this.client, words, {
+    const child = spawn(options.client ?? this.client, words, {
       env: { ...this.environment, ...options.environment },
       cwd: options.directory ?? this.directory,
       stdio: 'pipe',
     });
+    this.#running.add(child);
+    child.once('close', () => this.#running.delete(child));
+    return child;
   }
 
   /** Runs the client at a terminal; what it prints has the terminal's line ends. */
@@ -156,6 +161,7 @@ export class TestDocker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#running) child.kill('SIGKILL');
     await this.listener.close(0);
     await this.builder.close();
     await this.engine.close({ stopAll: true });

@@ -36,6 +36,8 @@ export interface UploadSession {
 }
 
 const MAX_REDIRECTS = 10;
+const TAGS_PER_PAGE = 1000;
+const MAX_TAGS = 100_000;
 
 /**
  * One repository of a registry. What fails for reasons that pass is tried again. Throws `RegistryAnswerError`, and errors of the
@@ -83,6 +85,19 @@ export class RegistryClient {
     });
     const range = /^bytes (\d+)-/.exec(body.headers['content-range'] ?? '');
     return { body, start: body.statusCode === 206 && range ? Number(range[1]) : 0 };
+  }
+
+  /** All tags of the repository. Source: OCI Distribution Specification 1.1, "Listing Tags". */
+  async tags(): Promise<string[]> {
+    const tags: string[] = [];
+    let path: string | undefined = this.#path(`tags/list?n=${TAGS_PER_PAGE}`);
+    while (path !== undefined) {
+      const response: IncomingMessage = await this.#ask({ method: 'GET', path });
+      tags.push(...readTags(await readBody(response, MAX_MANIFEST_SIZE)));
+      if (tags.length > MAX_TAGS) throw protocolError(`the repository has more than ${MAX_TAGS} tags`);
+      path = this.#nextPage(response.headers.link);
+    }
+    return tags;
   }
 
   async hasBlob(digest: string): Promise<boolean> {
@@ -189,6 +204,13 @@ export class RegistryClient {
     return response;
   }
 
+  #nextPage(link: string | string[] | undefined): string | undefined {
+    const [, target] = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(link ?? '')) ?? [];
+    if (target === undefined) return undefined;
+    const { pathname, search } = new URL(target, this.#options.endpoint.address.origin);
+    return pathname + search;
+  }
+
   #session(response: IncomingMessage): UploadSession {
     const { address } = this.#options.endpoint;
     const location = response.headers.location;
@@ -215,4 +237,18 @@ function isRead({ method }: HttpRequest): boolean {
 
 function isRedirect({ statusCode, headers }: IncomingMessage): boolean {
   return [301, 302, 303, 307, 308].includes(statusCode ?? 0) && headers.location !== undefined;
+}
+
+function readTags(body: Buffer): string[] {
+  let answer: { readonly tags?: unknown } | undefined;
+  try {
+    answer = JSON.parse(body.toString('utf8')) as typeof answer;
+  } catch {
+    // Told below.
+  }
+  const tags = answer?.tags ?? [];
+  if (answer === undefined || !Array.isArray(tags) || tags.some((tag) => typeof tag !== 'string')) {
+    throw protocolError('the registry answered no list of tags');
+  }
+  return tags as string[];
 }
