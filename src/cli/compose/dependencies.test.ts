@@ -11,7 +11,7 @@ import { TestCompose } from './testing/test-compose.ts';
 const SLEEPER = 'image: busybox, command: sleep 1000, stop_signal: SIGKILL';
 const QUICK_CHECK = 'interval: 1s, start_period: 10s, start_interval: 50ms, retries: 1';
 
-describe('kobune compose and what services need', { skip: noDockerReason(DOCKER_28) }, () => {
+describe('kobune compose and what services need', { skip: noDockerReason(DOCKER_28), timeout: 120_000 }, () => {
   let compose: TestCompose;
   before(async () => {
     compose = await TestCompose.open();
@@ -140,6 +140,7 @@ services:
       assert.match(err, message);
       assert.equal(status, expected, name);
       assert.deepEqual(await project.states(), {});
+      assert.equal(await project.client.find(`/networks/nothing${name}_default`), undefined);
       await project.run('down');
     }
   });

@@ -8,7 +8,7 @@ import { TestCompose } from './testing/test-compose.ts';
 /** A service that runs until it is killed. */
 const SLEEPER = 'image: busybox, command: sleep 1000, stop_signal: SIGKILL';
 
-describe('kobune compose up', { skip: noDockerReason(DOCKER_28) }, () => {
+describe('kobune compose up', { skip: noDockerReason(DOCKER_28), timeout: 120_000 }, () => {
   let compose: TestCompose;
   before(async () => {
     compose = await TestCompose.open();

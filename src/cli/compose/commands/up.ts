@@ -207,6 +207,7 @@ class Foreground {
     try {
       const converged = await converge();
       attached.know(converged.observed);
+      for (const name of this.#shownNames(converged)) output.add(name);
       await attached.begin();
       attached.watchRunning(this.#going(converged));
       await this.#start(converged);
@@ -236,6 +237,12 @@ class Foreground {
     return plan.services.flatMap(({ actions }) =>
       actions.flatMap((action) => (action.kind === 'keep' ? [action.container] : [])),
     );
+  }
+
+  #shownNames({ containers }: ConvergedProject): string[] {
+    const prefix = `${this.#project.name}-`;
+    const shown = [...containers].flatMap(([service, own]) => (this.#shows(service) ? own : []));
+    return shown.map(({ name }) => (name.startsWith(prefix) ? name.slice(prefix.length) : name));
   }
 
   #shows(service: string): boolean {

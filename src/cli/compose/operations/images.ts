@@ -49,7 +49,7 @@ export async function ensureImages(
 
 /** What has to be done for a service's image. */
 export function imageAction(
-  { build, pull_policy: policy }: Pick<ProjectService, 'build' | 'pull_policy'>,
+  { build, image, pull_policy: policy }: Pick<ProjectService, 'build' | 'image' | 'pull_policy'>,
   present: ImageDetails | undefined,
   options: ImageOptions,
 ): 'build' | 'pull' | 'keep' {
@@ -60,6 +60,8 @@ export function imageAction(
     if (options.build === 'always' || wanted === 'build' || (present === undefined && !isAsked)) return 'build';
     if (!isAsked) return 'keep';
   }
+  // A name that was made up is nobody else's.
+  if (build !== undefined && image === undefined) return 'keep';
   if (wanted === 'always') return 'pull';
   if (wanted === 'never' || wanted === 'build') return 'keep';
   if (present === undefined) return 'pull';

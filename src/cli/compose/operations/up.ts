@@ -2,7 +2,7 @@ import { CommandError } from '../../command-error.ts';
 import type { ImageDetails } from '../../docker-client/answers.ts';
 import { parseRange } from '../model/port.ts';
 import type { GrantedFile } from '../plan/config-hash.ts';
-import { copiedFiles } from '../plan/mount-requests.ts';
+import { checkFiles, copiedFiles } from '../plan/mount-requests.ts';
 import type { ObservedContainer } from '../plan/observed.ts';
 import { chosenServices, inOrder, planUp, type UpOptions, type UpPlan } from '../plan/plan-up.ts';
 import type { Project, ProjectService } from '../project/project.ts';
@@ -36,6 +36,7 @@ export async function convergeProject(
 ): Promise<ConvergedProject> {
   const services = inOrder(project, chosenServices(project, options));
   checkPorts(services, options.scale);
+  for (const service of services) checkFiles(project, service);
   const [images, early] = [await ensureImages(session, project, services, options), await observe(session, project)];
   const observed = { ...early, images: idsOf(images), files: fileDigests(project) };
   const plan = planUp(project, observed, options);

@@ -60,6 +60,14 @@ export function mountRequests(
   };
 }
 
+/** Refuses, before anything is made, secrets and configurations that are not there. */
+export function checkFiles(project: Project, service: ProjectService): void {
+  for (const { source, grant, kind } of grantsOf(project, service)) {
+    if (source.file !== undefined) existing(source.file, kind, grant.source);
+    else contentOf(project, source, kind, grant.source);
+  }
+}
+
 /** The files that are copied into a container: those without a file here, and those with an owner or rights of their own. */
 export function copiedFiles(project: Project, service: ProjectService): CopiedFile[] {
   return grantsOf(project, service)
