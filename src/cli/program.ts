@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { ClockChange } from '../gateway/admin/index.ts';
+import { addBuild } from './build/add-build.ts';
 import { CommandError } from './command-error.ts';
 import { addCompose } from './compose.ts';
 import { EXIT } from './exit-codes.ts';
@@ -30,6 +31,7 @@ export function createProgram(terminal: Terminal, version: string, exit: (code: 
   addFunctions(program, terminal);
   addOutbox(program, terminal);
   addState(program, terminal);
+  addBuild(program, terminal);
   addImages(program, terminal, exit);
   addCompose(program, terminal, version, exit);
   addMachine(program, terminal, exit);
