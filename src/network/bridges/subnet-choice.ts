@@ -54,9 +54,10 @@ export async function withSubnetLock<T>(work: () => Promise<T>): Promise<T> {
         if (error.code === 'EADDRINUSE') resolve(false);
         else reject(error);
       });
-      lock.listen('\0kobune-subnets', () => resolve(true));
+      lock.once('listening', () => resolve(true));
+      lock.listen('\0kobune-subnets');
     });
-    lock.removeAllListeners('error');
+    lock.removeAllListeners();
     if (taken) break;
     if (performance.now() > deadline) return work();
     await setTimeout(WAIT_MS);
