@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Logger } from '../base/logger.ts';
 import type { Kernel } from '../network/index.ts';
 import type { Hierarchies } from './cgroups/hierarchies.ts';
@@ -15,7 +15,7 @@ interface Claim {
   readonly owner: ProcessIdentity;
   /** Nothing of it is wanted when its process has ended. */
   readonly ephemeral: boolean;
-  /** Its containers' files. */
+  /** Its containers' files; their root file systems are beside it (`images/roots`). */
   readonly directory: string;
   /** What the runtime knows of its containers. */
   readonly runtimeState: string;
@@ -43,7 +43,8 @@ export async function sweepDeadInstances(kernel: Kernel, hierarchies: Hierarchie
     logger.info('removing the containers of a Kobune that was killed', { instance });
     const groups = [groupPath(instance, ''), `/kobune-${instance}-steps`];
     const gone = await Promise.all(groups.map((group) => removeGroups(hierarchies, group)));
-    for (const mount of mountsBelow(claim.directory)) unmount(kernel, mount);
+    const roots = join(dirname(claim.directory), 'images', 'roots');
+    for (const mount of [...mountsBelow(claim.directory), ...mountsBelow(roots)]) unmount(kernel, mount);
     await rm(claim.directory, { recursive: true, force: true });
     // What would not go is tried again by the next one.
     if (gone.every(Boolean)) await releaseInstance(instance, claim.runtimeState);

@@ -13,7 +13,7 @@ import type { RunRecord } from './records.ts';
 import { onMonitorEnd, readExitCode, startMonitor } from './runtime/conmon.ts';
 import { makeSpec, type RunPlan } from './runtime/make-spec.ts';
 import { forget, releaseProcess } from './runtime/oci-runtime.ts';
-import { identify, isAlive, type ProcessIdentity, sendSignal } from './runtime/processes.ts';
+import { endProcess, identify, isAlive, type ProcessIdentity, sendSignal } from './runtime/processes.ts';
 import { startError } from './runtime/start-error.ts';
 
 export interface RunOptions {
@@ -104,7 +104,7 @@ export class Run {
     const { files, id } = this.#options;
     // A monitor that was killed leaves its process behind, whose output nobody reads any more.
     const code = await readExitCode(files.run, id, () => this.goesOn);
-    if (code === undefined) sendSignal(this.record.process, 'SIGKILL');
+    if (code === undefined) await endProcess(this.record.process);
     await this.spool.finish();
     return code ?? SIGKILLED;
   }

@@ -53,3 +53,14 @@ export function sendSignal(process_: ProcessIdentity, signal: number | NodeJS.Si
     return false;
   }
 }
+
+const PAUSE_MS = 2;
+const LONGEST_END_MS = 5000;
+
+/** Kills a process that is no child of ours; resolves when it has ended, or will not. */
+export async function endProcess(process_: ProcessIdentity): Promise<void> {
+  const deadline = performance.now() + LONGEST_END_MS;
+  while (sendSignal(process_, 'SIGKILL') && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}

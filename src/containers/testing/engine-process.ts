@@ -1,4 +1,5 @@
 /** For tests: an engine in a process of its own, which can be killed and started again on the same directory. */
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -32,7 +33,9 @@ export class EngineProcess implements AsyncDisposable {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const lines = createInterface({ input: child.stdout! });
-    const [first] = (await once(lines, 'line')) as [string];
+    const ended = once(child, 'exit').then(() => assert.fail('the engine ended before it was ready'));
+    const [first] = (await Promise.race([once(lines, 'line'), ended])) as [string];
+    ended.catch(() => {});
     const started = new EngineProcess(child, JSON.parse(first).imageId);
     lines.on('line', (line) => {
       const answer: Answer = JSON.parse(line);
