@@ -1,10 +1,17 @@
+import { ServiceError } from '../base/errors.ts';
 import type { Repositories } from '../images/index.ts';
 import { entityTag, isNotModified, selectBytes } from './conditional.ts';
+import type { FileBodies } from './file-bodies.ts';
 import type { RegistryRequest } from './registry-request.ts';
 import type { Reply } from './reply.ts';
 
 /** GET and HEAD of a blob. Source: OCI Distribution Specification 1.1, "Pulling blobs". */
-export async function readBlob(repositories: Repositories, request: RegistryRequest, digest: string): Promise<Reply> {
+export async function readBlob(
+  repositories: Repositories,
+  files: FileBodies,
+  request: RegistryRequest,
+  digest: string,
+): Promise<Reply> {
   const repository = request.repository();
   const { size } = await repositories.statBlob(repository, digest);
   const headers = {
@@ -27,7 +34,11 @@ export async function readBlob(repositories: Repositories, request: RegistryRequ
   };
   const status = part ? 206 : 200;
   if (request.method === 'HEAD' || size === 0) return { status, headers: all };
-  return { status, headers: all, body: await repositories.openBlob(repository, digest, part) };
+  const path = await repositories.blobPath(repository, digest);
+  const body = await files.open(path, part?.start ?? 0, all['content-length']);
+  if (body) return { status, headers: all, body };
+  // It was deleted in this moment.
+  throw new ServiceError('BLOB_UNKNOWN', 'blob unknown to registry', { status: 404 });
 }
 
 export async function deleteBlob(repositories: Repositories, request: RegistryRequest, digest: string): Promise<Reply> {

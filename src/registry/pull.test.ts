@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdir, readlink } from 'node:fs/promises';
+import { get } from 'node:http';
 import { describe, it } from 'node:test';
 import { MEDIA_TYPES } from '../images/index.ts';
 import { descriptorOf, digestOf, imageOf, startTestRegistry } from './test-registry.ts';
@@ -94,6 +96,33 @@ describe('OCI pull', { timeout: 20_000 }, () => {
     const digest = await registry.pushBlob('app', '');
     const answer = await registry.ask('GET', `/v2/app/blobs/${digest}`);
     assert.deepEqual([answer.status, answer.headers['content-length'], answer.body.length], [200, '0', 0]);
+  });
+
+  it('gives a large blob whole, to many at once, and lets go of it when a client leaves', async () => {
+    await using registry = await startTestRegistry();
+    const content = Buffer.alloc(9_000_001, 'kobune registry');
+    const digest = await registry.pushBlob('app', content);
+    const path = `/v2/app/blobs/${digest}`;
+    const answers = await Promise.all(Array.from({ length: 6 }, () => registry.ask('GET', path)));
+    for (const { body } of answers) assert.ok(body.equals(content));
+    for (let i = 0; i < 6; i++) {
+      await new Promise<void>((resolve) => {
+        const request = get({ port: registry.port, host: '127.0.0.1', path, agent: false }, (response) => {
+          response.once('data', () => request.destroy());
+          response.on('error', () => {});
+          response.once('close', resolve);
+        });
+        request.on('error', () => {});
+      });
+    }
+    const hex = digest.slice('sha256:'.length);
+    const held = async () => {
+      const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
+      return (await Promise.all(links)).filter((target) => target.includes(hex)).length;
+    };
+    while ((await held()) > 0) await new Promise(setImmediate);
+    assert.ok((await registry.ask('GET', path)).body.equals(content));
+    assert.deepEqual(registry.failures, []);
   });
 
   it('gives parts of a blob by Range (RFC 9110)', async () => {

@@ -11,6 +11,7 @@ import { type Caller, RegistryAccess } from './access.ts';
 import { deleteBlob, readBlob } from './blob-endpoints.ts';
 import type { EcrRegistry } from './ecr-registry.ts';
 import { failureReply } from './failure.ts';
+import { FileBodies } from './file-bodies.ts';
 import { listReferrers, listRepositories, listTags } from './listing-endpoints.ts';
 import { deleteManifest, readManifest, writeManifest } from './manifest-endpoints.ts';
 import { CATALOG_ACTION, permissionFor } from './permissions.ts';
@@ -52,6 +53,7 @@ const METHODS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 export class RegistryServer {
   readonly #options: RegistryServerOptions;
   readonly #tokens: BearerTokens;
+  readonly #files = new FileBodies();
   /** `undefined` in open mode. */
   readonly #access: RegistryAccess | undefined;
 
@@ -80,7 +82,7 @@ export class RegistryServer {
           response.destroy();
           return;
         }
-        await writeReply(response, reply, logger);
+        await writeReply(response, reply);
         this.#options.onRequest?.({
           service: 'registry',
           operation: METHODS[request.route.kind]?.[request.method] ?? 'Unknown',
@@ -145,7 +147,7 @@ export class RegistryServer {
       case 'blob':
         return method === 'DELETE'
           ? deleteBlob(repositories, request, route.digest)
-          : readBlob(repositories, request, route.digest);
+          : readBlob(repositories, this.#files, request, route.digest);
       case 'manifest':
         if (method === 'PUT') return writeManifest(repositories, request, route.reference);
         if (method === 'DELETE') return deleteManifest(repositories, request, route.reference);

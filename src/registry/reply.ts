@@ -1,13 +1,11 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { Logger } from '../base/logger.ts';
+import type { FileBody } from './file-bodies.ts';
 
 export interface Reply {
   readonly status: number;
   readonly headers?: OutgoingHttpHeaders;
-  /** A stream's length is in the headers. */
-  readonly body?: string | Uint8Array | Readable;
+  /** A file's length is in the headers. */
+  readonly body?: string | Uint8Array | FileBody;
 }
 
 /** Bytes of a request body that are read and dropped, so that its client gets to see the answer. */
@@ -18,32 +16,17 @@ export function json(value: unknown, headers: OutgoingHttpHeaders = {}, status =
 }
 
 /** Sends a reply; what goes wrong after its headers can only end the connection. */
-export async function writeReply(response: ServerResponse, reply: Reply, logger: Logger): Promise<void> {
+export async function writeReply(response: ServerResponse, reply: Reply): Promise<void> {
   const { req } = response;
   const { status, body } = reply;
   const headers: OutgoingHttpHeaders = { 'docker-distribution-api-version': 'registry/2.0', ...reply.headers };
   if (!req.complete) dropUnread(response);
-  const empty = req.method === 'HEAD' || status === 204 || status === 304;
-  if (!(body instanceof Readable)) {
-    if (status !== 204 && status !== 304)
-      headers['content-length'] ??= body === undefined ? 0 : Buffer.byteLength(body);
-    response.writeHead(status, headers);
-    response.end(empty ? undefined : body);
-    return;
-  }
-  try {
-    response.writeHead(status, headers);
-    if (empty) {
-      body.destroy();
-      response.end();
-    } else await pipeline(body, response);
-  } catch (error) {
-    body.destroy();
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') {
-      logger.warn('a blob could not be sent', { error: String(error) });
-    }
-    response.destroy();
-  }
+  const isFile = typeof body === 'object' && 'send' in body;
+  const bodiless = status === 204 || status === 304;
+  if (!isFile && !bodiless) headers['content-length'] ??= body === undefined ? 0 : Buffer.byteLength(body);
+  response.writeHead(status, headers);
+  if (isFile) await body.send(response);
+  else response.end(bodiless || req.method === 'HEAD' ? undefined : body);
 }
 
 function dropUnread({ req }: ServerResponse): void {

@@ -43,10 +43,18 @@ export class Blobs {
   }
 
   async open(repository: string, digest: string, range?: BlobRange): Promise<Readable> {
+    return this.#content(repository, digest, () => this.#state.content.open(digest, range));
+  }
+
+  async path(repository: string, digest: string): Promise<string> {
+    return this.#content(repository, digest, () => this.#state.content.path(digest));
+  }
+
+  async #content<T>(repository: string, digest: string, get: () => Promise<T>): Promise<T> {
     const { id } = await getRepository(this.#state.store, repository);
     await this.#link(id, digest);
     try {
-      return await this.#state.content.open(digest, range);
+      return await get();
     } catch (error) {
       // It was deleted in this moment.
       if (error instanceof BlobNotFoundError) throw blobUnknown(digest);

@@ -76,6 +76,7 @@ export function createRepositories(options: RepositoriesOptions): Repositories {
     },
     statBlob: (repository, digest) => blobs.stat(repository, digest),
     openBlob: (repository, digest, range) => blobs.open(repository, digest, range),
+    blobPath: (repository, digest) => blobs.path(repository, digest),
     deleteBlob: (repository, digest) => blobs.delete(repository, digest),
     repositoriesOfBlob: (digest, limit) => blobs.repositoriesOf(digest, limit),
     mountBlob: (repository, digest, from) => blobs.mount(repository, digest, from),

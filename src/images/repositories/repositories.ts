@@ -106,6 +106,8 @@ export interface Repositories {
   /** Keeps what it finds from being collected for a day: the client is about to refer to it. */
   statBlob(repository: string, digest: string): Promise<{ readonly size: number }>;
   openBlob(repository: string, digest: string, range?: BlobRange): Promise<Readable>;
+  /** The file that holds it, which may go at any time: to be opened at once. */
+  blobPath(repository: string, digest: string): Promise<string>;
   deleteBlob(repository: string, digest: string): Promise<void>;
   /** Repositories that have a blob. */
   repositoriesOfBlob(digest: string, limit: number): Promise<readonly string[]>;

@@ -10,9 +10,25 @@ export interface ChunkRange {
   readonly end: number;
 }
 
-/** Bytes gathered before they are handed to the disk; the next ones are hashed meanwhile. */
+/** Bytes gathered before they are handed to the disk; the next ones come meanwhile. */
 const GATHER = 1024 * 1024;
 const READ_CHUNK = 256 * 1024;
+/** Buffers that are kept for the next uploads. */
+const KEEP = 8;
+
+/** Buffers of uploads, used again and again: fresh memory costs more than what is done with it. */
+export class UploadBuffers {
+  readonly #free: Buffer[] = [];
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(GATHER);
+  }
+
+  /** Takes back what nothing reads or writes any more. */
+  give(...buffers: readonly Buffer[]): void {
+    for (const buffer of buffers) if (this.#free.length < KEEP) this.#free.push(buffer);
+  }
+}
 
 /**
  * The file of an upload. How far the upload has come is the file's size; the hash of what is in it is kept along, and
@@ -20,6 +36,7 @@ const READ_CHUNK = 256 * 1024;
  */
 export class UploadFile {
   readonly path: string;
+  readonly #buffers: UploadBuffers;
   #sha256: Hash = createHash('sha256');
   #hashed = 0;
   /** Ends when whoever is using the file has let go of it. */
@@ -27,8 +44,9 @@ export class UploadFile {
   #source: AsyncIterable<Uint8Array> | undefined;
   #users = 0;
 
-  constructor(path: string) {
+  constructor(path: string, buffers: UploadBuffers) {
     this.path = path;
+    this.#buffers = buffers;
   }
 
   get idle(): boolean {
@@ -82,20 +100,27 @@ export class UploadFile {
     }
   }
 
-  /** Writes at most one chunk more than `most` bytes; answers how many came. */
+  /**
+   * Writes at most one chunk more than `most` bytes; answers how many came. What comes is copied together, so that the
+   * small pieces that the network brings are garbage at once, while one buffer is filled and the other is written.
+   */
   async #write(file: FileHandle, begin: number, source: AsyncIterable<Uint8Array>, most: number): Promise<number> {
     let came = 0;
     let position = begin;
-    let gathered: Uint8Array[] = [];
-    let size = 0;
+    let [filling, other] = [this.#buffers.take(), this.#buffers.take()];
+    let filled = 0;
     let writing: Promise<void> = Promise.resolve();
     let failure: { readonly error: unknown } | undefined;
-    const flush = () => {
-      const [chunks, bytes, at] = [gathered, size, position];
-      gathered = [];
-      size = 0;
-      position += bytes;
-      writing = writeAll(file, chunks, bytes, at).catch((error: unknown) => {
+    const flush = async () => {
+      await writing;
+      if (failure || filled === 0) return;
+      const [bytes, at] = [filling.subarray(0, filled), position];
+      [filling, other] = [other, filling];
+      position += filled;
+      filled = 0;
+      this.#sha256.update(bytes);
+      this.#hashed += bytes.length;
+      writing = writeAll(file, bytes, at).catch((error: unknown) => {
         failure ??= { error };
       });
     };
@@ -105,22 +130,21 @@ export class UploadFile {
       for await (const chunk of chunks as AsyncIterable<Uint8Array>) {
         came += chunk.length;
         if (came > most) break;
-        this.#sha256.update(chunk);
-        this.#hashed += chunk.length;
-        gathered.push(chunk);
-        size += chunk.length;
-        if (size < GATHER) continue;
-        await writing;
+        for (let from = 0; from < chunk.length; ) {
+          const part = chunk.subarray(from, from + filling.length - filled);
+          filling.set(part, filled);
+          filled += part.length;
+          from += part.length;
+          if (filled === filling.length) await flush();
+          if (failure) break;
+        }
         if (failure) break;
-        flush();
       }
     } finally {
       // Also when the client has gone: it may come back and go on from here.
+      await flush();
       await writing;
-      if (!failure && size > 0) {
-        flush();
-        await writing;
-      }
+      this.#buffers.give(filling, other);
     }
     if (failure) throw failure.error;
     return came;
@@ -164,16 +188,8 @@ async function openUpload(path: string, flags: 'r' | 'r+'): Promise<FileHandle> 
 }
 
 /** A short write goes on where it stopped. */
-async function writeAll(
-  file: FileHandle,
-  chunks: readonly Uint8Array[],
-  size: number,
-  position: number,
-): Promise<void> {
-  const { bytesWritten } = await file.writev(chunks, position);
-  if (bytesWritten === size) return;
-  const rest = Buffer.concat(chunks).subarray(bytesWritten);
-  for (let at = 0; at < rest.length; ) {
-    at += (await file.write(rest, at, rest.length - at, position + bytesWritten + at)).bytesWritten;
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
   }
 }

@@ -6,7 +6,7 @@ import { digestMalformed, digestMismatch, uploadUnknown } from './errors.ts';
 import { algorithmOf, isDigest } from './grammar.ts';
 import type { Upload } from './repositories.ts';
 import { getRepository, type RegistryState, repositoryForPush } from './state.ts';
-import { type ChunkRange, sha512Of, UploadFile } from './upload-file.ts';
+import { type ChunkRange, sha512Of, UploadBuffers, UploadFile } from './upload-file.ts';
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 const FILE = /^([0-9a-f]{16})\.([0-9a-f-]{36})$/;
@@ -24,6 +24,7 @@ export class Uploads {
   readonly #blobs: Blobs;
   readonly #directory: string;
   readonly #open = new Map<string, UploadFile>();
+  readonly #buffers = new UploadBuffers();
   #made: Promise<unknown> | undefined;
 
   constructor(state: RegistryState, blobs: Blobs, directory: string) {
@@ -144,7 +145,7 @@ export class Uploads {
   #file(path: string): UploadFile {
     let file = this.#open.get(path);
     if (!file) {
-      file = new UploadFile(path);
+      file = new UploadFile(path, this.#buffers);
       this.#open.set(path, file);
       if (this.#open.size > MAX_OPEN) this.#forgetIdle();
     }
