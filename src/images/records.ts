@@ -35,6 +35,8 @@ export interface LayerRecord {
 export interface RootRecord {
   /** Chain IDs of its layers, bottom first. */
   readonly chains: readonly string[];
+  /** The same layers, as they can be unpacked. */
+  readonly layers: readonly Pick<Layer, 'descriptor' | 'diffId'>[];
   readonly readOnly: boolean;
   readonly volatile: boolean;
 }

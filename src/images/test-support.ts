@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { createManualClock } from '../base/system-clock.ts';
 import { createSystemRandom } from '../base/system-random.ts';
-import { type BlobStore, openBlobStore, openMemoryStore, type Store } from '../store/index.ts';
+import { type BlobStore, openBlobStore, openLmdbStore, openMemoryStore, type Store } from '../store/index.ts';
 import { createContentStore } from './content/content-store.ts';
 import type { ContentStore } from './content.ts';
 import { createImages } from './create-images.ts';
@@ -44,8 +44,35 @@ export async function openTestImages(
 ): Promise<TestImages> {
   const directory = await mkdtemp(join(tmpdir(), 'kobune-images-'));
   const store = openMemoryStore();
+  const at = await openImages({ directory, store, clock, durable: false, registries });
+  return {
+    ...at,
+    async [Symbol.asyncDispose]() {
+      for (const id of await at.images.roots.list()) await (await at.images.roots.open(id))?.remove();
+      await at.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Images in a directory that stays, with a store on disk. Roots stay mounted. */
+export async function openImagesIn(directory: string): Promise<TestImages> {
+  const store = await openLmdbStore({ directory: join(directory, 'store') });
+  const at = await openImages({ directory, store, clock: createManualClock(), durable: true, registries: undefined });
+  return { ...at, [Symbol.asyncDispose]: at.close };
+}
+
+interface OpenOptions {
+  readonly directory: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly durable: boolean;
+  readonly registries: RegistryLocations | undefined;
+}
+
+async function openImages({ directory, store, clock, durable, registries }: OpenOptions) {
   const random = createSystemRandom();
-  const blobs = await openBlobStore({ directory: join(directory, 'blobs'), store, random, durable: false });
+  const blobs = await openBlobStore({ directory: join(directory, 'blobs'), store, random, durable });
   const content = createContentStore({ store, blobs });
   const images = await createImages({
     content,
@@ -57,21 +84,12 @@ export async function openTestImages(
     ...(registries && { registries }),
     retries: { attempts: 5, firstDelayMs: 5, maxDelayMs: 20 },
   });
-  return {
-    directory,
-    store,
-    blobs,
-    content,
-    clock,
-    images,
-    async [Symbol.asyncDispose]() {
-      for (const id of await images.roots.list()) await (await images.roots.open(id))?.remove();
-      await images.close();
-      await blobs.close();
-      await store.close();
-      await rm(directory, { recursive: true, force: true });
-    },
+  const close = async () => {
+    await images.close();
+    await blobs.close();
+    await store.close();
   };
+  return { directory, store, blobs, content, clock, images, close };
 }
 
 /** Logs nothing. */

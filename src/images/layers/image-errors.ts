@@ -1,5 +1,5 @@
 import { ServiceError } from '../../base/errors.ts';
-import { BlobDigestError, BlobTooLargeError } from '../../store/index.ts';
+import { BlobDigestError, BlobTooLargeError, StoreWriteError } from '../../store/index.ts';
 import { SizeMismatchError } from '../content.ts';
 import { TarError } from '../tar/tar-entry.ts';
 import type { SentError } from './worker-messages.ts';
@@ -14,7 +14,8 @@ export function imageError(error: unknown): Error {
     error instanceof BlobDigestError || error instanceof SizeMismatchError || error instanceof BlobTooLargeError;
   if (isWrong) return new ServiceError('InvalidContent', message, { cause: error });
   if (error instanceof TarError || name === 'TarError') return new ServiceError('InvalidArchive', message);
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  const isFull = error instanceof StoreWriteError && message.endsWith(' is full');
+  if (isFull || code === 'ENOSPC' || code === 'EDQUOT') {
     return new ServiceError('DiskFull', 'no space left on device', { status: 507, detail: message });
   }
   // The decompressors' own.
@@ -22,4 +23,13 @@ export function imageError(error: unknown): Error {
     return new ServiceError('InvalidArchive', `the archive cannot be decompressed: ${message}`);
   }
   return error instanceof Error ? error : Object.assign(new Error(message), { name, code, stack });
+}
+
+/** The same work; what fails is told in words for the user. */
+export async function inWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw imageError(error);
+  }
 }

@@ -140,8 +140,9 @@ export class LayerStore {
       await this.#holds.unlessHeld(chain, async () => {
         if ((await this.#used()).has(chain)) return;
         this.#present.delete(chain);
-        await this.#options.store.delete(layerKey(chain));
-        await this.#options.trash.discard(this.path(chain));
+        const { store, trash } = this.#options;
+        await trash.discard(this.path(chain));
+        await trash.forget(store, layerKey(chain));
         deleted.push(chain);
       });
     }

@@ -123,9 +123,12 @@ export class LayerWriter implements TarHandler {
     }
   }
 
+  /** After a failure: closes the file that was being written, and removes what there is of it. */
   abandon(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
+    if (this.#file === undefined) return;
+    closeSync(this.#file);
     this.#file = undefined;
+    rmSync(nativePath(this.#at(this.#path)), { force: true });
   }
 
   #at(path: string): string {

@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
+import { type Key, type Store, StoreWriteError } from '../../store/index.ts';
 
 export interface TrashOptions {
   readonly directory: string;
@@ -36,6 +37,17 @@ export class Trash {
       throw error;
     }
     this.#delete(name);
+  }
+
+  /** Deletes a record of what was discarded. On a full disk that has room only once the files are deleted. */
+  async forget(store: Store, key: Key): Promise<void> {
+    try {
+      await store.delete(key);
+    } catch (error) {
+      if (!(error instanceof StoreWriteError)) throw error;
+      await this.empty();
+      await store.delete(key);
+    }
   }
 
   /** Resolves when everything discarded so far has been deleted. */

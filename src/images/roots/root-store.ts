@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -10,6 +10,7 @@ import type { Store } from '../../store/index.ts';
 import type { ContentStore } from '../content.ts';
 import type { Layer } from '../images.ts';
 import { nextChainId } from '../layers/chain-id.ts';
+import { inWords } from '../layers/image-errors.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
 import type { LayerWorkers } from '../layers/layer-workers.ts';
 import type { Trash } from '../layers/trash.ts';
@@ -39,6 +40,13 @@ export interface RootStoreOptions {
 
 const ID = /^[a-z0-9-]{1,128}$/;
 
+/** A layer that was made of a root, held until `release`. */
+interface CommittedLayer {
+  readonly layer: Layer;
+  readonly empty: boolean;
+  release(): void;
+}
+
 /** Root file systems: for each a directory with what is written (`upper`) and the mount over its layers (`merged`). */
 export class RootStore implements Roots {
   readonly #options: RootStoreOptions;
@@ -62,7 +70,12 @@ export class RootStore implements Roots {
     for (const empty of this.#empties) await mkdir(empty, { recursive: true, mode: 0o755 });
     await rm(this.#packing, { recursive: true, force: true });
     await mkdir(this.#packing, { mode: 0o700 });
-    const known = new Set(await this.list());
+    const known = new Set<string>();
+    for (const { key, value } of await this.#options.store.range<RootRecord>({ prefix: [IMAGES, 'root'] })) {
+      const id = String(key[2]);
+      if (this.#isWhole(id, value)) known.add(id);
+      else await this.#options.store.delete(key);
+    }
     for (const name of await readdir(this.#directory)) if (!known.has(name)) await this.#discard(name);
   }
 
@@ -71,7 +84,11 @@ export class RootStore implements Roots {
     (await this.#options.layers.hold(layers, listener)).release();
   }
 
-  async create(id: string, layers: readonly Layer[], options: CreateRootOptions = {}): Promise<Root> {
+  create(id: string, layers: readonly Layer[], options: CreateRootOptions = {}): Promise<Root> {
+    return inWords(this.#create(id, layers, options));
+  }
+
+  async #create(id: string, layers: readonly Layer[], options: CreateRootOptions): Promise<Root> {
     if (!ID.test(id)) throw new ServiceError('InvalidRootId', `not an ID of a root: ${id}`);
     const { store } = this.#options;
     await this.#removing.get(id);
@@ -82,6 +99,7 @@ export class RootStore implements Roots {
     try {
       const record: RootRecord = {
         chains: held.chains,
+        layers: layers.map(({ descriptor, diffId }) => ({ descriptor, diffId })),
         readOnly: options.readOnly ?? false,
         volatile: options.volatile ?? false,
       };
@@ -107,7 +125,7 @@ export class RootStore implements Roots {
     if (!ID.test(id)) return undefined;
     await this.#removing.get(id);
     const record = (await this.#options.store.get<RootRecord>(rootKey(id)))?.value;
-    if (!record) return undefined;
+    if (!record || !this.#isWhole(id, record)) return undefined;
     if (!this.#isMounted(id)) await this.#mountAgain(id, record);
     return this.#root(id, record);
   }
@@ -117,10 +135,11 @@ export class RootStore implements Roots {
     return records.map(({ key }) => String(key[2]));
   }
 
-  async commit(
-    root: Root,
-    options: CommitOptions & { readonly consume?: boolean } = {},
-  ): Promise<{ readonly layer: Layer; readonly empty: boolean; release(): void }> {
+  commit(root: Root, options: CommitOptions & { readonly consume?: boolean } = {}): Promise<CommittedLayer> {
+    return inWords(this.#commit(root, options));
+  }
+
+  async #commit(root: Root, options: CommitOptions & { readonly consume?: boolean }): Promise<CommittedLayer> {
     const { store, content, layers, random, workers, logger } = this.#options;
     const record = (await store.get<RootRecord>(rootKey(root.id)))?.value;
     if (!record || record.readOnly) {
@@ -238,9 +257,15 @@ export class RootStore implements Roots {
   }
 
   async #forget(id: string, record: RootRecord): Promise<void> {
-    await this.#options.store.delete(rootKey(id));
-    await this.#options.trash.discard(join(this.#directory, id));
-    await this.#options.layers.collect(record.chains);
+    const { store, trash, layers } = this.#options;
+    await trash.discard(join(this.#directory, id));
+    await trash.forget(store, rootKey(id));
+    await layers.collect(record.chains);
+  }
+
+  /** Whether what was written is where it was; else its removal was under way when the process was killed. */
+  #isWhole(id: string, { readOnly }: RootRecord): boolean {
+    return existsSync(readOnly ? join(this.#directory, id) : this.#upper(id));
   }
 
   async #discard(id: string): Promise<void> {
@@ -262,14 +287,16 @@ export class RootStore implements Roots {
 
   /** After the machine has been started anew. */
   async #mountAgain(id: string, record: RootRecord): Promise<void> {
-    const { layers } = this.#options;
-    const missing = record.chains.find((chain) => !layers.has(chain));
-    if (missing) throw new ServiceError('RootDamaged', `a layer of root ${id} is missing: ${missing}`, { status: 500 });
-    const lowers = record.chains.map((chain) => layers.path(chain)).reverse();
+    // Layers that may not have been on the disk when the machine stopped are unpacked again.
+    const { lowers, release } = await this.#options.layers.hold(record.layers);
     // What the kernel keeps there belongs to the mount that is gone; a mark in it would refuse a volatile one.
     await rm(join(this.#directory, id, 'work'), { recursive: true, force: true });
-    this.#makeDirectories(id, lowers, record);
-    this.#mount(id, lowers, record);
+    try {
+      this.#makeDirectories(id, lowers, record);
+      this.#mount(id, lowers, record);
+    } finally {
+      release();
+    }
   }
 
   #makeDirectories(id: string, lowers: readonly string[], { readOnly }: RootRecord): void {
