@@ -89,5 +89,6 @@ export type {
   Roots,
   WriteArchiveOptions,
 } from './roots.ts';
+export { decompressed } from './tar/decompress.ts';
 export { type TarEntry, TarError } from './tar/tar-entry.ts';
 export { type TarHandler, TarReader } from './tar/tar-reader.ts';

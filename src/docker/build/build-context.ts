@@ -1,13 +1,12 @@
 import { constants } from 'node:fs';
 import { open, realpath, writeFile } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
-import { Readable } from 'node:stream';
 import type { BuildOptions } from '../../images/index.ts';
+import { piecesOf } from '../server/request-body.ts';
 import type { Call } from '../server/route.ts';
 import { invalid } from '../shapes/shape.ts';
 import { unpackContext } from './context-directory.ts';
 import { fetchRemote } from './remote.ts';
-import { uncompressed } from './uncompressed.ts';
 
 /** A Dockerfile is text that people write. */
 const LARGEST_DOCKERFILE = 16 * 1024 * 1024;
@@ -19,7 +18,7 @@ export async function prepareContext(call: Call, directory: string, signal: Abor
   const { query, request } = call;
   const remote = query.text('remote');
   const name = dockerfileName(query.text('dockerfile'));
-  if (remote === '') await unpackContext(uncompressed(request), directory);
+  if (remote === '') await unpackContext(piecesOf(request), directory);
   else if (remote === 'client-session')
     throw invalid('remote=client-session is BuildKit’s: the classic builder is served');
   else await fetchContext(remote, directory, name, signal);
@@ -55,7 +54,7 @@ async function fetchContext(remote: string, directory: string, name: string, sig
     await writeFile(join(directory, name), await textOf(body));
     return;
   }
-  await unpackContext(uncompressed(Readable.from(body)), directory);
+  await unpackContext(body, directory);
 }
 
 async function textOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {

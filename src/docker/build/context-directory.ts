@@ -12,14 +12,14 @@ import {
 } from 'node:fs';
 import { chmod, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TarEntry, TarError, type TarHandler, TarReader } from '../../images/index.ts';
+import { decompressed, type TarEntry, TarError, type TarHandler, TarReader } from '../../images/index.ts';
 import { invalid } from '../shapes/shape.ts';
 
 /** Chunks of an archive between which others have their turn. */
 const TURN_BYTES = 8 * 1024 * 1024;
 
 /**
- * Unpacks an uploaded build context below `directory`, which must be empty and nobody else's. Nothing is made outside of it: a name that
+ * Unpacks an uploaded build context (plain, gzip or zstd) below `directory`, which must be empty and nobody else's. Nothing is made outside of it: a name that
  * climbs out, goes through a link, or is a device is refused. Owners are left out, as builds give files to root anyhow.
  */
 export async function unpackContext(archive: AsyncIterable<Uint8Array>, directory: string): Promise<void> {
@@ -27,7 +27,7 @@ export async function unpackContext(archive: AsyncIterable<Uint8Array>, director
   const reader = new TarReader(writer);
   let inTurn = 0;
   try {
-    for await (const chunk of archive) {
+    for await (const chunk of decompressed(archive)) {
       reader.write(chunk);
       inTurn += chunk.length;
       if (inTurn < TURN_BYTES) continue;
@@ -37,13 +37,16 @@ export async function unpackContext(archive: AsyncIterable<Uint8Array>, director
     reader.finish();
   } catch (error) {
     writer.close();
-    throw error instanceof TarError ? invalid(`Error processing tar file: ${error.message}`) : readable(error);
+    throw toContextError(error);
   }
   await writer.finish();
 }
 
-function readable(error: unknown): unknown {
-  const { code } = error as NodeJS.ErrnoException;
+/** What is wrong with the archive is the client's fault; all else is not. */
+function toContextError(error: unknown): unknown {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const isArchive = error instanceof TarError || code.startsWith('Z_') || code.startsWith('ZSTD');
+  if (isArchive) return invalid(`Error processing tar file: ${message}`);
   return code === 'ENAMETOOLONG'
     ? invalid('Error processing tar file: a name in the build context is too long')
     : error;

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { ServiceError } from '../../base/errors.ts';
 import type { Container, MountPoint } from '../../containers/index.ts';
 import type { FileTree, RootStat, Roots } from '../../images/index.ts';
-import { uncompressed } from '../build/uncompressed.ts';
+import { piecesOf } from '../server/request-body.ts';
 import { type Answer, type Call, empty } from '../server/route.ts';
 import { invalid } from '../shapes/shape.ts';
 import { findPlace } from './mounted-path.ts';
@@ -38,7 +38,7 @@ export async function putContainerArchive(call: Call): Promise<Answer> {
       { status: 403 },
     );
   }
-  await roots.writeArchive(root, path, uncompressed(request), {
+  await roots.writeArchive(root, path, piecesOf(request), {
     noOverwriteDirNonDir: query.flag('noOverwriteDirNonDir'),
     copyUidGid: query.flag('copyUIDGID'),
   });

@@ -1,10 +1,9 @@
-import { Readable } from 'node:stream';
 import { ServiceError } from '../../base/errors.ts';
-import type { TransferOptions } from '../../images/index.ts';
+import { changeConfig, type ImageConfig, type TransferOptions } from '../../images/index.ts';
 import { fetchRemote } from '../build/remote.ts';
-import { uncompressed } from '../build/uncompressed.ts';
 import { jsonStream, type Say } from '../server/json-stream.ts';
 import { readRegistryAuth } from '../server/registry-auth.ts';
+import { piecesOf } from '../server/request-body.ts';
 import type { Answer, Call } from '../server/route.ts';
 import { invalid } from '../shapes/shape.ts';
 import { readPlatform } from './platform.ts';
@@ -63,15 +62,15 @@ async function imageImport(call: Call): Promise<Answer> {
   const [source, repository] = [query.text('fromSrc'), query.text('repo')];
   if (source === '') throw invalid('one of fromImage and fromSrc must be given');
   const platform = readPlatform(query.text('platform'));
-  if (query.list('changes').some((change) => change.trim() !== '')) {
-    throw invalid('parameter changes is not supported for imports: commit a container instead');
-  }
+  const changes = query.list('changes').filter((change) => change.trim() !== '');
+  const empty: ImageConfig = { architecture: '', os: '', rootfs: { type: 'layers', diff_ids: [] } };
+  const { config = {} } = changeConfig(empty, changes);
   const images = await host.images();
   return jsonStream(call, async (say, signal) => {
-    const archive = source === '-' ? request : await fetchArchive(source, say, signal);
+    const archive = source === '-' ? piecesOf(request) : await fetchArchive(source, say, signal);
     const message = query.text('message');
-    const image = await images.import(uncompressed(archive), {
-      ...(platform === undefined ? {} : { config: platform }),
+    const image = await images.import(archive, {
+      config: { ...platform, config },
       ...(message === '' ? {} : { message }),
       ...(repository === '' ? {} : { reference: withTag(repository, query.text('tag')) }),
     });
@@ -79,11 +78,10 @@ async function imageImport(call: Call): Promise<Answer> {
   });
 }
 
-async function fetchArchive(source: string, say: Say, signal: AbortSignal): Promise<Readable> {
+async function fetchArchive(source: string, say: Say, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
   const url = /^https?:\/\//.test(source) ? source : `http://${source}`;
   say({ status: 'Downloading from', progressDetail: {}, id: url });
-  const response = await fetchRemote(url, signal);
-  return Readable.from(response.body);
+  return (await fetchRemote(url, signal)).body;
 }
 
 export async function imagePush(call: Call): Promise<Answer> {
@@ -135,7 +133,7 @@ export async function imageLoad(call: Call): Promise<Answer> {
   const quiet = query.flag('quiet');
   const images = await host.images();
   return jsonStream(call, async (say) => {
-    const names = await images.load(request, {
+    const names = await images.load(piecesOf(request), {
       ...(platform === undefined ? {} : { platform }),
       ...(quiet ? {} : { onProgress: (progress) => say(progressJson(progress)) }),
     });

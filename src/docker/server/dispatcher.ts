@@ -59,6 +59,8 @@ export class Dispatcher {
       if (response.headersSent || response.destroyed || gone.signal.aborted) response.destroy();
       else await writeAnswer(response, this.#failure(error), this.#headers);
     }
+    // What nobody wanted of a body is read away: until then the client may wait to send it, and cannot send anything else.
+    if (!request.complete && !request.destroyed) request.resume();
   }
 
   /** Answers a request for an upgrade. Never rejects. */

@@ -39,12 +39,17 @@ export async function readBounded(request: IncomingMessage, most: number): Promi
   if (Number(request.headers['content-length'] ?? 0) > most) throw tooLarge(most);
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  for await (const chunk of piecesOf(request)) {
     size += chunk.length;
     if (size > most) throw tooLarge(most);
     chunks.push(chunk);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+}
+
+/** The body as it comes. Who stops reading leaves the connection open, so that the client can be told why. */
+export function piecesOf(request: IncomingMessage): AsyncIterable<Buffer> {
+  return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
 }
 
 function tooLarge(most: number): ServiceError {
