@@ -57,12 +57,15 @@ const ERRNO_NAMES: Readonly<Record<number, string>> = {
   38: 'ENOSYS',
   39: 'ENOTEMPTY',
   40: 'ELOOP',
+  54: 'EXFULL',
   61: 'ENODATA',
   95: 'EOPNOTSUPP',
   97: 'EAFNOSUPPORT',
   98: 'EADDRINUSE',
   99: 'EADDRNOTAVAIL',
   101: 'ENETUNREACH',
+  105: 'ENOBUFS',
+  107: 'ENOTCONN',
   122: 'EDQUOT',
 };
 

@@ -16,7 +16,8 @@ import { EndingCables } from './ending-cables.ts';
 import { addressesOf, cableOf, dnsNames, dropEndpoint, makeEndpoint, routesOf, uplinkOf } from './endpoints.ts';
 import type { Firewall } from './firewall.ts';
 import type { LiveNetwork } from './live-network.ts';
-import { notConnected, portInUse } from './network-errors.ts';
+import { networkFull, notConnected, portInUse } from './network-errors.ts';
+import { DEFAULT_NETWORK } from './network-spec.ts';
 import { PortUnavailable, PublishedPorts } from './published-ports.ts';
 import type { ContainerRecord, EndpointRecord, NetworkRecords } from './records.ts';
 import type { Wiring } from './wiring.ts';
@@ -289,11 +290,17 @@ export class Connections {
     all: readonly EndpointRecord[],
   ): Promise<readonly EndpointRecord[]> {
     await this.#ending.gone(added.flatMap(addressesOf));
-    const ends = await this.#options.wiring.plug(
-      namespace.path,
-      added.map((endpoint) => cableOf(this.#network(endpoint), endpoint)),
-      routesOf(all, this.#isInternal),
-    );
+    const cables = added.map((endpoint) => cableOf(this.#network(endpoint), endpoint));
+    const ends = await this.#options.wiring
+      .plug(namespace.path, cables, routesOf(all, this.#isInternal))
+      .catch((error: { readonly code?: string }) => {
+        throw error.code === 'EXFULL' ? networkFull(added.map(({ networkName }) => networkName)) : error;
+      });
+    // As in Docker, not for those on the default network alone: it costs them the kernel's tracking of connections.
+    const named = (endpoint: EndpointRecord) => endpoint.networkName !== DEFAULT_NETWORK;
+    if (added.some(named) && !all.some((endpoint) => named(endpoint) && !added.includes(endpoint))) {
+      await this.#options.wiring.addResolver(namespace.path);
+    }
     await passing(
       added.map((endpoint, index) => ({ hostDevice: ends[index]!, bridge: this.#network(endpoint).record.bridge })),
     );

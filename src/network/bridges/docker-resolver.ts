@@ -19,9 +19,11 @@ const TABLE = 'kobune';
 /**
  * Rules for inside a namespace: questions to {@link DOCKER_RESOLVER} go to our name server. That loopback addresses
  * leave the namespace for it needs a setting (`route_localnet`) that would let loopback addresses in as well, so others'
- * packets with such addresses are dropped first. As text, for `nft`.
+ * packets with such addresses are dropped first. They take the place of those that were there. As text, for `nft`.
  */
-export const DOCKER_RESOLVER_RULES = `table ip ${TABLE} {
+export const DOCKER_RESOLVER_RULES = `table ip ${TABLE}
+delete table ip ${TABLE}
+table ip ${TABLE} {
  chain guard {
   type filter hook prerouting priority raw; policy accept;
   iif != "lo" ip daddr 127.0.0.0/8 drop
@@ -62,8 +64,11 @@ export function dockerResolverMessages(): readonly TransactionMessage[] {
   const saddr = (bytes: Buffer) => [payload(NETWORK_HEADER, SOURCE, bytes.length), compare(EQUAL, bytes)];
   const dport = [payload(TRANSPORT_HEADER, DESTINATION_PORT, 2), compare(EQUAL, DNS_PORT)];
   const toGateway = [immediate(addressBytes(GATEWAY_ADDRESS)), destinationNat()];
+  const table = create(OPERATION.newTable, textAttribute(1, TABLE));
   return [
-    create(OPERATION.newTable, textAttribute(1, TABLE)),
+    table,
+    { ...table, operation: OPERATION.deleteTable, flags: 0 },
+    table,
     chain('guard', 'filter', HOOK.prerouting, -300),
     chain('own', 'nat', HOOK.output, -100),
     chain('leave', 'nat', HOOK.postrouting, 100),

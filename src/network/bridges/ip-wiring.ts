@@ -28,7 +28,7 @@ export class IpWiring implements Wiring {
   async createNamespace(path: string): Promise<void> {
     await writeFile(path, '', { flag: 'wx', mode: 0o600 });
     try {
-      await runProgram('unshare', [`--net=${path}`, 'sh', '-ec', PREPARE], DOCKER_RESOLVER_RULES);
+      await runProgram('unshare', [`--net=${path}`, 'sh', '-ec', PREPARE]);
     } catch (error) {
       await this.removeNamespace(path);
       throw error;
@@ -69,6 +69,12 @@ export class IpWiring implements Wiring {
     }
   }
 
+  async addResolver(path: string): Promise<void> {
+    // In this order: the setting would let loopback addresses in without the rules.
+    const script = 'nft -f - && echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet';
+    await runProgram('nsenter', [`--net=${path}`, '--', 'sh', '-ec', script], DOCKER_RESOLVER_RULES);
+  }
+
   async reattach(
     hostDevice: string,
     { bridge, isolated, mtu }: Pick<CableSpec, 'bridge' | 'isolated' | 'mtu'>,
@@ -104,15 +110,13 @@ export class IpWiring implements Wiring {
   async close(): Promise<void> {}
 }
 
-/** As the other wiring prepares a namespace; the rules arrive as input. */
+/** As the other wiring prepares a namespace. */
 const PREPARE = `
 ip link set dev lo up
 for setting in all/disable_ipv6=1 default/disable_ipv6=1 default/accept_ra=0; do
   file=/proc/sys/net/ipv6/conf/\${setting%=*}
   [ ! -e "$file" ] || echo "\${setting#*=}" > "$file"
 done
-nft -f -
-echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet
 `;
 
 function routeLine({ to, via, device }: InsideRoute): string {

@@ -19,6 +19,7 @@ const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
 const IFLA_PROTINFO = 12;
 const IFLA_IFALIAS = 20;
+const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
@@ -26,8 +27,11 @@ const IFLA_BRPORT_MODE = 4;
 const IFLA_BRPORT_ISOLATED = 33;
 const NESTED = 0x8000;
 const AF_BRIDGE = 7;
+const AF_INET6 = 10;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const GENERATE_NONE = 1;
 
-/** A pair of connected interfaces: one here, up and on its own; the other elsewhere, down. */
+/** A pair of connected interfaces, both down: one here, on its own; the other elsewhere. */
 export function createCable(cable: {
   readonly name: string;
   readonly peerName: string;
@@ -47,9 +51,23 @@ export function createCable(cable: {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     body: Buffer.concat([
-      interfaceHeader(0, true),
+      interfaceHeader(0, false),
       attribute(IFLA_IFNAME, name(cable.name)),
       attribute(IFLA_LINKINFO, info),
+    ]),
+  };
+}
+
+/** Brings up an interface that only carries packets: it looks for no neighbours of its own, and gets no address. */
+export function setUpSilent(device: string): NetlinkRequest {
+  return {
+    what: `bring ${device} up`,
+    type: RTM_NEWLINK,
+    flags: 0,
+    body: Buffer.concat([
+      interfaceHeader(0, true),
+      attribute(IFLA_IFNAME, name(device)),
+      attribute(IFLA_AF_SPEC, attribute(AF_INET6, attribute(IFLA_INET6_ADDR_GEN_MODE, Buffer.from([GENERATE_NONE])))),
     ]),
   };
 }

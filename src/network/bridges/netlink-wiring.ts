@@ -6,7 +6,16 @@ import { endOf } from './ending-cables.ts';
 import { forgetFlows } from './flows.ts';
 import { rulesSeeBridgedPackets } from './host-settings.ts';
 import { removeLinks } from './ip-program.ts';
-import { createBridge, createCable, dress, putOnBridge, removeLink, setAlias, setPortMode } from './link-requests.ts';
+import {
+  createBridge,
+  createCable,
+  dress,
+  putOnBridge,
+  removeLink,
+  setAlias,
+  setPortMode,
+  setUpSilent,
+} from './link-requests.ts';
 import { NftablesSocket } from './nftables-socket.ts';
 import type { BridgeSpec, CableSpec, InsideRoute, Wiring } from './wiring.ts';
 
@@ -127,6 +136,24 @@ export class NetlinkWiring implements Wiring {
     }
   }
 
+  async addResolver(path: string): Promise<void> {
+    const namespace = openSync(path, 'r');
+    try {
+      this.#kernel.within(namespace, CLONE_NEWNET, () => {
+        const rules = new NftablesSocket(this.#kernel);
+        try {
+          rules.run(dockerResolverMessages());
+        } finally {
+          rules.close();
+        }
+        // Only behind those rules: it lets loopback addresses out, and would let them in.
+        settings('ipv4/conf', { 'all/route_localnet': '1' });
+      });
+    } finally {
+      closeSync(namespace);
+    }
+  }
+
   async reattach(hostDevice: string, cable: Pick<CableSpec, 'bridge' | 'isolated' | 'mtu'>): Promise<void> {
     this.#attach(hostDevice, indexOf(this.#host, hostDevice), cable);
   }
@@ -185,17 +212,8 @@ export class NetlinkWiring implements Wiring {
     let inside: Netlink | undefined;
     const namespace = this.#kernel.create(CLONE_NEWNET, () => {
       // As in Docker, there is no IPv6 at all until a network with it is connected.
-      setting('ipv6/conf/all/disable_ipv6', '1');
-      setting('ipv6/conf/default/disable_ipv6', '1');
-      setting('ipv6/conf/default/accept_ra', '0');
+      settings('ipv6/conf', { 'all/disable_ipv6': '1', 'default/disable_ipv6': '1', 'default/accept_ra': '0' });
       inside = new Netlink(this.#kernel);
-      const rules = new NftablesSocket(this.#kernel);
-      try {
-        rules.run(dockerResolverMessages());
-      } finally {
-        rules.close();
-      }
-      setting('ipv4/conf/all/route_localnet', '1');
     });
     try {
       const cable = this.#layCable(namespace, inside!, FIRST_DEVICE);
@@ -231,9 +249,7 @@ export class NetlinkWiring implements Wiring {
 
   #layCable(namespace: number, inside: Netlink, device: string): Cable {
     const end = this.#cableName();
-    this.#host.run(createCable({ name: end, peerName: device, peerNamespace: namespace }));
-    // This end only carries packets; without it the kernel would look for IPv6 neighbours on it.
-    setting(`ipv6/conf/${end}/disable_ipv6`, '1');
+    this.#host.run(createCable({ name: end, peerName: device, peerNamespace: namespace }), setUpSilent(end));
     return { end, endIndex: indexOf(this.#host, end), insideIndex: indexOf(inside, device) };
   }
 
@@ -247,7 +263,7 @@ export class NetlinkWiring implements Wiring {
 
   #allowIPv6(namespace: number, device: string): void {
     this.#kernel.within(namespace, CLONE_NEWNET, () => {
-      for (const one of ['lo', device]) setting(`ipv6/conf/${one}/disable_ipv6`, '0');
+      settings('ipv6/conf', { 'lo/disable_ipv6': '0', [`${device}/disable_ipv6`]: '0' });
     });
   }
 }
@@ -265,12 +281,23 @@ function split(address: string): [address: string, prefixLength: number] {
   return [host!, Number(length)];
 }
 
-function setting(name: string, value: string): void {
+/**
+ * Writes settings below one directory. To find that directory takes the kernel the longer the more namespaces there are
+ * (each has one of the same name), so it is looked for once.
+ */
+function settings(directory: string, values: Readonly<Record<string, string>>): void {
+  let found: number;
   try {
-    writeFileSync(`/proc/sys/net/${name}`, value);
+    found = openSync(`/proc/sys/net/${directory}`, 'r');
   } catch (error) {
     // A kernel without IPv6 has no settings of it.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    for (const [name, value] of Object.entries(values)) writeFileSync(`/proc/self/fd/${found}/${name}`, value);
+  } finally {
+    closeSync(found);
   }
 }
 

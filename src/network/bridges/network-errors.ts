@@ -39,6 +39,12 @@ export const noAddressLeft = (network: string) =>
     status: 403,
   });
 
+/** `BR_MAX_PORTS` of the kernel's `net/bridge/br_private.h`. */
+export const networkFull = (networks: readonly string[]) =>
+  new ServiceError('AddressInUse', `network ${networks.join(' or ')} is full: a bridge takes 1,023 containers`, {
+    status: 403,
+  });
+
 export const endpointExists = (container: string, network: string) =>
   new ServiceError('EndpointExists', `endpoint with name ${container} already exists in network ${network}`, {
     status: 403,

@@ -17,7 +17,7 @@ import {
   predefined,
   subnetOverlap,
 } from './network-errors.ts';
-import { checkSpec, PREDEFINED, withGateway } from './network-spec.ts';
+import { checkSpec, DEFAULT_NETWORK, PREDEFINED, withGateway } from './network-spec.ts';
 import type { NetworkRecord, NetworkRecords } from './records.ts';
 import { chooseSubnet, chooseSubnetV6, withSubnetLock } from './subnet-choice.ts';
 import type { Wiring } from './wiring.ts';
@@ -138,7 +138,7 @@ export class NetworkRegistry {
       const live = await withSubnetLock(() => this.#bringBack(record, used.has(record.id)));
       this.#networks.set(live.record.id, live);
     }
-    if (!this.live.some(({ record }) => record.name === 'bridge')) await this.#make({ name: 'bridge' });
+    if (!this.live.some(({ record }) => record.name === DEFAULT_NETWORK)) await this.#make({ name: DEFAULT_NETWORK });
   }
 
   elements() {

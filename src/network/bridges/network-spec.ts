@@ -11,7 +11,8 @@ import {
 import type { AddressRange, NetworkSpec } from '../container-networks.ts';
 import { invalidNetwork, predefined } from './network-errors.ts';
 
-export const PREDEFINED = ['bridge', 'host', 'none'] as const;
+export const DEFAULT_NETWORK = 'bridge';
+export const PREDEFINED = [DEFAULT_NETWORK, 'host', 'none'] as const;
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 const MOST_NAME_BYTES = 255;

@@ -11,7 +11,14 @@ const NF_TABLES = 10;
 export const NESTED = 0x8000;
 
 /** What a message of a transaction does. */
-export const OPERATION = { newTable: 0, newChain: 3, newRule: 6, newElements: 12, deleteElements: 14 } as const;
+export const OPERATION = {
+  newTable: 0,
+  deleteTable: 2,
+  newChain: 3,
+  newRule: 6,
+  newElements: 12,
+  deleteElements: 14,
+} as const;
 export const FAMILY = { inet: 1, ip: 2 } as const;
 
 export interface TransactionMessage {

@@ -96,16 +96,18 @@ describe('who reaches whom', { skip: await whyNot() }, () => {
   });
 
   it("no container reaches another one's loopback, even if it writes its addresses on the wire", async () => {
-    await using victim = await Guest.join(test, 'victim', ['front']);
-    await victim.serveTcp(PORT, '127.0.0.1');
-    await using attacker = await Guest.join(test, 'attacker', ['front']);
-    const steps = [
-      'ip address flush dev lo',
-      'ip route flush table local 127.0.0.0/8',
-      `ip route add 127.0.0.1 via ${victim.address()}`,
-    ];
-    await attacker.run('sh', '-ec', steps.join('\n'));
-    assert.equal(await attacker.dial('127.0.0.1', PORT), 'silence');
-    assert.match(await victim.dial('127.0.0.1', PORT), /^victim /);
+    for (const network of ['front', 'bridge']) {
+      await using victim = await Guest.join(test, 'victim', [network]);
+      await victim.serveTcp(PORT, '127.0.0.1');
+      await using attacker = await Guest.join(test, 'attacker', [network]);
+      const steps = [
+        'ip address flush dev lo',
+        'ip route flush table local 127.0.0.0/8',
+        `ip route add 127.0.0.1 via ${victim.address()}`,
+      ];
+      await attacker.run('sh', '-ec', steps.join('\n'));
+      assert.equal(await attacker.dial('127.0.0.1', PORT), 'silence');
+      assert.match(await victim.dial('127.0.0.1', PORT), /^victim /);
+    }
   });
 });

@@ -68,7 +68,7 @@ for (const { by, options } of WIRINGS) {
     it("does not lead to instances' metadata, nor to anything else of this machine's link", async () => {
       for (const address of ['169.254.169.254', '169.254.1.1']) {
         assert.match(await web.dial(address, 80), /^(refused|unreachable|silence)$/);
-        }
+      }
     });
 
     it('in leads only to ports that are published at an address of this machine that others reach', async () => {

@@ -39,6 +39,8 @@ export interface Wiring {
   removeNamespace(path: string): Promise<void>;
   /** Lays cables into the namespace, and sets routes in it; answers the names of their ends here. All or nothing. */
   plug(path: string, cables: readonly CableSpec[], routes: readonly InsideRoute[]): Promise<readonly string[]>;
+  /** Has the namespace's questions to Docker's name server answered by ours. Once for each namespace. */
+  addResolver(path: string): Promise<void>;
   /** Puts the end of a cable that exists (back) on its bridge. `ENODEV` when there is none. */
   reattach(hostDevice: string, cable: Pick<CableSpec, 'bridge' | 'isolated' | 'mtu'>): Promise<void>;
   setRoutes(path: string, routes: readonly InsideRoute[]): Promise<void>;
