@@ -1,10 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { type DockerAddress, parseDockerHost, socketOf } from '../../docker-client/address.ts';
 import { DockerClient } from '../../docker-client/client.ts';
+import { findEngine } from '../../docker-client/find-engine.ts';
 import { CredentialStore } from '../../docker-client/registry-credentials.ts';
-import { requireInstance } from '../../instance.ts';
-import { readSettings } from '../../settings.ts';
 import type { Terminal } from '../../terminal.ts';
 import { ComposeFileError } from '../file/place.ts';
 import { projectContainers } from '../operations/observe.ts';
@@ -48,19 +46,8 @@ export class ComposeContext {
 
   async #open(): Promise<Session> {
     const { terminal, version, report } = this;
-    const client = new DockerClient(await this.#address());
+    const client = new DockerClient(await findEngine(terminal, this.flags));
     return { terminal, client, version, report, credentials: new CredentialStore(terminal.environment) };
-  }
-
-  async #address(): Promise<DockerAddress> {
-    const { environment, workingDirectory } = this.terminal;
-    const { data, config } = this.flags;
-    const { DOCKER_HOST: host } = environment;
-    if (host && data === undefined && config === undefined) return parseDockerHost(host, environment);
-    const settings = await readSettings({ flags: { data, config }, environment, workingDirectory });
-    const socketPath = socketOf(settings.data);
-    if (!existsSync(socketPath)) await requireInstance(settings.data);
-    return { socketPath };
   }
 
   /** The project of the files. Warnings are said once. `named` services count as active. */
