@@ -53,17 +53,19 @@ export interface ImagesOptions {
   /** Unpacked layers and roots. Made if missing. */
   readonly directory: string;
   readonly registries?: RegistryLocations;
+  /** False: nobody wants them back after a stop of the machine. True unless told. */
+  readonly durable?: boolean;
   /** How often failed requests to registries are tried again. */
   readonly retries?: RetryPolicy;
 }
 
 /** Opens the images of a data directory, and removes what a killed process has left half-made. */
 export async function createImages(options: ImagesOptions): Promise<Images> {
-  const { directory, store, content, random, logger } = options;
+  const { directory, store, content, random, logger, durable = true } = options;
   await mkdir(directory, { recursive: true, mode: 0o711 });
   const workers = new LayerWorkers();
   const trash = new Trash({ directory, random, logger });
-  const layers = new LayerStore({ directory, store, content, random, workers, trash });
+  const layers = new LayerStore({ directory, store, content, random, logger, workers, trash, durable });
   const roots = new RootStore({ directory, store, content, random, logger, workers, layers, trash });
   await trash.start();
   await layers.start();
@@ -247,6 +249,7 @@ class LocalImages implements Images {
   async close(): Promise<void> {
     this.#registries.close();
     await this.roots.close();
+    this.#rooms.layers.close();
     await this.#rooms.workers.close();
     await this.#rooms.trash.empty();
   }

@@ -81,6 +81,7 @@ async function openImages({ directory, store, clock, durable, registries }: Open
     random,
     logger: silentLogger,
     directory: join(directory, 'images'),
+    durable,
     ...(registries && { registries }),
     retries: { attempts: 5, firstDelayMs: 5, maxDelayMs: 20 },
   });

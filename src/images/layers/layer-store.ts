@@ -1,5 +1,6 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { Store } from '../../store/index.ts';
 import type { ContentStore } from '../content.ts';
@@ -16,9 +17,15 @@ export interface LayerStoreOptions {
   readonly store: Store;
   readonly content: ContentStore;
   readonly random: Random;
+  readonly logger: Logger;
   readonly workers: LayerWorkers;
   readonly trash: Trash;
+  /** False: nobody wants the layers back after a stop of the machine. */
+  readonly durable: boolean;
 }
+
+/** Layers are written to the disk when none has come for so long; by the machine's clock, as it is about the machine. */
+const SYNC_AFTER_MS = 5000;
 
 /** Unpacked layers that stay until `release`. */
 export interface HeldLayers {
@@ -57,6 +64,10 @@ export class LayerStore {
   /** Sizes by chain ID. */
   readonly #present = new Map<string, number>();
   readonly #unpacking = new Map<string, Unpacking>();
+  /** Layers that are not known to be on the disk. */
+  readonly #unsynced = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
   /** Where layers are made. */
   readonly temporary: string;
 
@@ -78,8 +89,10 @@ export class LayerStore {
       const chain = String(key[2]);
       // The machine has stopped before what was unpacked was known to be on the disk.
       const whole = value.boot === undefined || value.boot === boot;
-      if (whole && directories.delete(hexOf(chain))) this.#present.set(chain, value.size);
-      else await store.delete(key);
+      if (whole && directories.delete(hexOf(chain))) {
+        this.#present.set(chain, value.size);
+        if (value.boot !== undefined) this.#syncLater(chain);
+      } else await store.delete(key);
     }
     for (const name of directories) await trash.discard(join(this.#directory, name));
   }
@@ -124,6 +137,12 @@ export class LayerStore {
     await rename(directory, this.path(chain));
     await this.#options.store.put(layerKey(chain), { ...record, boot: await bootId() } satisfies LayerRecord);
     this.#present.set(chain, record.size);
+    this.#syncLater(chain);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
   }
 
   /** Holds a chain ID, so that the layer of it stays once it is there. */
@@ -152,6 +171,34 @@ export class LayerStore {
   /** Chain IDs of all that is unpacked. */
   all(): readonly string[] {
     return [...this.#present.keys()];
+  }
+
+  /** By and by layers are written to the disk; until then another start of the machine would unpack them again. */
+  #syncLater(chain: string): void {
+    if (!this.#options.durable) return;
+    this.#unsynced.add(chain);
+    clearTimeout(this.#timer);
+    if (!this.#closed) this.#timer = setTimeout(() => void this.#sync(), SYNC_AFTER_MS).unref();
+  }
+
+  async #sync(): Promise<void> {
+    const { workers, store, logger } = this.#options;
+    const chains = [...this.#unsynced];
+    try {
+      await workers.run({ kind: 'sync', path: this.#directory });
+      await store.transact(async (transaction) => {
+        for (const chain of chains) {
+          const record = (await transaction.get<LayerRecord>(layerKey(chain)))?.value;
+          if (!record) continue;
+          const { boot: _boot, ...synced } = record;
+          transaction.put(layerKey(chain), synced);
+        }
+      });
+      for (const chain of chains) this.#unsynced.delete(chain);
+    } catch (error) {
+      // The next layer brings the next attempt; until then they are unpacked again after a stop of the machine.
+      if (!this.#closed) logger.warn('layers cannot be written to the disk', { error: String(error) });
+    }
   }
 
   async #used(): Promise<Set<string>> {

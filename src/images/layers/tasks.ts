@@ -12,6 +12,7 @@ import {
 } from './root-archives.ts';
 import { type ChangesTask, type MeasureTask, measure, rootChanges } from './root-changes.ts';
 import { rootStat, type StatTask } from './root-stat.ts';
+import { type SyncTask, sync } from './sync.ts';
 import { type UnmountTask, unmount } from './unmount.ts';
 import { type UnpackedLayer, type UnpackLayerTask, unpackLayer } from './unpack-layer.ts';
 import type { TaskChannel } from './worker-messages.ts';
@@ -22,6 +23,7 @@ export interface TaskResults {
   inherit: undefined;
   pack: PackedLayer;
   unmount: undefined;
+  sync: undefined;
   changes: Change[];
   measure: number;
   stat: RootStat | undefined;
@@ -35,6 +37,7 @@ export type Task =
   | InheritTask
   | PackLayerTask
   | UnmountTask
+  | SyncTask
   | ChangesTask
   | MeasureTask
   | StatTask
@@ -56,6 +59,8 @@ export async function runTask(
       return packLayer(confinement, task);
     case 'unmount':
       return unmount(confinement, task);
+    case 'sync':
+      return sync(confinement, task);
     case 'changes':
       return rootChanges(confinement, task);
     case 'measure':
