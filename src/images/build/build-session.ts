@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { ContentStore } from '../content.ts';
 import type { Image, Images, TransferProgress } from '../images.ts';
 import type { FileSystemCalls } from '../layers/file-system-calls.ts';
 import type { Platform } from '../oci.ts';
@@ -23,6 +24,7 @@ import type { StepRunner } from './step-runner.ts';
 /** What all builds share. */
 export interface BuildParts {
   readonly images: Images;
+  readonly content: ContentStore;
   readonly runner: StepRunner;
   readonly records: StepRecords;
   readonly mounts: CacheMounts;
@@ -218,9 +220,11 @@ export class BuildSession {
             signal: this.signal,
             onProgress: (progress) => this.#transfer(progress, step),
           });
-    const holder = `build-${this.id}`;
-    await images.hold(image.id, holder);
-    this.defer(() => images.letGo(image.id, holder));
+    // Whoever deletes the image meanwhile does not take its layers from under the build.
+    for (const { descriptor } of image.layers) {
+      const lease = await this.parts.content.lease(descriptor.digest);
+      if (lease !== undefined) this.defer(() => lease.release());
+    }
     return image;
   }
 

@@ -44,7 +44,7 @@ export interface BuilderOptions {
 }
 
 const MAX_CACHE_BYTES = 20 * 2 ** 30;
-/** Roots and holders of builds have names that begin so. */
+/** Roots of builds have names that begin so. */
 const PREFIX = 'build-';
 
 /** Makes the builder of a data directory. What a killed one has left half-made is removed before its first build. */
@@ -81,6 +81,7 @@ class DockerfileBuilder implements Builder {
     this.#misses = new Misses(join(directory, 'last-builds'));
     this.#parts = {
       images,
+      content,
       runner,
       records,
       mounts,
@@ -176,10 +177,12 @@ class DockerfileBuilder implements Builder {
     const { labels } = options;
     const config = imageConfig({ base: base.config, steps, results, state, snapshot, epoch, startedAt, labels });
     const [first, ...others] = options.tags;
-    const image = await parts.images.add({ config, layers: snapshot.layers }, first);
-    for (const tag of others) await parts.images.tag(image.id, tag);
     const used = [...graph.stages.values()].flatMap((stage) => [...stage.used]);
-    await parts.records.use(used.map(([id, keys]) => ({ id, keys: [...keys] })));
+    const [image] = await Promise.all([
+      parts.images.add({ config, layers: snapshot.layers }, first),
+      parts.records.use(used.map(([id, keys]) => ({ id, keys: [...keys] }))),
+    ]);
+    for (const tag of others) await parts.images.tag(image.id, tag);
     return { imageId: image.id, tags: options.tags };
   }
 
@@ -212,18 +215,13 @@ class DockerfileBuilder implements Builder {
     return await this.#pruning.prune(options);
   }
 
-  /** Removes what a killed process has left: roots, scratch files, secrets, holds on images. */
+  /** Removes what a killed process has left: roots, scratch files, secrets. */
   async #tidy(): Promise<void> {
     const { images, mounts, digests, scratch } = this.#parts;
     const own = new Set([...this.#running.keys()].map(({ id }) => id));
     for (const id of await images.roots.list()) {
       if (id.startsWith(PREFIX) && !own.has(id.slice(PREFIX.length).split('-')[0]!)) {
         await (await images.roots.open(id))?.remove();
-      }
-    }
-    for (const image of await images.list()) {
-      for (const holder of await images.holders(image.id)) {
-        if (holder.startsWith(PREFIX)) await images.letGo(image.id, holder);
       }
     }
     for (const name of await readdir(scratch).catch(() => [])) {

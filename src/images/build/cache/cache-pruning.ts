@@ -5,7 +5,7 @@ import type { CacheMounts } from '../run/cache-mounts.ts';
 import type { StepRecord, StepRecords } from './step-records.ts';
 
 export interface PruneOptions {
-  /** Also what is in use by nobody but young, cache mounts and fetched files. */
+  /** Also cache mounts. */
   readonly all?: boolean;
   /** Only what was last used before this, epoch ms. */
   readonly until?: number;
@@ -51,11 +51,8 @@ export class CachePruning {
       candidates,
       options.keepBytes === undefined ? Number.POSITIVE_INFINITY : total - options.keepBytes,
     );
-    if (options.all === true && options.until === undefined && options.keepBytes === undefined) {
-      await this.#options.remoteFiles.clear();
-    }
     const { bytes } = await this.#options.content.collect();
-    const mounts = removed.filter(({ type }) => type !== 'regular').reduce((sum, { size }) => sum + size, 0);
+    const mounts = removed.filter(({ type }) => type === 'exec.cachemount').reduce((sum, { size }) => sum + size, 0);
     return { ids: removed.map(({ id }) => id), bytes: bytes + mounts };
   }
 
@@ -85,7 +82,7 @@ export class CachePruning {
   }
 
   async #items(): Promise<Item[]> {
-    const { records, mounts } = this.#options;
+    const { records, mounts, remoteFiles } = this.#options;
     const steps = (await records.list()).map((record): Item => {
       return {
         id: record.id,
@@ -115,7 +112,21 @@ export class CachePruning {
         remove: () => mounts.remove(name),
       };
     });
-    return [...steps, ...(await Promise.all(directories))];
+    const files = (await remoteFiles.list()).map(({ id, url, ...rest }): Item => {
+      return {
+        ...rest,
+        id: id.slice(0, 32),
+        description: `file of ${url}`,
+        uses: 1,
+        inUse: false,
+        type: 'regular',
+        remove: async () => {
+          await remoteFiles.remove(id);
+          return true;
+        },
+      };
+    });
+    return [...steps, ...files, ...(await Promise.all(directories))];
   }
 }
 

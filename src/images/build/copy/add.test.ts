@@ -162,6 +162,18 @@ describe('ADD', { skip }, () => {
       assert.deepEqual([...(await scratch.list(image)).keys()].sort(), ['m', 'm/a', 'm/a/b', 'n', 'n/t.tar.gz']);
     });
 
+    it('what was fetched is part of the cache, and goes with it', async () => {
+      await scratch.builder.pruneCache({ all: true });
+      await scratch.build(`FROM scratch\nADD ${origin}/files/a.txt?x=1 /n/`);
+      const usage = await scratch.builder.cacheUsage();
+      assert.deepEqual(usage.map(({ description, size }) => [description, size > 0]).sort(), [
+        [`ADD ${origin}/files/a.txt?x=1 /n/`, true],
+        [`file of ${origin}/files/a.txt?x=1`, true],
+      ]);
+      await scratch.builder.pruneCache();
+      assert.deepEqual(await scratch.builder.cacheUsage(), []);
+    });
+
     it('what cannot be had is said', async () => {
       await assert.rejects(scratch.build(`FROM scratch\nADD ${origin}/none /x`), /Dockerfile:2: .*\/none answers 404/);
       await assert.rejects(scratch.build(`FROM scratch\nADD ${origin}/loop /x`), /redirects more than 10 times/);

@@ -21,11 +21,21 @@ interface KnownFile {
   readonly digest: string;
   readonly etag: string | undefined;
   readonly lastModified: string | undefined;
+  /** Bytes. */
+  readonly size: number;
+  /** Epoch ms. */
+  readonly created: number;
+  /** To the hour. */
   readonly lastUsed: number;
 }
 
+/** A file that is kept. */
+export type KeptFile = Pick<KnownFile, 'url' | 'size' | 'created' | 'lastUsed'> & { readonly id: string };
+
 const ROOM = 'build-cache';
 const MAX_REDIRECTS = 10;
+/** A use is written down when the last one was longer ago, ms. */
+const USE_STEP = 3_600_000;
 /** A server that says nothing for so long has gone. Measured with the machine's clock: it is about a real connection. */
 const SILENCE_MS = 60_000;
 
@@ -68,7 +78,7 @@ export class RemoteFiles {
         lease.release();
         throw new Error(`${url} has the digest ${known.digest}, not ${checksum}`);
       }
-      return await this.#answer(known, lease);
+      return await this.#reuse(key, known, lease);
     }
     lease?.release();
     if (response.statusCode !== 200) {
@@ -76,6 +86,17 @@ export class RemoteFiles {
       throw new Error(`${url} answers ${response.statusCode} ${response.statusMessage}`);
     }
     return await this.#keep(url, key, response, checksum);
+  }
+
+  async #reuse(key: Key, file: KnownFile, lease: BlobLease): Promise<RemoteFile & BlobLease> {
+    const now = this.#now();
+    if (now - file.lastUsed > USE_STEP) {
+      await this.#store.transact(async (transaction) => {
+        const there = await transaction.get<KnownFile>(key);
+        if (there !== undefined) transaction.put(key, { ...there.value, lastUsed: now });
+      });
+    }
+    return await this.#answer(file, lease);
   }
 
   async #keep(url: string, key: Key, response: IncomingMessage, checksum: string | undefined) {
@@ -92,6 +113,8 @@ export class RemoteFiles {
       digest: blob.digest,
       etag: response.headers.etag,
       lastModified: response.headers['last-modified'],
+      size: blob.size,
+      created: this.#now(),
       lastUsed: this.#now(),
     };
     const owner = key.map(String);
@@ -114,16 +137,22 @@ export class RemoteFiles {
     };
   }
 
-  /** Forgets everything that was fetched; answers the digests. */
-  async clear(): Promise<readonly string[]> {
+  async list(): Promise<readonly KeptFile[]> {
     const entries = await this.#store.range<KnownFile>({ prefix: [ROOM, 'url'] });
-    await this.#store.transact(async (transaction) => {
-      for (const { key, value } of entries) {
-        this.#content.dereference(transaction, value.digest, key.map(String));
-        transaction.delete(key);
-      }
+    return entries.map(({ key, value: { url, size, created, lastUsed } }) => {
+      return { id: String(key[2]), url, size, created, lastUsed };
     });
-    return entries.map(({ value }) => value.digest);
+  }
+
+  /** Forgets a file; it goes with the next collection if nothing else has it. */
+  async remove(id: string): Promise<void> {
+    const key: Key = [ROOM, 'url', id];
+    await this.#store.transact(async (transaction) => {
+      const known = await transaction.get<KnownFile>(key);
+      if (known === undefined) return;
+      this.#content.dereference(transaction, known.value.digest, key.map(String));
+      transaction.delete(key);
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { createSystemRandom } from '../../../base/system-random.ts';
 import { createStepRunner } from '../../../containers/index.ts';
@@ -99,6 +100,24 @@ describe('stages', { skip }, () => {
     await assert.rejects(scratch.build('\nFROM registry.invalid:1/none'), /Dockerfile:2: /);
     await assert.rejects(scratch.build('FROM Bad:::Name'), /Dockerfile:1: /);
     await assert.rejects(scratch.build('FROM --platform=what busybox'), /Dockerfile:1: "what" is not a platform/);
+  });
+
+  it('a base that is deleted meanwhile is still there for the build', async () => {
+    await scratch.image('fleeting', { ...{ 'a/file': 'of the base' }, 'bin/sh': await readFile('/bin/busybox') });
+    const removals: Promise<unknown>[] = [];
+    const { image } = await scratch.build(
+      'FROM fleeting\nRUN echo now; while read x; do :; done < /a/file\nCOPY b /b',
+      {
+        files: { b: 'B' },
+        onProgress: (event) => {
+          if (event.kind === 'output') removals.push(scratch.images.remove('fleeting'));
+        },
+      },
+    );
+    assert.equal((await Promise.all(removals)).length, 1);
+    assert.equal(await scratch.images.find('fleeting'), undefined);
+    assert.equal(await scratch.read(image, 'a/file'), 'of the base');
+    assert.equal(await scratch.read(image, 'b'), 'B');
   });
 
   it('an image is found by its digest or its ID', async () => {
