@@ -27,16 +27,23 @@ export interface IssuedToken {
 const SECRET_KEY = ['registry', 'token-secret'];
 /** Seconds. */
 const LIFETIME = 300;
-const ISSUER = 'kobune';
 
 /** Tokens of the registry's own token service: signed, good for some repositories and a short time by the clock. */
 export class BearerTokens {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #random: Random;
+  /** A token that anybody got is good for nothing once policies decide. */
+  readonly #issuer: string;
   #secret: Promise<Uint8Array> | undefined;
 
-  constructor(parts: { readonly store: Store; readonly clock: Clock; readonly random: Random }) {
+  constructor(parts: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly mode: 'open' | 'enforce';
+  }) {
+    this.#issuer = `kobune-${parts.mode}`;
     this.#store = parts.store;
     this.#clock = parts.clock;
     this.#random = parts.random;
@@ -48,7 +55,7 @@ export class BearerTokens {
     const seconds = Math.floor(issuedAt / 1000);
     const token = await new SignJWT({ access: grants, principal })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-      .setIssuer(ISSUER)
+      .setIssuer(this.#issuer)
       .setSubject(principal.arn)
       .setAudience(service)
       .setIssuedAt(seconds)
@@ -65,7 +72,7 @@ export class BearerTokens {
       const { payload } = await jwtVerify<{ access: readonly Grant[]; principal: Principal }>(
         token,
         await this.#key(),
-        { issuer: ISSUER, audience: service, algorithms: ['HS256'], currentDate: new Date(this.#clock.now()) },
+        { issuer: this.#issuer, audience: service, algorithms: ['HS256'], currentDate: new Date(this.#clock.now()) },
       );
       return { principal: payload.principal, grants: payload.access };
     } catch {

@@ -11,10 +11,13 @@ const ISSUER = 'kobune-ecr';
 export class AuthorizationTokens {
   readonly #secret: SigningSecret;
   readonly #clock: Clock;
+  /** Where any key is good, so is the password that it gave: not any more once policies decide. */
+  readonly #audience: string;
 
-  constructor(secret: SigningSecret, clock: Clock) {
+  constructor(secret: SigningSecret, clock: Clock, enforce: boolean) {
     this.#secret = secret;
     this.#clock = clock;
+    this.#audience = enforce ? 'verified' : 'anybody';
   }
 
   async issue(principal: Principal): Promise<{ readonly password: string; readonly expiresAt: Date }> {
@@ -23,6 +26,7 @@ export class AuthorizationTokens {
     const password = await new SignJWT({ principal })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setIssuer(ISSUER)
+      .setAudience(this.#audience)
       .setIssuedAt(now)
       .setExpirationTime(expires)
       .sign(await this.#secret.get());
@@ -34,6 +38,7 @@ export class AuthorizationTokens {
     try {
       const { payload } = await jwtVerify<{ principal: Principal }>(password, await this.#secret.get(), {
         issuer: ISSUER,
+        audience: this.#audience,
         algorithms: ['HS256'],
         currentDate: new Date(this.#clock.now()),
       });

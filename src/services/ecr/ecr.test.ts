@@ -466,6 +466,14 @@ describe('ECR authorization tokens', { timeout: 20_000 }, () => {
     }
     at.clock.advance(12 * 3_600_000 + 1000);
     assert.equal(await at.ecr.registry.identify(password), undefined);
+    const { authorizationData: open } = await at.call('GetAuthorizationToken');
+    const given = Buffer.from(open[0].authorizationToken, 'base64').toString().slice('AWS:'.length);
+    await at.restart({ enforce: true });
+    assert.equal(
+      await at.ecr.registry.identify(given),
+      undefined,
+      'what any key has got is nothing where policies decide',
+    );
     const many = await at.call('GetAuthorizationToken', { registryIds: ['111122223333', '444455556666'] });
     assert.equal(many.authorizationData[1].proxyEndpoint, 'https://444455556666.dkr.ecr.us-east-1.amazonaws.com');
   });

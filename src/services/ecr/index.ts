@@ -155,7 +155,7 @@ export function createEcr(options: EcrOptions): Ecr {
   });
   const secret = new SigningSecret(options);
   const parts: Parts = {
-    tokens: new AuthorizationTokens(secret, clock),
+    tokens: new AuthorizationTokens(secret, clock, options.enforce),
     downloads: new LayerDownloads(secret, clock),
     pullThrough: new PullThrough(state, secrets),
     secrets,

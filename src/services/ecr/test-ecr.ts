@@ -51,7 +51,8 @@ export interface TestEcr extends AsyncDisposable {
   tags(name: string): Promise<readonly string[]>;
   /** Moves the clock and waits until what became due is done. */
   advance(ms: number): Promise<void>;
-  restart(): Promise<void>;
+  /** Another instance on the same store. */
+  restart(changed?: Partial<EcrOptions>): Promise<void>;
 }
 
 export interface TestEvent {
@@ -109,7 +110,7 @@ export async function startTestEcr(options: Partial<EcrOptions> = {}): Promise<T
     directory,
     policy: async (name) => (parseEcrRepository(name) ? ecr.policy : undefined),
   });
-  const make = () =>
+  const make = (changed: Partial<EcrOptions> = {}) =>
     createEcr({
       store,
       clock,
@@ -122,6 +123,7 @@ export async function startTestEcr(options: Partial<EcrOptions> = {}): Promise<T
       upstreams: { manifest: unreachable, blob: unreachable, check: unreachable },
       secrets: { read: unreachable },
       ...options,
+      ...changed,
     });
   let ecr = make();
   await ecr.start();
@@ -167,9 +169,9 @@ export async function startTestEcr(options: Partial<EcrOptions> = {}): Promise<T
       await clock.advanceAsync(ms);
       await ecr.idle();
     },
-    restart: async () => {
+    restart: async (changed) => {
       await ecr.close();
-      ecr = make();
+      ecr = make(changed);
       await ecr.start();
     },
     async [Symbol.asyncDispose]() {
