@@ -104,6 +104,8 @@ describe('who reaches whom', { skip: await whyNot() }, () => {
         'ip address flush dev lo',
         'ip route flush table local 127.0.0.0/8',
         `ip route add 127.0.0.1 via ${victim.address()}`,
+        'echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet',
+        'nft flush ruleset',
       ];
       await attacker.run('sh', '-ec', steps.join('\n'));
       assert.equal(await attacker.dial('127.0.0.1', PORT), 'silence');
