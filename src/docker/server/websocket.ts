@@ -2,12 +2,15 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { invalid } from '../shapes/shape.ts';
-import { headerLines } from './raw-connection.ts';
+import { headerLines, writeTo } from './raw-connection.ts';
 import type { AnswerHeaders } from './route.ts';
 
 /** Source: RFC 6455 section 1.3. */
 const KEY_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+/** Reasons for an end. Source: RFC 6455 section 7.4.1. */
+const NORMAL = 1000;
+const PROTOCOL_ERROR = 1002;
 /** What a terminal or a pipe sends in one message is far less. */
 const LARGEST_MESSAGE = 1024 * 1024;
 
@@ -35,6 +38,8 @@ class WebSocketStream extends Duplex {
   constructor(connection: Duplex) {
     super({ allowHalfOpen: true });
     this.#connection = connection;
+    // A peer that went away is seen by whoever reads or writes; without a listener it would end the process.
+    this.on('error', () => {});
     connection.on('data', (chunk: Buffer) => this.#take(chunk));
     connection.on('end', () => this.push(null));
     connection.on('close', () => this.destroy());
@@ -44,13 +49,13 @@ class WebSocketStream extends Duplex {
     this.#connection.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    if (this.#connection.write(message(OPCODE.binary, chunk))) done();
-    else this.#connection.once('drain', done);
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    void writeTo(this.#connection, message(OPCODE.binary, chunk)).then(() => done());
   }
 
   override _final(done: () => void): void {
-    this.#connection.end(message(OPCODE.close, Buffer.from([0x03, 0xe8])), done);
+    this.#close(NORMAL);
+    done();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -60,17 +65,22 @@ class WebSocketStream extends Duplex {
 
   #take(chunk: Buffer): void {
     this.#buffered = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk]);
-    for (;;) {
+    while (!this.readableEnded) {
       const parsed = parse(this.#buffered);
       if (parsed === undefined) return;
       if (parsed === 'broken') {
-        this.#connection.end(message(OPCODE.close, Buffer.from([0x03, 0xea])));
+        this.#close(PROTOCOL_ERROR);
         this.push(null);
         return;
       }
       this.#buffered = this.#buffered.subarray(parsed.size);
       this.#receive(parsed.opcode, parsed.payload);
     }
+  }
+
+  #close(reason: number): void {
+    if (this.#connection.writableEnded || this.#connection.destroyed) return;
+    this.#connection.end(message(OPCODE.close, Buffer.from([reason >> 8, reason & 0xff])));
   }
 
   #receive(opcode: number, payload: Buffer): void {
