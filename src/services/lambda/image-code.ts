@@ -9,6 +9,10 @@ import type { FunctionImages } from './ports.ts';
 /** An image that lost its last function stays this long: an invocation of the old code may still run. */
 const UNUSED_GRACE_MS = 16 * 60_000;
 
+const LOOPBACK = /^(?:(?:::ffff:)?127\.|::1$)/;
+/** Leads to this Kobune's own registry, whatever the account. */
+const ECR_URI = /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\//;
+
 export interface ImageCodesOptions {
   readonly images: FunctionImages | undefined;
   readonly store: Store;
@@ -40,9 +44,13 @@ export class ImageCodes {
   }
 
   /** Pulls the image and holds it until `release`, by when a version must refer to it. InvalidParameterValueException. */
-  async take(uri: string, caller: Scope): Promise<CodeRecord & BlobLease> {
+  async take(uri: string, caller: Scope & { readonly sourceIp: string }): Promise<CodeRecord & BlobLease> {
     const { images, store } = this.#options;
     if (!images) throw unsupported('ImageUri', 'deploy the function as a zip archive');
+    // A function may call this API too, and must not make this machine's own services be asked.
+    if (!LOOPBACK.test(caller.sourceIp) && !ECR_URI.test(uri)) {
+      throw unsupported(`ImageUri=${uri}`, 'images outside of ECR are for programs of this machine: push it to ECR');
+    }
     const image = await images.resolve(uri, caller).catch((error: unknown) => {
       if (!(error instanceof ServiceError)) throw error;
       throw invalidParameter(`Source image ${uri} is not valid. Provide a valid source image. (${error.message})`);

@@ -100,6 +100,15 @@ describe('Lambda functions from images', () => {
     await world.until(async () => images.held.size === 1);
   });
 
+  it('may come from elsewhere than ECR for programs of this machine alone', async () => {
+    const elsewhere = { ...base, Code: { ImageUri: 'localhost:5000/shop:1' } };
+    await rejects(world.call('CreateFunction', elsewhere, { sourceIp: '169.254.128.7' }), 'NotImplemented', {
+      message: /^ImageUri=localhost:5000\/shop:1 is not supported/,
+    });
+    await world.call('CreateFunction', elsewhere);
+    await world.call('UpdateFunctionCode', { FunctionName: 'shop', ImageUri: URI }, { sourceIp: '169.254.128.7' });
+  });
+
   it('are refused when the image is not there, or with settings of packages', async () => {
     const wrong = 'InvalidParameterValueException';
     await rejects(world.call('CreateFunction', { ...base, Code: { ImageUri: 'nowhere:1' } }), wrong, {
