@@ -99,6 +99,7 @@ class Engine implements ContainerEngine {
     const container = new LiveContainer(this.#parts, record);
     this.#add(container);
     this.#emit('create', record);
+    container.prepare();
     return { container: describeContainer(container), warnings };
   }
 
@@ -230,11 +231,14 @@ class Engine implements ContainerEngine {
   }
 
   async root(nameOrId: string): Promise<Root> {
-    return this.#containers.get(nameOrId).root();
+    const container = this.#containers.get(nameOrId);
+    // It may be about to be changed.
+    await container.discardPreparation();
+    return container.root();
   }
 
   async export(nameOrId: string): Promise<Readable> {
-    const root = await this.root(nameOrId);
+    const root = await this.#containers.get(nameOrId).root();
     const archive = await this.#parts.images.roots.readArchive(root, '/');
     if (!archive) throw containerNotFound(nameOrId);
     return archive;
@@ -322,7 +326,7 @@ class Engine implements ContainerEngine {
       );
     }
     const goOn = containers.some(({ running }) => running);
-    for (const container of containers) container.letGo();
+    await Promise.all(containers.map((container) => container.letGo()));
     if (!goOn) {
       const { hierarchies, instance, runtime } = this.#parts;
       removeEmptyGroup(hierarchies, groupPath(instance, ''));

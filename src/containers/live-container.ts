@@ -1,6 +1,5 @@
 import { ServiceError } from '../base/errors.ts';
 import type { Root } from '../images/index.ts';
-import type { Connected } from '../network/index.ts';
 import { freeze, thaw } from './cgroups/freezer.ts';
 import { groupDirectories, membersOf } from './cgroups/hierarchies.ts';
 import { oomKills } from './cgroups/memory-events.ts';
@@ -9,15 +8,15 @@ import type { Health } from './container.ts';
 import { type ContainerFiles, containerFiles } from './directories.ts';
 import { inUse, notRunning } from './errors.ts';
 import { Lock } from './lock.ts';
-import { prepareMounts, releaseMounts } from './mounts/run-mounts.ts';
+import { releaseMounts } from './mounts/run-mounts.ts';
 import { writeHostFiles } from './name-resolution.ts';
 import { OutputHub } from './output/output-hub.ts';
 import { type EngineParts, groupPath } from './parts.ts';
-import { hostnameOf, planRun } from './plan.ts';
+import { Preparation, type Prepared } from './preparation.ts';
 import type { ContainerRecord } from './records.ts';
 import { Restarts } from './restart-policy.ts';
-import { cleanUp, Run } from './run.ts';
-import type { NamespaceChoice } from './runtime/make-spec.ts';
+import { cleanUp, Run, type RunEnd } from './run.ts';
+import { RunMaker } from './run-maker.ts';
 import { sendSignal } from './runtime/processes.ts';
 import { signalNumber } from './signals.ts';
 
@@ -57,10 +56,12 @@ export class LiveContainer {
   readonly #parts: EngineParts;
   readonly #lock = new Lock();
   readonly #restarts = new Restarts();
+  readonly #maker: RunMaker;
   readonly #listeners = new Set<LifeListener>();
   #record: ContainerRecord;
   #run: Run | undefined;
   #root: Root | undefined;
+  #preparation: Preparation | undefined;
   #pendingRestart: { cancel(): void } | undefined;
   #startedAtExactly = 0;
   #keepers = 0;
@@ -71,6 +72,7 @@ export class LiveContainer {
     this.#record = record;
     this.id = record.id;
     this.files = containerFiles(parts.directory, record.id);
+    this.#maker = new RunMaker(parts, this);
   }
 
   get record(): ContainerRecord {
@@ -140,6 +142,18 @@ export class LiveContainer {
     if (!this.#root)
       throw new ServiceError('CannotStart', `the file system of container ${this.id} is missing`, { status: 500 });
     return this.#root;
+  }
+
+  /** Makes its process ahead of its start, which is likely to come at once. */
+  prepare(): void {
+    makeReadyForMoves(this.#parts.hierarchies);
+    this.#preparation = Preparation.begin(this.#parts, this.#maker, this.#record);
+  }
+
+  /** Something that its process is made from is about to change. */
+  async discardPreparation(): Promise<void> {
+    await this.#preparation?.discard();
+    this.#preparation = undefined;
   }
 
   /** Starts it. Throws `AlreadyRunning`, `CannotStart`, and what its networks throw. */
@@ -227,8 +241,9 @@ export class LiveContainer {
   }
 
   /** Lets go of the process, which goes on. */
-  letGo(): void {
+  async letGo(): Promise<void> {
     this.#pendingRestart?.cancel();
+    await this.discardPreparation();
     this.#run?.letGo();
     this.#run = undefined;
     this.hub.end();
@@ -239,6 +254,7 @@ export class LiveContainer {
     return this.#lock.run(async () => {
       if (this.#run) throw inUse(`container ${this.id} is running: stop the container before removing or force remove`);
       this.#cancelRestart();
+      await this.discardPreparation();
       await this.save({ status: 'removing' });
       await this.#delete(also);
     });
@@ -296,9 +312,11 @@ export class LiveContainer {
     const parts = this.#parts;
     try {
       makeReadyForMoves(parts.hierarchies);
-      const network = await this.#namespace();
+      const prepared = await this.#takePreparation();
+      const network = prepared?.network ?? (await this.#maker.namespace());
       // The process is made while its network is: it waits to be released.
-      const [run, connected] = await allOf(this.#make(network), this.#connect(network));
+      const making = prepared ? Promise.resolve(prepared.run) : this.#maker.make(network);
+      const [run, connected] = await allOf(making, this.#maker.connect(network));
       writeHostFiles(parts.networks, this.#record, this.files, connected);
       this.#follow(run);
       const started = this.save({
@@ -326,76 +344,47 @@ export class LiveContainer {
     for (const listener of [...this.#listeners]) listener.running?.(false);
   }
 
-  /** The network namespace that the process will be in. */
-  async #namespace(): Promise<NamespaceChoice> {
-    const { network: wanted } = this.#record.spec;
-    if (wanted.mode === 'host') return 'host';
-    if (wanted.mode === 'none') return 'private';
-    if (wanted.mode === 'bridge') return this.#parts.networks.createNamespace(this.id);
-    if (wanted.mode !== 'container') throw new Error('no such network mode');
-    const other = this.#parts.other(wanted.container);
-    if (!other.process) throw inUse(`cannot join network of a non running container: ${other.id}`);
-    return { path: `/proc/${other.process.pid}/ns/net` };
-  }
-
-  async #connect(namespace: NamespaceChoice): Promise<Connected | undefined> {
-    const { spec, name } = this.#record;
-    if (spec.network.mode !== 'bridge' || typeof namespace === 'string') return undefined;
-    const identity = { id: this.id, name, hostname: hostnameOf(this.#record), nameServers: spec.dns };
-    return this.#parts.networks.connect(identity, namespace, spec.network.endpoints, spec.network.ports);
-  }
-
-  /** Makes the process, which waits to be released. */
-  async #make(network: NamespaceChoice): Promise<Run> {
-    const parts = this.#parts;
-    const { spec } = this.#record;
-    const root = await this.root();
-    // What they say of the network is written into them when it is known.
-    writeHostFiles(parts.networks, this.#record, this.files, undefined);
-    const mounts = prepareMounts(parts, this.#record, this.files);
-    const cloud = spec.network.mode === 'bridge' ? await parts.cloud() : undefined;
-    const plan = planRun(parts, this.#record, { root, network, cloud, ...mounts });
-    const options = { id: this.id, files: this.files, log: spec.log, hub: this.hub };
-    return parts.starts.run(() => Run.start(parts, options, plan, { open: spec.openStdin, keep: !spec.stdinOnce }));
+  async #takePreparation(): Promise<Prepared | undefined> {
+    const preparation = this.#preparation;
+    this.#preparation = undefined;
+    return preparation?.take(this.#record.spec);
   }
 
   async #undo(): Promise<void> {
     this.#run?.letGo();
     this.#run = undefined;
-    const { mode } = this.#record.spec.network;
-    await cleanUp(this.#parts, this.id);
-    if (mode === 'bridge') await this.#parts.networks.release(this.id);
-    releaseMounts(this.#parts, this.#record, this.files);
+    await this.#maker.undo();
   }
 
   #follow(run: Run): void {
     this.#run = run;
     this.#startedAtExactly = performance.now();
     run.ended.then(
-      (exitCode) => this.#lock.run(() => this.#end(run, exitCode)),
+      (ending) => this.#lock.run(() => this.#end(run, ending)),
       (error) => this.#parts.logger.error('a container cannot be followed', { container: this.id, error }),
     );
   }
 
-  async #end(run: Run, exitCode: number): Promise<void> {
+  async #end(run: Run, { exitCode, finishedAt }: RunEnd): Promise<void> {
     // A start that failed has taken care of it.
     if (this.#run !== run) return;
     const parts = this.#parts;
     const { spec, restartCount, stoppedByUser } = this.#record;
     const oomKilled = oomKills(parts.hierarchies, this.groupPath) > 0;
     this.#run = undefined;
-    if (spec.network.mode === 'bridge') await parts.networks.release(this.id);
+    const released = spec.network.mode === 'bridge' ? parts.networks.release(this.id) : undefined;
     const ranMs = performance.now() - this.#startedAtExactly;
     const delay = this.#restarts.next(spec.restart, { exitCode, ranMs, restartCount, stoppedByUser });
-    await this.save({
+    const saved = this.save({
       status: delay === undefined ? 'exited' : 'restarting',
       exitCode,
       oomKilled,
-      finishedAt: Date.now(),
+      finishedAt,
       run: undefined,
       endpoints: [],
       ports: [],
     });
+    await Promise.all([released, saved]);
     if (oomKilled) parts.emit('oom', this.#record);
     parts.emit('die', this.#record, { exitCode: String(exitCode), execDuration: String(Math.round(ranMs / 1000)) });
     this.hub.end();

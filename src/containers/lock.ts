@@ -30,3 +30,23 @@ export class Slots {
     }
   }
 }
+
+/** A number of things that there may be at a time. */
+export class Budget {
+  #left: number;
+
+  constructor(count: number) {
+    this.#left = count;
+  }
+
+  /** Whether there is one left; it is taken then. */
+  take(): boolean {
+    if (this.#left === 0) return false;
+    this.#left--;
+    return true;
+  }
+
+  giveBack(): void {
+    this.#left++;
+  }
+}

@@ -2,13 +2,14 @@ import { availableParallelism } from 'node:os';
 import { ServiceError } from '../base/errors.ts';
 import { keepDescriptorsToOurselves, openKernel } from '../network/index.ts';
 import { findHierarchies } from './cgroups/hierarchies.ts';
-import { Slots } from './lock.ts';
+import { Budget, Slots } from './lock.ts';
 import type { ContainerEngineOptions } from './options.ts';
 import type { EngineParts } from './parts.ts';
 import { ContainerRecords } from './records.ts';
 import { findProgram, findRuntime } from './runtime/oci-runtime.ts';
 
 const STARTS_PER_PROCESSOR = 3;
+const MOST_PREPARATIONS = 4;
 
 /** Finds what containers need on this machine. Throws `NotSupported`, naming what is missing. */
 export function openParts(
@@ -40,6 +41,7 @@ export function openParts(
     directory: options.directory,
     instance: options.instance,
     starts: new Slots(STARTS_PER_PROCESSOR * availableParallelism()),
+    preparations: new Budget(MOST_PREPARATIONS),
     records: new ContainerRecords(options.store),
     cloud: options.cloud ?? (async () => undefined),
   };

@@ -5,7 +5,7 @@ import type { Images } from '../images/index.ts';
 import type { ContainerNetworks, Kernel } from '../network/index.ts';
 import type { Hierarchies } from './cgroups/hierarchies.ts';
 import type { MountPoint } from './container.ts';
-import type { Slots } from './lock.ts';
+import type { Budget, Slots } from './lock.ts';
 import type { ContainerRecords } from './records.ts';
 import type { OciRuntime } from './runtime/oci-runtime.ts';
 import type { ProcessIdentity } from './runtime/processes.ts';
@@ -35,6 +35,8 @@ export interface EngineParts {
   readonly records: ContainerRecords;
   /** Processes that are being made: more at a time would only be in each other's way. */
   readonly starts: Slots;
+  /** Processes that wait for the start of their container. */
+  readonly preparations: Budget;
   readonly volumes: VolumeStore;
   readonly cloud: () => Promise<CloudAccess | undefined>;
   /** Tells the engine's listeners. */

@@ -10,11 +10,13 @@ import { OutputSpool } from './logs/output-spool.ts';
 import type { OutputHub } from './output/output-hub.ts';
 import { type EngineParts, groupPath } from './parts.ts';
 import type { RunRecord } from './records.ts';
-import { onMonitorEnd, readExitCode, startMonitor } from './runtime/conmon.ts';
+import { onMonitorEnd, type RunEnd, readEnd, startMonitor } from './runtime/conmon.ts';
 import { makeSpec, type RunPlan } from './runtime/make-spec.ts';
 import { forget, releaseProcess } from './runtime/oci-runtime.ts';
 import { endProcess, identify, isAlive, type ProcessIdentity, sendSignal } from './runtime/processes.ts';
 import { startError } from './runtime/start-error.ts';
+
+export type { RunEnd } from './runtime/conmon.ts';
 
 export interface RunOptions {
   readonly id: string;
@@ -32,8 +34,8 @@ const LEAST_SPOOL = 16 * MEBIBYTE;
 /** One run of a container's process, from its start to its exit: made here, or found again after a restart. */
 export class Run {
   readonly record: RunRecord;
-  /** Resolves with the exit code when the process has ended and its output is in the log. */
-  readonly ended: Promise<number>;
+  /** Resolves when the process has ended and its output is in the log. */
+  readonly ended: Promise<RunEnd>;
   readonly spool: OutputSpool;
   readonly #parts: EngineParts;
   readonly #options: RunOptions;
@@ -91,7 +93,7 @@ export class Run {
   }
 
   release(): Promise<void> {
-    return releaseProcess(this.#parts.runtime, this.#options.id);
+    return releaseProcess(this.#parts.runtime, this.#options.id, this.record.process);
   }
 
   /** Stops following; the process goes on. */
@@ -100,13 +102,13 @@ export class Run {
     this.spool.close();
   }
 
-  async #finish(): Promise<number> {
+  async #finish(): Promise<RunEnd> {
     const { files, id } = this.#options;
     // A monitor that was killed leaves its process behind, whose output nobody reads any more.
-    const code = await readExitCode(files.run, id, () => this.goesOn);
-    if (code === undefined) await endProcess(this.record.process);
+    const end = await readEnd(files.run, id, () => this.goesOn);
+    if (!end) await endProcess(this.record.process);
     await this.spool.finish();
-    return code ?? SIGKILLED;
+    return end ?? { exitCode: SIGKILLED, finishedAt: Date.now() };
   }
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Kernel } from '../../network/index.ts';
@@ -112,26 +112,36 @@ export function onMonitorEnd(files: RunFiles, ended: () => void): () => void {
   };
 }
 
-/** How often it is looked whether a conmon that has let go of everything has ended, ms of the machine. */
-const LAST_BREATH_MS = 1;
+export interface RunEnd {
+  readonly exitCode: number;
+  /** Epoch ms. */
+  readonly finishedAt: number;
+}
+
+/** How often it is looked whether a conmon that has let go of everything has ended, ms of the machine: at first, and later. */
+const FIRST_LOOK_MS = 1;
+const LAST_LOOK_MS = 50;
 
 /**
- * The exit code of a run that has ended; `undefined` when conmon was killed before it could tell. It closes what it has inherited
- * a moment before it writes the code, so as long as it lives there may be one yet (seen with conmon 2.1.6).
+ * How a run has ended; `undefined` when conmon was killed before it could tell. It closes what it has inherited a moment before it
+ * writes the code, so as long as it lives there may be one yet (seen with conmon 2.1.6).
  */
-export async function readExitCode(
-  files: RunFiles,
-  id: string,
-  monitorLives: () => boolean,
-): Promise<number | undefined> {
-  for (;;) {
+export async function readEnd(files: RunFiles, id: string, monitorLives: () => boolean): Promise<RunEnd | undefined> {
+  for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LAST_LOOK_MS)) {
     // Asked first: what it has written in its last moment is there once it is gone.
     const lives = monitorLives();
-    const text = await readFile(join(files.exits, id), 'latin1').catch(() => '');
-    const code = Number.parseInt(text, 10);
-    if (!Number.isNaN(code)) return code;
-    if (!lives) return undefined;
-    await new Promise((resolve) => setTimeout(resolve, LAST_BREATH_MS));
+    const end = readExit(join(files.exits, id));
+    if (end || !lives) return end;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+function readExit(path: string): RunEnd | undefined {
+  try {
+    const exitCode = Number.parseInt(readFileSync(path, 'latin1'), 10);
+    return Number.isNaN(exitCode) ? undefined : { exitCode, finishedAt: Math.round(statSync(path).mtimeMs) };
+  } catch {
+    return undefined;
   }
 }
 

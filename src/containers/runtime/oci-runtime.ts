@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { open, rm, unlink } from 'node:fs/promises';
+import { closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
+import { rm, unlink } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { LinuxResources } from './oci-spec.ts';
+import { isAlive, type ProcessIdentity } from './processes.ts';
 
 /** The program that makes containers: `runc`, or `crun` where control groups are of version 2 alone. */
 export interface OciRuntime {
@@ -68,18 +69,34 @@ export function complaintOf(text: string): string {
   return message.replace(/^(runc|crun) \w+ failed: /, '');
 }
 
-/** Lets a created container's process go. */
-export async function releaseProcess(runtime: OciRuntime, id: string): Promise<void> {
+/** Lets a created container's process go. Rejects when it has ended meanwhile. */
+export async function releaseProcess(runtime: OciRuntime, id: string, process_: ProcessIdentity): Promise<void> {
   if (runtime.name !== 'runc') return runRuntime(runtime, ['start', id]);
   // `runc start` does just this, after 12 ms of its own start: the process waits until its fifo is read.
   const fifo = join(runtime.stateDirectory, id, 'exec.fifo');
-  const file = await open(fifo, 'r');
+  const fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    await file.read(Buffer.alloc(1), 0, 1, null);
+    for (;;) {
+      // Asked first: a process that was let go and has ended at once has still written.
+      const lives = isAlive(process_);
+      if (tryRead(fd)) break;
+      if (!lives) throw new Error('the process ended before it was started');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   } finally {
-    await file.close();
+    closeSync(fd);
   }
   await unlink(fifo);
+}
+
+/** Whether there was something: nothing comes before the other side has opened it. */
+function tryRead(fd: number): boolean {
+  try {
+    return readSync(fd, Buffer.alloc(1)) > 0;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return false;
+    throw error;
+  }
 }
 
 /** Whether a created container's process was let go. */
