@@ -190,6 +190,18 @@ describe('the commands of kobune compose', { skip: noDockerReason(DOCKER_28), ti
     assert.deepEqual(await project.states(), {});
   });
 
+  it('exec and run have a terminal where there is one', async () => {
+    await using project = compose.project('typed', `services: {a: {${SLEEPER}}}`);
+    await project.ok('up', '-d');
+    const typed = await project.typed('word\n', 'exec', 'a', 'sh', '-c', 'tty; read x; echo "got $x"; exit 7');
+    assert.equal(typed.status, 7);
+    assert.match(typed.out, /\/dev\/pts\/\d+\r\n.*got word\r\n/s);
+    const ran = await project.typed('word\n', 'run', '--rm', 'a', 'sh', '-c', 'tty; read x; echo "got $x"; exit 8');
+    assert.equal(ran.status, 8);
+    assert.match(ran.out, /got word\r\n/);
+    assert.equal((await project.containers()).length, 1);
+  });
+
   it('stop, start, restart, pause, kill and rm act on containers that are there', async () => {
     await using project = compose.project(
       'acts',

@@ -128,6 +128,12 @@ services:
         1,
       ],
       [
+        'both',
+        `services: {a: {${SLEEPER}, ports: ["9:9"]}, b: {${SLEEPER}, ports: ["9:8"]}}`,
+        /b and a cannot both publish port 9\/tcp/,
+        1,
+      ],
+      [
         'bad',
         text(', prots: []'),
         /compose\.yaml:1: services\.a\.prots is not a Compose member\n {2}Did you mean "ports"\?/,

@@ -201,11 +201,12 @@ class Foreground {
       shows: (service) => this.#shows(service),
       onEnd: (container) => this.#onEnd(container),
     });
+    // Until here Ctrl-C ends the command at once, and another `up` goes on from there.
+    const converged = await converge();
     const interrupt = () => this.#interrupt();
     const signals = ['SIGINT', 'SIGTERM'] as const;
     for (const signal of signals) process.on(signal, interrupt);
     try {
-      const converged = await converge();
       attached.know(converged.observed);
       for (const name of this.#shownNames(converged)) output.add(name);
       await attached.begin();

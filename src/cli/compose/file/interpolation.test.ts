@@ -78,6 +78,12 @@ describe('interpolation of Compose files', () => {
     });
   }
 
+  it('is not nested without end', () => {
+    const deep = `${'${A:-'.repeat(60)}x${'}'.repeat(60)}`;
+    assert.throws(() => interpolate(deep, lookup), { message: /nested deeper than 50 levels/ });
+    assert.throws(() => interpolate('${A:-'.repeat(500_000), lookup), { name: 'InterpolationError' });
+  });
+
   it('tells of variables that are not set, but not of those that nobody looks at', () => {
     const missing: string[] = [];
     assert.equal(

@@ -13,6 +13,8 @@ export class InterpolationError extends Error {
 }
 
 const NAME = /[_a-zA-Z][_a-zA-Z0-9]*/y;
+/** Defaults within defaults: more is no file of a person's. */
+const DEEPEST = 50;
 const OPERATORS = [':-', ':?', ':+', '-', '?', '+'] as const;
 
 /**
@@ -30,6 +32,7 @@ class Interpolation {
   readonly #variables: Variables;
   readonly #onMissing: (name: string) => void;
   #at = 0;
+  #depth = 0;
 
   constructor(text: string, variables: Variables, onMissing: (name: string) => void) {
     this.#text = text;
@@ -66,7 +69,10 @@ class Interpolation {
     const value = this.#variables(name);
     const isThere = value !== undefined && (operator.length === 1 || value !== '');
     const usesWord = operator.endsWith('+') ? isThere : !isThere;
+    this.#depth += 1;
+    if (this.#depth > DEEPEST) throw new InterpolationError(`variables are nested deeper than ${DEEPEST} levels`);
     const word = this.#until('}', wanted && usesWord);
+    this.#depth -= 1;
     if (operator.endsWith('+')) return isThere ? word : '';
     if (isThere) return value;
     if (operator.endsWith('-') || !wanted) return word;

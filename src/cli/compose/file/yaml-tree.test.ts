@@ -102,6 +102,7 @@ e: *b`;
     );
     assert.throws(() => read(levels.join('\n')), { message: /more than 100000 values/ });
     assert.throws(() => read(`a: ${'['.repeat(80)}${']'.repeat(80)}`), { message: /nested deeper than 64 levels/ });
+    assert.throws(() => read(`a: ${'['.repeat(300_000)}`), { message: /nested deeper than 64 levels/ });
     assert.throws(() => read('a'.repeat(5 * 1024 * 1024)), { message: /is larger than/ });
   });
 });

@@ -45,6 +45,7 @@ export type Tree = ScalarTree | ListTree | MapTree;
 const LARGEST_FILE = 4 * 1024 * 1024;
 const MOST_VALUES = 100_000;
 const DEEPEST = 64;
+const TOO_DEEP = `nested deeper than ${DEEPEST} levels`;
 const CORE_TAG = 'tag:yaml.org,2002:';
 
 /**
@@ -59,7 +60,9 @@ export function readYaml(text: string, file: string): Tree[] {
   return documents.flatMap((document) => {
     const [problem] = document.errors;
     if (problem !== undefined) {
-      const [reason = 'not valid YAML'] = problem.message.split('\n');
+      // The parser calls itself for what is nested, until the stack ends.
+      const isTooDeep = problem.message.startsWith('Maximum call stack');
+      const [reason = 'not valid YAML'] = isTooDeep ? [TOO_DEEP] : problem.message.split('\n');
       throw new ComposeFileError(reason.replace(/ at line \d+, column \d+:?$/, ''), {
         place: { file, line: lines.linePos(problem.pos[0]).line },
       });
@@ -86,7 +89,7 @@ class TreeReader {
     const place = this.#place(node);
     this.#count += 1;
     if (this.#count > MOST_VALUES) throw new ComposeFileError(`more than ${MOST_VALUES} values`, { place });
-    if (depth > DEEPEST) throw new ComposeFileError(`nested deeper than ${DEEPEST} levels`, { place });
+    if (depth > DEEPEST) throw new ComposeFileError(TOO_DEEP, { place });
     if (this.#open.has(node)) throw new ComposeFileError('an alias leads to itself', { place });
     this.#open.add(node);
     try {

@@ -399,7 +399,7 @@ const WRONG: readonly (readonly [text: string, message: RegExp])[] = [
   ['provider: {type: x}', /services\.web\.provider is not supported/],
   ['models: [m]', /services\.web\.models is not supported/],
   ['gpus: all', /services\.web\.gpus is not supported/],
-  ['runtime: runsc', /services\.web\.runtime is not supported/],
+  ['runtime: runsc', /services\.web\.runtime must be runc, on which containers run, not "runsc"/],
   ['devices: ["nvidia.com/gpu=all"]', /must be the path of a device/],
 ];
 

@@ -92,6 +92,7 @@ export interface Service {
   readonly pull_policy?: string;
   readonly read_only?: boolean;
   readonly restart?: string;
+  readonly runtime?: string;
   readonly scale?: number;
   readonly secrets?: readonly FileGrant[];
   readonly security_opt?: readonly string[];
@@ -199,6 +200,7 @@ export const service: Member<Service> = object<Service>(
       pattern: /^(?:no|always|unless-stopped|on-failure(?::\d+)?)$/,
       expected: 'one of no, always, unless-stopped, on-failure[:RETRIES]',
     }),
+    runtime: noted(text({ pattern: /^runc$/, expected: 'runc, on which containers run' }), '`runc`'),
     scale: integer({ least: 0, greatest: 1000 }),
     secrets: fileGrants('/run/secrets'),
     security_opt: texts(),
@@ -232,7 +234,6 @@ export const service: Member<Service> = object<Service>(
       models: refused('models are not served here'),
       provider: refused('services are containers; nothing else is started for them'),
       pull_refresh_after: refused('write pull_policy: every_DURATION'),
-      runtime: refused('containers run on runc'),
       storage_opt: refused('the root of a container has no size of its own'),
       use_api_socket: refused("bind-mount the engine's socket if the service may control it"),
     },

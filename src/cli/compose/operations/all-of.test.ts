@@ -58,4 +58,20 @@ describe('work at the same time', () => {
     assert.deepEqual(done, [2, 3]);
     assert.deepEqual(await allOf([1, 2], async (number) => number * 2), [2, 4]);
   });
+
+  it('is so many at once as allowed, and answers in order', async () => {
+    let [running, most] = [0, 0];
+    const work = async (number: number) => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise(setImmediate);
+      running -= 1;
+      if (number === 3) throw new Error('three');
+      return number;
+    };
+    assert.deepEqual(await allOf([5, 4, 6, 1], work, 2), [5, 4, 6, 1]);
+    await assert.rejects(allOf([1, 2, 3, 4, 5], work, 2), { message: 'three' });
+    assert.equal(most, 2);
+    assert.equal(running, 0);
+  });
 });

@@ -1,13 +1,32 @@
 /**
- * Does all of it at the same time, and waits for all even when one fails, so that nothing goes on behind the caller's back. Throws the first
- * failure.
+ * Does all of it at the same time (`limit`: so many), and waits for all even when one fails, so that nothing goes on behind the
+ * caller's back. Throws the first failure.
  */
-export async function allOf<T, R>(items: Iterable<T>, work: (item: T) => Promise<R>): Promise<R[]> {
-  const settled = await Promise.allSettled([...items].map(work));
+export async function allOf<T, R>(
+  items: Iterable<T>,
+  work: (item: T) => Promise<R>,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<R[]> {
+  const running = new Set<Promise<unknown>>();
+  const results: Promise<R>[] = [];
+  for (const item of items) {
+    if (running.size >= limit) await Promise.race(running);
+    const result = work(item);
+    const ended: Promise<unknown> = result.then(
+      () => running.delete(ended),
+      () => running.delete(ended),
+    );
+    running.add(ended);
+    results.push(result);
+  }
+  const settled = await Promise.allSettled(results);
   const failed = settled.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return settled.map((result) => (result as PromiseFulfilledResult<R>).value);
 }
+
+/** Requests about single containers that are under way at once. */
+export const CONTAINERS_AT_ONCE = 50;
 
 interface Ordered {
   readonly name: string;

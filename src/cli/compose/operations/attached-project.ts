@@ -1,3 +1,4 @@
+import { CommandError } from '../../command-error.ts';
 import type { ContainerDetails, EngineEvent } from '../../docker-client/answers.ts';
 import type { ObservedContainer } from '../plan/observed.ts';
 import { shortName } from './containers.ts';
@@ -102,6 +103,7 @@ export class AttachedProject {
     } catch (error) {
       if (!this.#stopped.signal.aborted) throw error;
     }
+    if (!this.#stopped.signal.aborted) throw new CommandError('the engine has ended; the containers may go on');
   }
 
   async #take({ Action: action, Actor: { ID: id, Attributes: attributes } }: EngineEvent): Promise<void> {

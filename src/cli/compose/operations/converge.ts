@@ -5,7 +5,7 @@ import { copiedFiles } from '../plan/mount-requests.ts';
 import type { ObservedContainer } from '../plan/observed.ts';
 import type { ContainerAction, ServicePlan, UpPlan } from '../plan/plan-up.ts';
 import type { Project } from '../project/project.ts';
-import { allOf, inDependencyOrder } from './all-of.ts';
+import { allOf, CONTAINERS_AT_ONCE, inDependencyOrder } from './all-of.ts';
 import {
   type ContainerHandle,
   createContainer,
@@ -52,7 +52,7 @@ export async function convergeContainers(
   }));
   await inDependencyOrder(services, async ({ name, servicePlan }) => {
     const work = new ServiceConvergence(session, project, servicePlan, options, peers);
-    const results = await allOf(servicePlan.actions, (action) => work.act(action));
+    const results = await allOf(servicePlan.actions, (action) => work.act(action), CONTAINERS_AT_ONCE);
     const containers = results.flatMap((result) => (result === undefined ? [] : [result]));
     made.set(
       name,

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { DockerClient } from '../../docker-client/client.ts';
 import { outputChunks } from '../../docker-client/output-frames.ts';
@@ -27,7 +28,7 @@ export async function converse(
   const onData = (chunk: Buffer) => void socket.write(chunk);
   const onEnd = () => void socket.end();
   if (stdin) {
-    if (isRaw) input.setRawMode(true);
+    if (isRaw) makeRaw(input);
     input.on('data', onData).on('end', onEnd).resume();
   } else socket.end();
   tellSize();
@@ -46,6 +47,15 @@ export async function converse(
     }
     socket.destroy();
   }
+}
+
+/**
+ * Every key goes to the process, and what it writes to the screen as it is. Node leaves the terminal's own ends of lines on, with which
+ * programs that move the cursor downwards by a bare line feed would draw in the wrong columns.
+ */
+function makeRaw(input: NodeJS.ReadStream): void {
+  input.setRawMode(true);
+  spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
 }
 
 /** Runs a command in a running container, with this terminal's streams; resolves to its exit status. */

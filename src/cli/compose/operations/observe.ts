@@ -16,7 +16,7 @@ import {
   observedVolume,
 } from '../plan/observed.ts';
 import type { Project } from '../project/project.ts';
-import { allOf } from './all-of.ts';
+import { allOf, CONTAINERS_AT_ONCE } from './all-of.ts';
 
 /** The filter for what belongs to a project. */
 export function ofProject(name: string, more: Readonly<Record<string, readonly string[]>> = {}): { filters: string } {
@@ -28,7 +28,11 @@ export async function projectContainers(client: DockerClient, name: string): Pro
   const list = await client.json<ContainerSummary[]>('GET', '/containers/json', {
     query: { all: true, ...ofProject(name) },
   });
-  const found = await allOf(list, ({ Id: id }) => client.find<ContainerDetails>(`/containers/${id}/json`));
+  const found = await allOf(
+    list,
+    ({ Id: id }) => client.find<ContainerDetails>(`/containers/${id}/json`),
+    CONTAINERS_AT_ONCE,
+  );
   return found
     .flatMap((details) => (details === undefined ? [] : [observedContainer(details)]))
     .sort((one, other) => one.number - other.number || one.created - other.created);

@@ -4,7 +4,7 @@ import type { ContainerDetails } from '../../docker-client/answers.ts';
 import type { Dependency } from '../model/service-parts.ts';
 import type { ServicePlan } from '../plan/plan-up.ts';
 import type { ProjectService } from '../project/project.ts';
-import { allOf, inDependencyOrder } from './all-of.ts';
+import { allOf, CONTAINERS_AT_ONCE, inDependencyOrder } from './all-of.ts';
 import { type ContainerHandle, startContainer, stopContainer } from './containers.ts';
 import type { ConvergedContainer } from './converge.ts';
 import { runHook } from './hooks.ts';
@@ -36,7 +36,7 @@ export async function startServices(
     if (own.length === 0) return;
     await waitForDependencies(session, service, containers, options.signal);
     options.signal?.throwIfAborted();
-    await allOf(own, (container) => startOne(session, service, container, options));
+    await allOf(own, (container) => startOne(session, service, container, options), CONTAINERS_AT_ONCE);
   });
 }
 

@@ -75,13 +75,20 @@ export function fileDigests(project: Project): (service: ProjectService) => read
 
 /** One port of the machine cannot be that of several containers: said before any of them is made. */
 function checkPorts(services: readonly ProjectService[], scale: ReadonlyMap<string, number>): void {
+  const owners = new Map<string, string>();
   for (const { name, ports = [], replicas, container_name: own } of services) {
     const wanted = scale.get(name) ?? replicas;
     if (wanted > 1 && own !== undefined)
       throw new CommandError(`${name}: its container_name "${own}" is one name for ${wanted} containers`);
-    for (const { published = '', target } of ports) {
+    for (const { published = '', target, protocol, host_ip: host = '' } of ports) {
       const range = parseRange(published);
-      if (range === undefined || wanted <= range.last - range.first + 1) continue;
+      if (range === undefined || wanted === 0) continue;
+      const key = `${host} ${published}/${protocol}`;
+      const other = owners.get(key);
+      if (range.first === range.last && other !== undefined)
+        throw new CommandError(`${name} and ${other} cannot both publish port ${published}/${protocol}`);
+      owners.set(key, name);
+      if (wanted <= range.last - range.first + 1) continue;
       throw new CommandError(`${name}: ${wanted} containers cannot all publish port ${target} at ${published}`, {
         hint: `Give a range of ${wanted} ports, or publish "${target}" alone: then each gets a free one.`,
       });

@@ -246,7 +246,8 @@ function reasonToRecreate(
     if (connected === undefined || (id !== undefined && connected !== '' && connected !== id))
       return `it is not on the network ${key}`;
   }
-  return undefined;
+  // A run that was interrupted had put it aside.
+  return container.name === containerName(project, service, container.number) ? undefined : 'it has another name';
 }
 
 /** A container that shares a namespace or volumes of another is useless once that is another one. */

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { Writable } from 'node:stream';
+import { text as textOf } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
 import { TestDocker } from '../../../docker/testing/test-docker.ts';
@@ -108,6 +110,21 @@ export class TestComposeProject implements AsyncDisposable {
       env: this.environment,
       stdio: 'pipe',
     });
+  }
+
+  /** Runs it at a terminal, where this is typed. */
+  async typed(input: string, ...words: readonly string[]): Promise<Ended> {
+    const line = [process.execPath, COMMAND, 'compose', ...words]
+      .map((word) => `'${word.replaceAll("'", "'\\''")}'`)
+      .join(' ');
+    const child = spawn('script', ['-qefc', line, '/dev/null'], {
+      cwd: this.files.path,
+      env: this.environment,
+      stdio: 'pipe',
+    });
+    child.stdin.write(input);
+    const [out, err, [status]] = await Promise.all([textOf(child.stdout), textOf(child.stderr), once(child, 'exit')]);
+    return { status: Number(status), out, err };
   }
 
   /** The containers there are: service and number, with their state. */
