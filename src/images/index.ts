@@ -10,6 +10,7 @@ export type {
   CacheUsage,
 } from './build/builder.ts';
 export { changeConfig } from './build/change-config.ts';
+export { checkOut, parseGitAddress, resolveCommit } from './build/copy/git-source.ts';
 export { type BuilderOptions, createBuilder } from './build/create-builder.ts';
 export { createIgnore, type Ignore, ignoreFileNames } from './build/dockerfile/index.ts';
 export {

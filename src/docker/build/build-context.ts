@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open, realpath, writeFile } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
-import type { BuildOptions } from '../../images/index.ts';
+import { type BuildOptions, checkOut, parseGitAddress, resolveCommit } from '../../images/index.ts';
 import { piecesOf } from '../server/request-body.ts';
 import type { Call } from '../server/route.ts';
 import { invalid } from '../shapes/shape.ts';
@@ -18,17 +18,15 @@ export async function prepareContext(call: Call, directory: string, signal: Abor
   const { query, request } = call;
   const remote = query.text('remote');
   const name = dockerfileName(query.text('dockerfile'));
+  const context = remote === '' ? directory : await fetchContext(remote, directory, name, signal);
   if (remote === '') await unpackContext(piecesOf(request), directory);
-  else if (remote === 'client-session')
-    throw invalid('remote=client-session is BuildKit’s: the classic builder is served');
-  else await fetchContext(remote, directory, name, signal);
-  const text = await readInside(directory, name);
+  const text = await readInside(context, name);
   if (text === undefined) {
     throw invalid(`failed to read dockerfile: Cannot locate specified Dockerfile: ${name}`);
   }
-  const ignore = await readInside(directory, `${name}.dockerignore`);
+  const ignore = await readInside(context, `${name}.dockerignore`);
   return {
-    context: { directory, temporary: true },
+    context: { directory: context, temporary: true },
     dockerfile: { text, name },
     ...(ignore === undefined ? {} : { ignore }),
   };
@@ -42,19 +40,49 @@ function dockerfileName(given: string): string {
   return name;
 }
 
-/** Text is the Dockerfile itself, an archive is the context. Source: "Build an image", remote. */
-async function fetchContext(remote: string, directory: string, name: string, signal: AbortSignal): Promise<void> {
+/**
+ * Text is the Dockerfile itself, an archive is the context, and so is a Git repository (`#reference:directory`). Answers the directory of
+ * the context. Source: "Build an image", remote.
+ */
+async function fetchContext(remote: string, directory: string, name: string, signal: AbortSignal): Promise<string> {
+  if (remote === 'client-session') throw invalid('remote=client-session is BuildKit’s: the classic builder is served');
+  // GitHub's repositories may be named without the rest of their address.
+  const [, path, rest = ''] = /^(github\.com\/[\w.-]+\/[\w.-]+?)(?:\.git)?(#.*)?$/.exec(remote) ?? [];
+  const repository = parseGitAddress(path === undefined ? remote : `https://${path}.git${rest}`);
+  if (repository !== undefined) return checkOutContext(repository, directory, signal);
   if (!/^https?:\/\//.test(remote)) {
+    const shown = JSON.stringify(remote.slice(0, 200));
     throw invalid(
-      `remote ${JSON.stringify(remote.slice(0, 200))} is not supported: http and https addresses of a Dockerfile or of an archive are`,
+      `remote ${shown} is not supported: addresses of Dockerfiles, of archives and of Git repositories are`,
     );
   }
   const { body, type } = await fetchRemote(remote, signal);
-  if (type === 'text/plain') {
-    await writeFile(join(directory, name), await textOf(body));
-    return;
+  if (type === 'text/plain') await writeFile(join(directory, name), await textOf(body));
+  else await unpackContext(body, directory);
+  return directory;
+}
+
+async function checkOutContext(
+  repository: NonNullable<ReturnType<typeof parseGitAddress>>,
+  directory: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const options = { signal, agent: undefined, token: undefined };
+  try {
+    const commit = await resolveCommit(repository, options);
+    await checkOut(repository, commit, directory, false, options);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw invalid(`unable to prepare context from ${repository.remote}: ${(error as Error).message}`);
   }
-  await unpackContext(body, directory);
+  const [root, inside] = await Promise.all([
+    realpath(directory),
+    realpath(join(directory, repository.subdirectory)).catch(() => undefined),
+  ]);
+  if (inside === undefined || !`${inside}/`.startsWith(`${root}/`)) {
+    throw invalid(`unable to prepare context: there is no directory ${repository.subdirectory.slice(0, 200)} in it`);
+  }
+  return inside;
 }
 
 async function textOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
