@@ -11,6 +11,7 @@ import type { CreateRootOptions, Root } from '../roots.ts';
 import type { BuildOptions, BuildProgress, BuildStep } from './builder.ts';
 import type { FileDigests } from './cache/file-digests.ts';
 import type { StepRecord, StepRecords } from './cache/step-records.ts';
+import type { StepTurns } from './cache/step-turns.ts';
 import type { Copier } from './copy/copier.ts';
 import type { RemoteFiles } from './copy/remote-files.ts';
 import { SourceTree } from './copy/source-tree.ts';
@@ -27,6 +28,7 @@ export interface BuildParts {
   readonly content: ContentStore;
   readonly runner: StepRunner;
   readonly records: StepRecords;
+  readonly turns: StepTurns;
   readonly mounts: CacheMounts;
   readonly remoteFiles: RemoteFiles;
   readonly secrets: SecretFiles;

@@ -17,6 +17,7 @@ import { CachePruning, type PruneOptions } from './cache/cache-pruning.ts';
 import { FileDigests } from './cache/file-digests.ts';
 import { Misses, type RememberedBuild, type RememberedStep } from './cache/misses.ts';
 import { StepRecords } from './cache/step-records.ts';
+import { StepTurns } from './cache/step-turns.ts';
 import { exportCache } from './cache-transfer/export-cache.ts';
 import { ImportedCaches } from './cache-transfer/imported-caches.ts';
 import { openPlace } from './cache-transfer/open-place.ts';
@@ -84,6 +85,7 @@ class DockerfileBuilder implements Builder {
       content,
       runner,
       records,
+      turns: new StepTurns(),
       mounts,
       remoteFiles,
       secrets: this.#secrets,

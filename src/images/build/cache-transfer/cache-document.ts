@@ -13,11 +13,6 @@ export interface CacheChain {
   readonly descriptions: readonly string[];
 }
 
-/** A chain whose layers are as the registry or the folder has them. */
-export interface StoredCache {
-  readonly chains: readonly CacheChain[];
-}
-
 interface ConfigDocument {
   readonly version: 1;
   /** In the order of the manifest's layers. */

@@ -58,10 +58,6 @@ export class FileDigests {
     return opened;
   }
 
-  forget(root: string): void {
-    this.#opened.delete(root);
-  }
-
   /** Deletes what is kept on disk beyond the directories that were used last. */
   async tidy(): Promise<void> {
     const names = await readdir(this.#directory).catch(() => []);

@@ -207,9 +207,7 @@ export class StageBuild implements FileSystemSource {
       const { parts, files } = await operation.content();
       this.#files.set(index, files);
       const content = keyOf({ files: operation.independent ? null : below.snapshot.chain, content: true, ...parts });
-      const known = await this.#findSame(content, definition, below, step);
-      const carriedOut = known === undefined;
-      const result = known ?? (await this.#execute(operation, step, below, [definition, content]));
+      const { result, carriedOut } = await this.#findOrExecute(operation, step, below, definition, content);
       const done: StageResult = {
         results: [...below.results, result],
         snapshot: result.layer === undefined ? below.snapshot : onTopOf(below.snapshot, result.layer),
@@ -233,6 +231,29 @@ export class StageBuild implements FileSystemSource {
     }
   }
 
+  /** The result from the cache, or of doing it; while somebody else does just that, it is waited for. */
+  async #findOrExecute(
+    operation: Operation,
+    step: BuildStep,
+    below: StageResult,
+    definition: string,
+    content: string,
+  ): Promise<{ readonly result: StepResult; readonly carriedOut: boolean }> {
+    const { options, parts, signal } = this.#session;
+    const execute = async () => ({
+      result: await this.#execute(operation, step, below, [definition, content]),
+      carriedOut: true,
+    });
+    if (options.noCache === true) return await execute();
+    const giveBack = await parts.turns.take(content, signal);
+    try {
+      const known = await this.#findSame(content, definition, below, step);
+      return known === undefined ? await execute() : { result: known, carriedOut: false };
+    } finally {
+      giveBack();
+    }
+  }
+
   async #missOf(step: BuildStep, index: number, parts: OperationParts, parentRan: boolean): Promise<string> {
     if (this.#session.options.noCache === true) return 'the build was asked not to use the cache';
     return await explainMiss({ text: step.text, index, parts }, this.#surroundings.remembered, parentRan);
@@ -245,7 +266,6 @@ export class StageBuild implements FileSystemSource {
     below: StageResult,
     { text }: BuildStep,
   ): Promise<StepResult | undefined> {
-    if (this.#session.options.noCache === true) return undefined;
     const held = await this.#surroundings.lookUp(content);
     if (held === undefined) return undefined;
     this.#session.defer(held.release);

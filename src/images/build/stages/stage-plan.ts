@@ -4,9 +4,6 @@ import type { Platform } from '../../oci.ts';
 import type { BuildStep } from '../builder.ts';
 import {
   type ArgInstruction,
-  DockerfileError,
-  dockerfileError,
-  type Instruction,
   isProxyArgument,
   type Lookup,
   type Stage,
@@ -151,18 +148,4 @@ export class Arguments {
       (name) => !this.#used.has(name) && !isProxyArgument(name) && name !== 'SOURCE_DATE_EPOCH',
     );
   }
-}
-
-/** Runs what an instruction asks for; an error that says no place gets the instruction's. */
-export function atInstruction<T>(instruction: Instruction, file: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw placed(error, instruction, file);
-  }
-}
-
-export function placed(error: unknown, instruction: Pick<Instruction, 'lines' | 'excerpt'>, file: string): unknown {
-  if (error instanceof DockerfileError || !(error instanceof Error) || error.constructor !== Error) return error;
-  return dockerfileError(instruction, file, error.message);
 }

@@ -64,6 +64,36 @@ describe('stages', { skip }, () => {
     assert.deepEqual([...(await scratch.list(image)).keys()].sort(), ['a', 'b']);
   });
 
+  it('the same step of two builds, or of two stages, is carried out once', async () => {
+    const text = 'FROM busybox\nRUN sleep 0.2; date +%s%N > /when';
+    const [a, b] = await Promise.all([scratch.build(text), scratch.build(text)]);
+    assert.equal(a.image.id, b.image.id);
+    assert.deepEqual([...a.misses, ...b.misses].length, 1);
+    const stages = ['a', 'b'].map((stage) => `${text.replace('busybox', `busybox AS ${stage}`).replace('0.2', '0.1')}`);
+    const { image, misses } = await scratch.build(
+      [...stages, 'FROM scratch', 'COPY --from=a /when /a', 'COPY --from=b /when /b'].join('\n'),
+    );
+    assert.equal(misses.filter((miss) => miss.startsWith('RUN')).length, 1);
+    assert.equal(await scratch.read(image, 'a'), await scratch.read(image, 'b'));
+  });
+
+  it('a step that is waited for and fails is tried by who waits', async () => {
+    const controller = new AbortController();
+    const begun = Promise.withResolvers<void>();
+    const text = 'FROM busybox\nRUN echo begun; sleep 0.3; echo x > /x';
+    const first = scratch.build(text, {
+      signal: controller.signal,
+      onProgress: (event) => {
+        if (event.kind === 'output') begun.resolve();
+      },
+    });
+    await begun.promise;
+    const second = scratch.build(text);
+    controller.abort();
+    await assert.rejects(first, { code: 'BuildCanceled' });
+    assert.equal(await scratch.read((await second).image, 'x'), 'x\n');
+  });
+
   it('when one fails the others are ended', async () => {
     const text = [
       'FROM busybox AS slow',
