@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { groupDirectories } from './cgroups/hierarchies.ts';
-import { removeGroups } from './cgroups/remove-groups.ts';
 import { discard } from './create/create-container.ts';
 import { LiveContainer } from './live-container.ts';
 import { type EngineParts, groupPath } from './parts.ts';
@@ -110,7 +109,6 @@ async function removeOrphans(parts: EngineParts, known: ReadonlySet<string>): Pr
   for (const id of (await parts.images.roots.list()).filter(isOrphan)) {
     await (await parts.images.roots.open(id))?.remove();
   }
-  await removeGroups(parts.hierarchies, `/kobune-${parts.instance}-steps`);
 }
 
 async function names(directory: string): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { ServiceError } from '../../base/errors.ts';
@@ -43,6 +43,7 @@ class RuncSteps implements StepRunner {
   readonly #options: StepRunnerOptions;
   readonly #hierarchies = findHierarchies();
   #running = 0;
+  #swept: Promise<void> | undefined;
   #tools: { readonly kernel: Kernel; readonly runtime: OciRuntime } | undefined;
 
   constructor(options: StepRunnerOptions) {
@@ -53,6 +54,8 @@ class RuncSteps implements StepRunner {
     step.signal?.throwIfAborted();
     const { random, networks, logger } = this.#options;
     const { runtime } = this.#open();
+    this.#swept ??= this.#sweep(runtime);
+    await this.#swept;
     const id = `step-${random.hex(24)}`;
     const directory = join(this.#options.directory, 'steps', id);
     const group = this.#groupOf(id);
@@ -76,6 +79,17 @@ class RuncSteps implements StepRunner {
 
   #groupOf(id: string): string {
     return `/kobune-${this.#options.instance}-steps/${id}`;
+  }
+
+  /** Ends steps that an earlier Kobune was killed in the middle of. */
+  async #sweep(runtime: OciRuntime): Promise<void> {
+    const directory = join(this.#options.directory, 'steps');
+    await removeGroups(this.#hierarchies, this.#groupOf(''));
+    for (const id of await readdir(directory).catch(() => [])) {
+      await forget(runtime, id);
+      await this.#options.networks.release(id);
+      await rm(join(directory, id), { recursive: true, force: true });
+    }
   }
 
   #open(): { readonly kernel: Kernel; readonly runtime: OciRuntime } {
