@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
@@ -55,6 +56,9 @@ export interface ContainerNetworksOptions {
   readonly kernel?: 'none';
 }
 
+/** Of settings and files, for a root without all of its rights. */
+const REFUSALS: ReadonlySet<string> = new Set(['EPERM', 'EACCES', 'EROFS']);
+
 /** Makes them; `start` before anything else, which throws `NetworksUnavailable` where this machine cannot have any. */
 export function createContainerNetworks(options: ContainerNetworksOptions): ContainerNetworks {
   return new BridgeNetworks(options);
@@ -81,7 +85,12 @@ class BridgeNetworks implements ContainerNetworks {
     this.#directory = join(this.#runDirectory, instance);
     this.#records = new NetworkRecords(options.store);
     const kernel = options.kernel === 'none' ? undefined : openKernel();
-    const deviceName = (kind: 'bridge' | 'cable') => `${devicePrefix(kind, instance)}${random.hex(6)}`;
+    const deviceName = (kind: 'bridge' | 'cable') => {
+      for (;;) {
+        const name = `${devicePrefix(kind, instance)}${random.hex(6)}`;
+        if (!existsSync(`/sys/class/net/${name}`)) return name;
+      }
+    };
     const cableName = () => deviceName('cable');
     const wiring = kernel ? new NetlinkWiring({ kernel, cableName }) : new IpWiring({ cableName });
     const firewall = new Firewall({ table: tableOf(instance), kernel, logger });
@@ -125,7 +134,10 @@ class BridgeNetworks implements ContainerNetworks {
     } catch (error) {
       await this.close().catch(() => {});
       // The kernel or a program said no: not root's rights, nothing installed, a kernel without the parts.
-      if (error instanceof KernelError || error instanceof ProgramError) throw networksUnavailable(error.message);
+      const { code = '', message } = error as NodeJS.ErrnoException;
+      if (error instanceof KernelError || error instanceof ProgramError || REFUSALS.has(code)) {
+        throw networksUnavailable(message);
+      }
       throw error;
     }
   }

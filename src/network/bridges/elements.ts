@@ -50,9 +50,13 @@ export interface Element {
   readonly value?: readonly string[];
 }
 
-/** As `nft` writes it. */
-export function elementText({ key, value }: Element): string {
-  return value === undefined ? key.join(' . ') : `${key.join(' . ')} : ${value.join(' . ')}`;
+/** As `nft` reads it. */
+export function elementText({ set, key, value }: Element): string {
+  const type: SetType = SETS[set];
+  // A name may be a word of nft's language.
+  const text = (types: readonly PartType[], parts: readonly string[]) =>
+    parts.map((part, index) => (types[index] === 'ifname' ? `"${part}"` : part)).join(' . ');
+  return value === undefined ? text(type.key, key) : `${text(type.key, key)} : ${text(type.value!, value)}`;
 }
 
 /** The same as the kernel keeps it. `end` is the last key of a range. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Wiring } from './wiring.ts';
 
@@ -63,7 +63,16 @@ export class EndingCables {
 
 /** Resolves when these interfaces, of namespaces that were let go, are gone. */
 export async function endOf(wiring: Pick<Wiring, 'removeLinks'>, devices: readonly string[]): Promise<void> {
-  const lying = () => devices.filter((device) => existsSync(`/sys/class/net/${device}`));
-  for (let waited = 0; waited < GRACE_MS && lying().length > 0; waited += POLL_MS) await setTimeout(POLL_MS);
-  await wiring.removeLinks(lying());
+  let lying = stillThere(devices);
+  for (let waited = 0, pause = POLL_MS; waited < GRACE_MS && lying.length > 0; waited += pause, pause *= 2) {
+    await setTimeout(pause);
+    lying = stillThere(lying);
+  }
+  await wiring.removeLinks(lying);
+}
+
+function stillThere(devices: readonly string[]): readonly string[] {
+  if (devices.length === 0) return [];
+  const present = new Set(readdirSync('/sys/class/net'));
+  return devices.filter((device) => present.has(device));
 }

@@ -8,7 +8,7 @@ import { keepingLogger, random, whyNot } from './test-support.ts';
 
 const EXAMPLES: readonly Element[] = [
   { set: 'bridges', key: ['kb0123456789ab'] },
-  { set: 'internal', key: ['kb1'] },
+  { set: 'internal', key: ['elements'] },
   { set: 'masqueraded', key: ['kb1'] },
   { set: 'neighbours', key: ['kb1', 'kb1'] },
   { set: 'subnets4', key: ['172.17.0.0/16', '172.17.0.0/16'] },

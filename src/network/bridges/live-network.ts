@@ -120,7 +120,7 @@ export class LiveNetwork {
     } catch (error) {
       if ((error as { readonly code?: string }).code !== 'EEXIST') throw error;
       const known = await readFile(`/sys/class/net/${bridge}/ifalias`, 'utf8').catch(() => '');
-      if (known.startsWith(`${alias} `)) return false;
+      if (known.trim() === `${alias} ${name}`) return false;
       throw invalidNetwork(`the interface ${bridge} is there already, and is not of this network`);
     }
   }

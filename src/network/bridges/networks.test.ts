@@ -193,6 +193,12 @@ describe('container networks', { skip }, () => {
       /bridge.name/,
     ],
     [
+      'an interface name that a program could take for more',
+      { options: { 'com.docker.network.bridge.name': 'a"; drop' } },
+      'InvalidNetwork',
+      /bridge.name/,
+    ],
+    [
       'an interface name with a slash',
       { options: { 'com.docker.network.bridge.name': '../x' } },
       'InvalidNetwork',
