@@ -8,7 +8,7 @@ import type {
 } from './engine.ts';
 import type { EnvironmentLog } from './environment-log.ts';
 import type { EnvironmentParts } from './environment-parts.ts';
-import { brokenRuntime, exited, type Outcome, timedOut } from './invocation-outcome.ts';
+import { brokenRuntime, exited, notLaunched, type Outcome, timedOut } from './invocation-outcome.ts';
 import { MemoryPeak } from './memory-peak.ts';
 import type { TraceFields } from './platform-lines.ts';
 import type { InitOutcome, RuntimeLink, ShutdownReason } from './runtime-link.ts';
@@ -126,7 +126,12 @@ export class Environment {
   #reportInit(phase: 'init' | 'invoke', durationMs: number, outcome: InitOutcome): void {
     const status = outcome.kind === 'timeout' ? 'timeout' : 'error';
     const errorType =
-      outcome.kind === 'error' ? outcome.errorType : outcome.kind === 'exit' ? exited('', outcome.exit).errorType! : '';
+      outcome.kind === 'error' || outcome.kind === 'launch'
+        ? outcome.errorType
+        : outcome.kind === 'exit'
+          ? exited('', outcome.exit).errorType!
+          : '';
+    if (outcome.kind === 'launch') this.log.event(outcome.line);
     this.#parts.telemetry?.initReport(durationMs, status, errorType);
     const line = this.#parts.lines.initReport(phase, durationMs, status, errorType);
     if (line) this.log.event(line);
@@ -221,6 +226,7 @@ export class Environment {
     this.#reportInit('invoke', performance.now() - begun, outcome);
     if (outcome.kind === 'timeout') return timedOut(invocation.requestId, this.spec.timeoutMs);
     if (outcome.kind === 'exit') return exited(invocation.requestId, outcome.exit);
+    if (outcome.kind === 'launch') return notLaunched(invocation.requestId, outcome);
     return { status: 'error', payload: outcome.payload, errorType: outcome.errorType, broken: true };
   }
 

@@ -24,6 +24,8 @@ export const fromRuntime = {
   processExit: 27,
   /** Like `error`, and the process ends right after. */
   fatal: 28,
+  /** The name of an external extension that is about to be started; an empty one after the last. */
+  extension: 29,
 } as const;
 
 /** Lambda's limit for a buffered response, bytes. Source: Lambda Developer Guide, "Lambda quotas". */
@@ -45,6 +47,7 @@ const limits: Readonly<Record<number, number>> = {
   [fromRuntime.streamError]: 512 * kilobyte,
   [fromRuntime.processExit]: kilobyte,
   [fromRuntime.fatal]: 512 * kilobyte,
+  [fromRuntime.extension]: kilobyte,
 };
 
 /** Types whose body may exceed the limit: the body is then skipped, and the receiver told so. */

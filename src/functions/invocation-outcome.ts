@@ -1,4 +1,5 @@
 import { timeoutMessage } from './platform-lines.ts';
+import type { LaunchFailure } from './runtime-link.ts';
 import type { SandboxExit } from './sandbox/index.ts';
 
 /** How an invocation ended, before its report is made. */
@@ -35,6 +36,12 @@ export function exited(requestId: string, exit: SandboxExit): Outcome {
   const errorType = exit.outOfMemory ? 'Runtime.OutOfMemory' : 'Runtime.ExitError';
   const message = `RequestId: ${requestId} Error: ${exitDescription(exit)}`;
   return failure('error', errorType, message, true, `${message}\n${errorType}\n`);
+}
+
+/** Its program could not be started. */
+export function notLaunched(requestId: string, { errorType, message }: LaunchFailure): Outcome {
+  const text = `RequestId: ${requestId} Error: ${message}`;
+  return failure('error', errorType, text, true, `${text}\n${errorType}\n`);
 }
 
 export function exitDescription(exit: SandboxExit): string {

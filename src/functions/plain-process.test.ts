@@ -12,7 +12,7 @@ async function plainProvider(): Promise<SandboxProvider> {
   const directory = await mkdtemp(join(tmpdir(), 'kobune-plain-'));
   return {
     capabilities: { kind: 'process', cgroups: 'none', network: 'none', seccomp: false, missing: [] },
-    shell: () => ['/bin/sh'],
+    programs: async () => ({ shell: ['/bin/sh'], env: ['/usr/bin/env'] }),
     create: (options) => startProcess(directory, options, () => {}),
     close: () => rm(directory, { recursive: true, force: true }),
   };

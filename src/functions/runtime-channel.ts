@@ -30,6 +30,8 @@ export class RuntimeChannel {
   listener: RuntimeListener | undefined;
   /** An extension's process ended: `name status`. */
   onProcessExit: ((description: string) => void) | undefined;
+  /** An extension is about to be started; an empty name: that was all. */
+  onExtension: ((name: string) => void) | undefined;
 
   constructor(input: Writable, output: Readable) {
     this.#input = input;
@@ -87,6 +89,10 @@ export class RuntimeChannel {
   #dispatch(type: number, body: Buffer, oversize: boolean): void {
     if (type === fromRuntime.processExit) {
       this.onProcessExit?.(body.toString('utf8'));
+      return;
+    }
+    if (type === fromRuntime.extension) {
+      this.onExtension?.(body.toString('utf8'));
       return;
     }
     const listener = this.listener;

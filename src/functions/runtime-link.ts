@@ -2,8 +2,18 @@ import type { Invocation, ResponseSink } from './engine.ts';
 import type { Outcome } from './invocation-outcome.ts';
 import type { Sandbox, SandboxExit } from './sandbox/index.ts';
 
+/** A program that could not be started at all. */
+export interface LaunchFailure {
+  readonly kind: 'launch';
+  readonly errorType: string;
+  readonly message: string;
+  /** For the function's log. */
+  readonly line: string;
+}
+
 /** How an init phase ended. */
 export type InitOutcome =
+  | LaunchFailure
   | { readonly kind: 'done' }
   | { readonly kind: 'error'; readonly errorType: string; readonly payload: Uint8Array }
   | { readonly kind: 'exit'; readonly exit: SandboxExit }
@@ -30,7 +40,7 @@ export interface RuntimeLink {
     complete: (outcome: Outcome) => void,
   ): void;
   /** What a start that ended so is called, where that is more than an exit status. */
-  describeExit?(exit: SandboxExit): InitOutcome | undefined;
+  describeExit?(exit: SandboxExit): LaunchFailure | undefined;
   /** What the runtime said before it ended, if it did. */
   lastWords(): Outcome | undefined;
   /** The invocation is over, however it ended: whatever comes for it now is dropped. */

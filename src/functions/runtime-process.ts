@@ -23,6 +23,8 @@ export class RuntimeProcess {
   onRawOutput: ((bytes: Buffer) => void) | undefined;
   /** The end of an extension's process: `name status`. */
   onProcessExit: ((description: string) => void) | undefined;
+  /** The name of an extension that is about to be started; an empty one after the last. */
+  onExtension: ((name: string) => void) | undefined;
   readonly #further: FurtherOutput | undefined;
   #early: Buffer[] = [];
   #earlyBytes = 0;
@@ -34,6 +36,7 @@ export class RuntimeProcess {
     this.interpreter = interpreter;
     this.channel = new RuntimeChannel(sandbox.stdin, sandbox.stdout);
     this.channel.onProcessExit = (description) => this.onProcessExit?.(description);
+    this.channel.onExtension = (name) => this.onExtension?.(name);
     sandbox.stderr.on('data', (bytes: Buffer) => this.#raw(bytes));
     sandbox.stderr.on('error', () => {});
     // Whoever made the sandbox may have read from it before.

@@ -6,8 +6,10 @@ import type { FurtherOutput } from '../runtime-process.ts';
 import type { Sandbox } from '../sandbox/index.ts';
 
 const name = 'extension-log';
+/** A sandbox's exchange directory, as the inside sees it. */
+export const exchangeInside = '/run/kobune';
 /** Where the sandbox's first process finds it. */
-export const extensionLogInside = `/run/kobune/${name}`;
+export const extensionLogInside = `${exchangeInside}/${name}`;
 
 /** The output of a sandbox's external extensions, apart from the runtime's: a named pipe in its exchange directory. */
 export function openExtensionLog(kernel: Kernel, sandbox: Sandbox): FurtherOutput {

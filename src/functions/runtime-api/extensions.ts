@@ -53,6 +53,8 @@ export class Extensions {
   readonly #random: Random;
   /** External ones that were started but have not registered yet, by file name. */
   readonly #expected: Set<string>;
+  /** False as long as there may be more external ones than are expected. */
+  #listed: boolean;
   #ending = false;
   readonly #byId = new Map<string, Extension>();
   readonly #watchers = new Set<() => void>();
@@ -63,9 +65,22 @@ export class Extensions {
   /** What an extension said when it failed. */
   failure: { readonly errorType: string; readonly errorMessage: string } | undefined;
 
-  constructor(random: Random, external: readonly string[]) {
+  /** `external`: names of the external ones; `undefined` when they are told later. */
+  constructor(random: Random, external: readonly string[] | undefined) {
     this.#random = random;
     this.#expected = new Set(external);
+    this.#listed = external !== undefined;
+  }
+
+  /** Another external one will be started. */
+  expect(name: string): void {
+    this.#expected.add(name);
+  }
+
+  /** All external ones are known. */
+  listed(): void {
+    this.#listed = true;
+    this.#changed();
   }
 
   get count(): number {
@@ -194,7 +209,7 @@ export class Extensions {
 
   /** Resolves when every external extension has registered, or one has failed. */
   registered(): Promise<void> {
-    return this.#until(() => this.#expected.size === 0 || this.failure !== undefined);
+    return this.#until(() => (this.#listed && this.#expected.size === 0) || this.failure !== undefined);
   }
 
   /** Resolves when every extension has asked for its next event, or one has failed. */

@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -16,8 +16,9 @@ import type { SandboxOptions, SandboxProvider } from '../sandbox/index.ts';
 import type { EnvironmentTelemetry } from '../telemetry/environment-telemetry.ts';
 import { sandboxNames } from '../telemetry/subscription.ts';
 import { createApiServer, type RuntimeApiHandler } from './api-server.ts';
-import { extensionLogInside, openExtensionLog } from './extension-log.ts';
+import { exchangeInside, extensionLogInside, openExtensionLog } from './extension-log.ts';
 import { Extensions } from './extensions.ts';
+import { becomeRuntime, firstProcess, firstProcessVariables, parametersFile } from './first-process.ts';
 import { connectInside, listenInside, listenOnHost, openNetwork } from './listener.ts';
 
 /** "2,000 ms" for extensions, of which an internal one's process gets 500 (Lambda Developer Guide, "Extensions API"). */
@@ -25,32 +26,21 @@ const shutdownMs = 2_000;
 const internalShutdownMs = 500;
 /** How long subscribers are waited for before they are told of the end. */
 const lastTelemetryMs = 500;
-
-/**
- * First process of an environment with extensions or a custom runtime. It waits for a line (the API listens), starts
- * the external extensions, waits for another (they have registered) and becomes the runtime. The end of an extension is
- * told as a frame of type 27: length, type, "name status".
- */
-const script = `read -r _
-exec 3>&1 4<&0 1>&2 0</dev/null
-for e in "$KOBUNE_EXTENSIONS"/*; do
-  if [ -f "$e" ] && [ -x "$e" ]; then
-    ( ( [ -z "$KOBUNE_EXTENSION_LOG" ] || exec >>"$KOBUNE_EXTENSION_LOG" 2>&1
-        unset KOBUNE_EXTENSIONS KOBUNE_EXTENSION_LOG; exec "$e" 3>&- 4<&- ); t="\${e##*/} $?"
-      printf "\\\\$(printf %03o $((\${#t} + 1)))\\\\000\\\\000\\\\000\\\\033%s" "$t" >&3 ) 4<&- &
-  fi
-done
-unset KOBUNE_EXTENSIONS KOBUNE_EXTENSION_LOG
-read -r _ <&4
-exec "$@"`;
+/** More words than these go to the first process by a file. */
+const mostWords = 1_000;
+const parametersName = 'parameters.sh';
 
 export interface HostedOptions {
   readonly sandboxes: SandboxProvider;
   readonly random: Random;
   readonly spec: FunctionSpec;
-  /** Host directory that is, or is shown at, `/opt`. */
-  readonly opt: string | undefined;
+  /** Where extensions are: a host directory that is, or is shown at, `/opt`; or in an image, which alone knows them. */
+  readonly extensions: { readonly opt: string | undefined } | 'inside' | 'none';
   readonly command: readonly string[];
+  /** Words that go before the command of each program inside. */
+  readonly prefix?: readonly string[];
+  /** How the first process becomes the runtime; by `exec` unless told. */
+  readonly enter?: string;
   readonly sandbox: Omit<SandboxOptions, 'command' | 'memoryMb' | 'tmpMb'>;
   readonly interpreter: Interpreter | undefined;
   readonly runtime: RuntimeApiHandler | undefined;
@@ -59,18 +49,21 @@ export interface HostedOptions {
   readonly telemetry: EnvironmentTelemetry;
 }
 
-/** File names of the external extensions. */
-function externalExtensions(opt: string | undefined): string[] {
-  const directory = opt && join(opt, 'extensions');
-  // An image may make links of these directories, which would lead out of it here.
-  const real = [opt, directory].every(
-    (path) => path !== undefined && lstatSync(path, { throwIfNoEntry: false })?.isDirectory(),
-  );
-  if (!directory || !real) return [];
+/** File names of the external extensions; `undefined` when only the inside can tell them. */
+function externalExtensions(where: HostedOptions['extensions']): string[] | undefined {
+  if (where === 'inside') return undefined;
+  const directory = where === 'none' || where.opt === undefined ? undefined : join(where.opt, 'extensions');
+  if (directory === undefined || !statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return [];
   return readdirSync(directory).filter((name) => {
     const stat = statSync(join(directory, name), { throwIfNoEntry: false });
     return stat?.isFile() && (stat.mode & 0o111) !== 0;
   });
+}
+
+/** Their directory as the first process sees it. */
+function extensionsInside(where: HostedOptions['extensions'], mounted: boolean): string {
+  if (where === 'none') return '/nonexistent';
+  return join(where === 'inside' || mounted ? '/opt' : (where.opt ?? '/nonexistent'), 'extensions');
 }
 
 /** A sandbox with the HTTP interface of an environment: custom runtimes live in one, and whatever has extensions. */
@@ -94,6 +87,11 @@ export class HostedProcess {
       const space = description.lastIndexOf(' ');
       extensions.onExit(description.slice(0, space), description.slice(space + 1));
     };
+    process.onExtension = (name) => {
+      if (name !== '') return extensions.expect(name);
+      extensions.listed();
+      process.sandbox.stdin.write('\n');
+    };
     void process.ended.then(() => {
       server.close();
       server.closeAllConnections();
@@ -105,7 +103,7 @@ export class HostedProcess {
   /** Starts the sandbox and its extensions; the runtime waits for {@link start}. */
   static async create(options: HostedOptions): Promise<HostedProcess> {
     const { sandboxes, spec, random, log, lines, telemetry } = options;
-    const extensions = new Extensions(random, externalExtensions(options.opt));
+    const extensions = new Extensions(random, externalExtensions(options.extensions));
     extensions.onState = (name, state, events, errorType) => {
       telemetry.extension(name, state, events, errorType);
       const line = lines.extension(name, state, events, errorType);
@@ -127,18 +125,30 @@ export class HostedProcess {
     const kernel = inside ? kernelOrRefusal() : undefined;
     const environment: Record<string, string> = { ...options.sandbox.environment };
     if (!inside) environment.AWS_LAMBDA_RUNTIME_API = await listenOnHost(server);
-    environment.KOBUNE_EXTENSIONS = join(inside ? '/opt' : (options.opt ?? '/nonexistent'), 'extensions');
-    if (inside) environment.KOBUNE_EXTENSION_LOG = extensionLogInside;
+    environment[firstProcessVariables.extensions] = extensionsInside(options.extensions, inside);
+    if (inside) environment[firstProcessVariables.extensionLog] = extensionLogInside;
     const limits = { memoryMb: spec.memoryMb, tmpMb: spec.ephemeralStorageMb };
+    const { shell } = await sandboxes.programs(options.sandbox.root);
+    const { prefix = [], enter = becomeRuntime } = options;
+    const words = [String(prefix.length), ...prefix, ...options.command];
+    const parameters = words.length > mostWords ? parametersName : undefined;
+    const script = firstProcess({
+      asks: options.extensions === 'inside',
+      enter,
+      parameters: parameters && join(exchangeInside, parameters),
+    });
     const sandbox = await sandboxes.create({
       ...options.sandbox,
       environment,
-      command: [...sandboxes.shell(options.sandbox.root), '-c', script, 'sh', ...options.command],
+      command: [...shell, '-c', script, 'sh', ...(parameters === undefined ? words : [])],
       tmpMb: limits.tmpMb,
       memoryMb: undefined,
       hosts: Object.fromEntries(sandboxNames.map((name) => [name, '127.0.0.1'])),
     });
     const printed = kernel && openExtensionLog(kernel, sandbox);
+    if (parameters !== undefined) {
+      writeFileSync(join(sandbox.exchangeDirectory, parameters), parametersFile(words), { mode: 0o644 });
+    }
     const process = new RuntimeProcess(sandbox, options.interpreter, printed);
     if (printed) readExtensions(printed.stream, log);
     try {

@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../../base/random.ts';
 import type { ImageRoot } from '../engine.ts';
@@ -5,10 +6,19 @@ import { type EnvironmentPlan, functionBinds, runtimeSettings, taskRoot, whenRea
 import { FailedLink } from '../failed-link.ts';
 import { FramedLink } from '../framed-link.ts';
 import type { Launcher } from '../launcher.ts';
-import type { InitOutcome, RuntimeLink } from '../runtime-link.ts';
+import type { RuntimeLink } from '../runtime-link.ts';
 import type { Interpreter } from '../runtimes/installed.ts';
 import { ApiLink } from './api-link.ts';
+import { firstProcessVariables } from './first-process.ts';
 import { type HostedOptions, HostedProcess } from './hosted-process.ts';
+import {
+  describeStart,
+  enterImage,
+  type ImageStart,
+  invalidEntryPoint,
+  refusalOf,
+  splitVariables,
+} from './image-start.ts';
 
 /** A custom runtime is the first of these files that exists; what a missing one means is said as Lambda says it. */
 const startBootstrap =
@@ -38,7 +48,7 @@ export async function connectHosted(
     sandboxes: launcher.sandboxes,
     random,
     spec,
-    opt,
+    extensions: { opt },
     command: launch.command,
     sandbox: launch.sandbox,
     interpreter,
@@ -61,7 +71,7 @@ export function connectCustom(means: Means, plan: EnvironmentPlan, opt: string |
   const { spec } = plan;
   const places = launcher.mounts ? ['/var/task', '/opt'] : [spec.code.directory, opt ?? '/nonexistent'];
   return connectApi(means, plan, {
-    opt,
+    extensions: { opt },
     command: ['/bin/sh', '-c', startBootstrap, 'sh', ...places.map((place) => `${place}/bootstrap`)],
     sandbox: {
       id: launcher.newId('custom'),
@@ -72,57 +82,58 @@ export function connectCustom(means: Means, plan: EnvironmentPlan, opt: string |
   });
 }
 
-/** Enters the working directory and becomes the image's program. The exit status tells what could not be done. */
-const startProgram = 'cd "$1" 2>/dev/null || exit 125; shift; exec "$@" 3>&- 4<&-';
-
 /** Whatever an image starts, spoken to over the Runtime API. */
 export async function connectImage(means: Means, plan: EnvironmentPlan, image: ImageRoot): Promise<RuntimeLink> {
   const { launcher } = means;
-  const { command, entryPoint, workingDirectory } = plan.spec.image!;
   const root = image.directory;
-  const directory = workingDirectory || image.workingDirectory;
-  const program = [...(entryPoint ?? image.entryPoint), ...(command ?? image.command)];
+  const { command = image.command, entryPoint = image.entryPoint, workingDirectory } = plan.spec.image!;
+  const start: ImageStart = {
+    entryPoint,
+    command,
+    workingDirectory: absolute(workingDirectory || image.workingDirectory),
+    variables: plan.variables,
+  };
+  const refusal = refusalOf(start);
+  const { direct, words } = splitVariables(refusal === undefined ? plan.variables : {});
+  const { env } = await launcher.sandboxes.programs(root);
   const link = await connectApi(means, plan, {
-    opt: join(root, 'opt'),
-    command: [...launcher.sandboxes.shell(root), '-c', startProgram, 'sh', directory, ...program],
+    extensions: mayBringExtensions(root) ? 'inside' : 'none',
+    prefix: words.length > 0 ? [...env, '--', ...words] : [],
+    enter: enterImage,
+    // What cannot be started is left out: the start ends as that of nothing does.
+    command: refusal === undefined ? [...entryPoint, ...command] : [],
     sandbox: {
       id: launcher.newId('image'),
-      environment: plan.variables,
+      environment: {
+        ...direct,
+        [firstProcessVariables.directory]: refusal === undefined ? start.workingDirectory : '/',
+      },
       root,
       binds: launcher.commonBinds(),
       workingDirectory: '/',
     },
   });
-  link.describeExit = ({ code }) => describeStart(code, directory, program[0]);
+  link.describeExit = (exit) =>
+    refusal === undefined ? describeStart(start, exit) : invalidEntryPoint(start, refusal);
   return link;
 }
 
-/**
- * What an image's failed start is called. Source: Lambda Developer Guide, "Troubleshoot container image issues in
- * Lambda": Runtime.InvalidEntrypoint, InvalidWorkingDir.
- */
-function describeStart(code: number | undefined, directory: string, program: string | undefined) {
-  const failure = (errorType: string, errorMessage: string): InitOutcome => ({
-    kind: 'error',
-    errorType,
-    payload: Buffer.from(JSON.stringify({ errorType, errorMessage })),
-  });
-  switch (code) {
-    case 125:
-      return failure('Runtime.InvalidWorkingDir', `Error: chdir ${directory}: no such file or directory`);
-    case 126:
-      return failure('Runtime.InvalidEntrypoint', `Error: fork/exec ${program}: permission denied`);
-    case 127:
-      return failure('Runtime.InvalidEntrypoint', `Error: fork/exec ${program}: no such file or directory`);
-    default:
-      return undefined;
-  }
+/** As Docker reads a working directory. */
+function absolute(path: string): string {
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+/** Only a link leads out of the image here; what it leads to inside, the inside tells. */
+function mayBringExtensions(root: string): boolean {
+  const opt = lstatSync(join(root, 'opt'), { throwIfNoEntry: false });
+  if (!opt?.isDirectory()) return opt?.isSymbolicLink() ?? false;
+  return lstatSync(join(root, 'opt/extensions'), { throwIfNoEntry: false }) !== undefined;
 }
 
 async function connectApi(
   { launcher, random }: Means,
   plan: EnvironmentPlan,
-  start: Pick<HostedOptions, 'opt' | 'command' | 'sandbox'>,
+  start: Pick<HostedOptions, 'extensions' | 'prefix' | 'enter' | 'command' | 'sandbox'>,
 ): Promise<ApiLink> {
   const { spec, log, lines } = plan;
   const link = new ApiLink();

@@ -60,11 +60,15 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
   const pass = (fd: number): string => String(5 + descriptors.push(fd));
   const { kernel, users } = plan;
   const pipes = kernel ? [createOutputPipe(kernel, users), createOutputPipe(kernel, users)] : [];
+  const readers = pipes.map(({ reader }) => reader);
+  const writers = pipes.map(({ writer }) => writer);
   try {
     const args = bwrapArguments(plan, pass);
+    // Each ends in such a byte: one within would begin another argument.
+    if (args.some((arg) => arg.includes('\0'))) throw new Error('a sandbox cannot be given text with a zero byte');
     // What this process was itself started with, or a library opened, is not for sandboxes.
     if (plan.kernel) keepDescriptorsToOurselves(plan.kernel);
-    const [output = 'pipe', errors = 'pipe'] = pipes.map(({ writer }) => writer);
+    const [output = 'pipe', errors = 'pipe'] = writers;
     const start = () =>
       spawn('bwrap', ['--args', '3', '--', ...plan.shell, ...CLEAN_START, ...plan.command], {
         stdio: ['pipe', output, errors, 'pipe', 'pipe', 'pipe', ...descriptors],
@@ -75,6 +79,8 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
         ...(plan.users && { uid: plan.users.hostUser, gid: plan.users.hostGroup }),
       });
     const monitor = plan.stage ? plan.stage.run(start) : start();
+    // Its output ends when it does.
+    for (const writer of writers.splice(0)) closeSync(writer);
     const [, , , argumentStream, info, goAhead] = monitor.stdio as unknown as [
       Writable,
       Readable,
@@ -83,8 +89,8 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
       Readable,
       Duplex,
     ];
-    const stdout = pipes[0]?.reader ?? monitor.stdout!;
-    const stderr = pipes[1]?.reader ?? monitor.stderr!;
+    const stdout = readers[0] ?? monitor.stdout!;
+    const stderr = readers[1] ?? monitor.stderr!;
     for (const stream of [argumentStream, info, goAhead, monitor.stdin!]) stream.on('error', () => {});
     argumentStream.end(`${args.join('\0')}\0`);
     const failed = failure(monitor, stderr);
@@ -106,10 +112,10 @@ export async function startBwrap(plan: BwrapPlan): Promise<HeldProcess> {
       explain: (error) => (isRunning(pid) ? Promise.reject(error) : failed),
     };
   } catch (error) {
-    for (const { reader } of pipes) reader.destroy();
+    for (const reader of readers) reader.destroy();
     throw error;
   } finally {
-    for (const { writer } of pipes) closeSync(writer);
+    for (const writer of writers) closeSync(writer);
     for (const fd of descriptors) if (fd !== users?.fd) closeSync(fd);
   }
 }

@@ -53,6 +53,11 @@ describe('sandbox isolation', { skip }, () => {
     ]);
   });
 
+  it('is given no text with a zero byte, which would end one argument of what makes it and begin another', async () => {
+    const environment = { A: 'b\0--ro-bind\0/\0/mnt' };
+    await assert.rejects(ground.start(['/bin/ls', '/mnt'], { environment }), /zero byte/);
+  });
+
   it('is nobody on the host: not root, in no group of ours', async () => {
     const sandbox = await ground.startNode('console.log("up"); setInterval(() => {}, 1000)');
     await printed(sandbox, 'up');

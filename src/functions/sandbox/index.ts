@@ -7,4 +7,5 @@ export type {
   SandboxLimits,
   SandboxOptions,
   SandboxProvider,
+  StartPrograms,
 } from './sandbox.ts';

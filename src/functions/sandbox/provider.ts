@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { SandboxNetwork } from '../../network/index.ts';
-import { BORROWED_SHELL, copyShell, SHELL_INSIDE } from './borrowed-shell.ts';
+import { borrowPrograms, OWN_PROGRAMS, PROGRAMS_INSIDE } from './borrowed-programs.ts';
 import { startBwrap } from './bwrap-process.ts';
 import { BwrapSandbox } from './bwrap-sandbox.ts';
 import { makePlace, writeConfiguration } from './configuration.ts';
 import { exploreMachine, type Machine } from './machine.ts';
 import { startProcess } from './process-sandbox.ts';
-import type { Bind, Sandbox, SandboxCapabilities, SandboxOptions, SandboxProvider } from './sandbox.ts';
+import type { Bind, Sandbox, SandboxCapabilities, SandboxOptions, SandboxProvider, StartPrograms } from './sandbox.ts';
 import { createSandboxFiles } from './sandbox-files.ts';
 
 export interface SandboxProviderOptions {
@@ -29,8 +29,7 @@ const BASE = 's';
 /** The `/etc` of all sandboxes. No sandbox's id begins with a dot. */
 const CONFIGURATION = '.etc';
 /** The host's shell, for sandboxes whose file system may have none. */
-const SHELL = '.shell';
-const OWN_SHELL: readonly string[] = ['/bin/sh'];
+const PROGRAMS = '.programs';
 /** What of `/etc` is this network's, whatever an image says. */
 const NETWORK_CONFIGURATION = ['hosts', 'resolv.conf'];
 /** How often running sandboxes are asked whether they are out of memory. */
@@ -62,7 +61,7 @@ class BwrapProvider implements SandboxProvider {
   readonly #live = new Set<BwrapSandbox>();
   readonly #starting = new Set<Promise<unknown>>();
   readonly #watch: NodeJS.Timeout | undefined;
-  #shell: Promise<void> | undefined;
+  #programs: Promise<StartPrograms> | undefined;
   #closed = false;
 
   constructor(options: SandboxProviderOptions, machine: Machine) {
@@ -92,8 +91,15 @@ class BwrapProvider implements SandboxProvider {
     return started;
   }
 
-  shell(root: string | undefined): readonly string[] {
-    return root === undefined ? OWN_SHELL : BORROWED_SHELL;
+  async programs(root: string | undefined): Promise<StartPrograms> {
+    if (root === undefined) return OWN_PROGRAMS;
+    if (!this.#programs) {
+      this.#programs = borrowPrograms(join(this.#options.directory, BASE, PROGRAMS));
+      this.#programs.catch(() => {
+        this.#programs = undefined;
+      });
+    }
+    return this.#programs;
   }
 
   async close(): Promise<void> {
@@ -128,13 +134,13 @@ class BwrapProvider implements SandboxProvider {
       if (root === undefined) for (const bind of wanted.binds) makePlace(join(base, CONFIGURATION), bind);
       const held = await startBwrap({
         root,
-        shell: this.shell(root),
+        shell: (await this.programs(root)).shell,
         command: wanted.command,
         environment: wanted.environment,
         binds: [
           ...(root === undefined
             ? [{ source: join(base, CONFIGURATION), target: '/etc', readOnly: true }]
-            : await this.#imageBinds(base)),
+            : imageBinds(base)),
           ...files.binds,
           ...wanted.binds,
         ],
@@ -175,20 +181,18 @@ class BwrapProvider implements SandboxProvider {
       throw error;
     }
   }
+}
 
-  /** What an image's own file system is shown: the names and addresses of this network, and a shell to start with. */
-  async #imageBinds(base: string): Promise<Bind[]> {
-    this.#shell ??= copyShell(join(base, SHELL));
-    await this.#shell;
-    return [
-      ...NETWORK_CONFIGURATION.map((name) => ({
-        source: join(base, CONFIGURATION, name),
-        target: `/etc/${name}`,
-        readOnly: true,
-      })),
-      { source: join(base, SHELL), target: SHELL_INSIDE, readOnly: true },
-    ];
-  }
+/** What an image's own file system is shown: the names and addresses of this network, and programs to start with. */
+function imageBinds(base: string): Bind[] {
+  return [
+    ...NETWORK_CONFIGURATION.map((name) => ({
+      source: join(base, CONFIGURATION, name),
+      target: `/etc/${name}`,
+      readOnly: true,
+    })),
+    { source: join(base, PROGRAMS), target: PROGRAMS_INSIDE, readOnly: true },
+  ];
 }
 
 function imagesNeedSandboxes(): ServiceError {
@@ -205,7 +209,7 @@ function refusingProvider({ directory, logger }: SandboxProviderOptions, reason:
   logger.warn('functions cannot run', { reason });
   return {
     capabilities: { kind: 'process', cgroups: 'none', network: 'none', seccomp: false, missing: [missing] },
-    shell: () => OWN_SHELL,
+    programs: async () => OWN_PROGRAMS,
     create: async () => {
       throw new ServiceError(
         'ServiceException',
@@ -224,7 +228,7 @@ function processProvider({ directory, logger }: SandboxProviderOptions, reason: 
   const live = new Set<Sandbox>();
   return {
     capabilities: { kind: 'process', cgroups: 'none', network: 'none', seccomp: false, missing: [missing] },
-    shell: () => OWN_SHELL,
+    programs: async () => OWN_PROGRAMS,
     async create(wanted) {
       if (wanted.root !== undefined) throw imagesNeedSandboxes();
       const sandbox: Sandbox = await startProcess(join(directory, BASE), wanted, () => live.delete(sandbox));

@@ -85,10 +85,18 @@ export interface SandboxProvider {
   /** What isolation this machine gives; `doctor` prints it. */
   readonly capabilities: SandboxCapabilities;
   create(options: SandboxOptions): Promise<Sandbox>;
-  /** The first words of a command that is a shell inside: with an own `root` that need not have one, the host's. */
-  shell(root: string | undefined): readonly string[];
+  /** What commands inside are started with: with an own `root`, which need not have such programs, the host's. */
+  programs(root: string | undefined): Promise<StartPrograms>;
   /** Kills and removes everything it made, also what a killed earlier run left behind. */
   close(): Promise<void>;
+}
+
+/** The first words of commands inside. */
+export interface StartPrograms {
+  /** A POSIX shell. */
+  readonly shell: readonly string[];
+  /** `env`: sets variables and becomes what follows. */
+  readonly env: readonly string[];
 }
 
 export interface SandboxCapabilities {

@@ -124,6 +124,7 @@ describe('Lambda CreateFunction', () => {
       [{ Runtime: 'nodejs12.x' }, 'InvalidParameterValueException', /^Value nodejs12.x at 'runtime'.*nodejs22.x/],
       [{ Environment: { Variables: { AWS_REGION: 'x' } } }, 'InvalidParameterValueException', /request: AWS_REGION$/],
       [{ Environment: { Variables: { '1A': 'x' } } }, 'ValidationException', /environment/],
+      [{ Environment: { Variables: { CUT: 'a\0b' } } }, 'InvalidParameterValueException', /CUT has a zero byte/],
       [{ Environment: { Variables: { BIG: 'x'.repeat(4096) } } }, 'InvalidParameterValueException', /4KB limit/],
       [{ VpcConfig: { SubnetIds: ['subnet-1'] } }, 'NotImplemented', /^VpcConfig is not supported/],
       [

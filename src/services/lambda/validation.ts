@@ -133,6 +133,9 @@ function checkEnvironment(variables: Readonly<Record<string, string>> | undefine
     );
   }
   constraints.check();
+  const cut = Object.keys(variables).find((name) => variables[name]!.includes('\0'));
+  if (cut !== undefined)
+    throw invalidParameter(`The environment variable ${cut} has a zero byte, which no variable can.`);
   const measured = JSON.stringify(variables);
   if (Buffer.byteLength(measured) > ENVIRONMENT_LIMIT) {
     throw invalidParameter(
