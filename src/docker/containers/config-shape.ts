@@ -251,7 +251,6 @@ export const execBody = object(
   },
   { passed: ['Container', 'abortSignal'] },
 );
-export type ExecBody = Shaped<typeof execBody>;
 
 export const execStartBody = object(
   { Detach: flag, Tty: flag, ConsoleSize: nullable(list(whole)) },

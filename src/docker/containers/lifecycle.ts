@@ -1,6 +1,6 @@
 import { ServiceError } from '../../base/errors.ts';
 import type { Container, WaitCondition } from '../../containers/index.ts';
-import { readPlatform, samePlatform } from '../images/platform.ts';
+import { checkPlatform } from '../images/platform.ts';
 import { readBounded } from '../server/request-body.ts';
 import { type Answer, type Call, empty, json } from '../server/route.ts';
 import { readFilters } from '../shapes/filters.ts';
@@ -26,14 +26,7 @@ export async function containerCreate(call: Call): Promise<Answer> {
   }
   if (body.Image === '') throw invalid('invalid reference format: an image must be named');
   const [engine, image] = await Promise.all([host.engine(), host.images().then((images) => images.get(body.Image))]);
-  const platform = readPlatform(query.text('platform'));
-  if (platform !== undefined && !samePlatform(platform, image.config)) {
-    throw new ServiceError(
-      'ImageNotFound',
-      `image with reference ${body.Image} was found but does not provide the specified platform (${query.text('platform')})`,
-      { status: 404 },
-    );
-  }
+  checkPlatform(query.text('platform'), body.Image, image.config);
   const { container, warnings } = await engine.create(toContainerSpec(body, { name, image, api }));
   const discarded =
     body.HostConfig.NetworkMode === 'host' && Object.keys(body.HostConfig.PortBindings ?? {}).length > 0

@@ -6,6 +6,7 @@ import { invalid } from '../shapes/shape.ts';
 import { imageCommit } from './commit.ts';
 import { historyJson, imageJson } from './image-json.ts';
 import { compileImageFilters, imageList } from './list.ts';
+import { checkPlatform } from './platform.ts';
 import { distributionInspect, imageCreate, imageGet, imageGetAll, imageLoad, imagePush, withTag } from './transfer.ts';
 
 async function imageInspect(call: Call): Promise<Answer> {
@@ -15,7 +16,9 @@ async function imageInspect(call: Call): Promise<Answer> {
 
 async function imageHistory(call: Call): Promise<Answer> {
   const images = await call.host.images();
-  return json(historyJson(await images.get(call.parameters.name!)));
+  const image = await images.get(call.parameters.name!);
+  checkPlatform(call.query.text('platform'), call.parameters.name!, image.config);
+  return json(historyJson(image));
 }
 
 async function imageTag(call: Call): Promise<Answer> {

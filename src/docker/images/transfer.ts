@@ -6,7 +6,7 @@ import { readRegistryAuth } from '../server/registry-auth.ts';
 import { piecesOf } from '../server/request-body.ts';
 import type { Answer, Call } from '../server/route.ts';
 import { invalid } from '../shapes/shape.ts';
-import { readPlatform } from './platform.ts';
+import { checkPlatform, readPlatform } from './platform.ts';
 import { progressJson } from './progress.ts';
 
 /** "Create an image": a pull, or an import of a file system. */
@@ -121,8 +121,11 @@ export async function imageGetAll(call: Call): Promise<Answer> {
 }
 
 async function save(call: Call, names: readonly string[]): Promise<Answer> {
-  call.query.refuse({ platform: 'an image here is of one platform' });
   const images = await call.host.images();
+  const platform = call.query.text('platform');
+  if (platform !== '') {
+    for (const name of names) checkPlatform(platform, name, (await images.get(name)).config);
+  }
   const source = await images.save(names);
   return { kind: 'stream', status: 200, headers: { 'content-type': 'application/x-tar' }, source };
 }

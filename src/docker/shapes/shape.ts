@@ -72,9 +72,6 @@ export const words: Shape<string[] | null> = (value, at) => {
   return typeof value === 'string' ? [value] : list(text)(value, at);
 };
 
-/** Anything; for what is looked at later, or only given back. */
-export const anything: Shape<unknown> = (value) => value;
-
 export interface ObjectRules {
   /** Members that are known and not supported, with what to say of them. */
   readonly refused?: Readonly<Record<string, string>>;
