@@ -239,7 +239,6 @@ class DockerfileBuilder implements Builder {
     const closing = new ServiceError('Closed', 'the builder is closed', { status: 503 });
     for (const session of this.#running.keys()) session.abort(closing);
     await Promise.allSettled(this.#running.values());
-    await this.#secrets.close();
     await this.#parts.copier.close();
   }
 }

@@ -282,7 +282,7 @@ describe('RUN', { skip }, () => {
       const { execFileSync } = await import('node:child_process');
       const found = execFileSync('sh', [
         '-c',
-        `grep -rl TOP-SECRET-VALUE ${scratch.directory} /dev/shm/kobune-* || true`,
+        `grep -rsl TOP-SECRET-VALUE ${scratch.directory} /dev/shm/kobune-* || true`,
       ]);
       assert.equal(found.toString(), '');
       assert.ok(!JSON.stringify(await scratch.store.range({ prefix: ['build-cache'] })).includes('TOP-SECRET'));

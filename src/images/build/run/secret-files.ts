@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { chmod, chown, mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Random } from '../../../base/random.ts';
@@ -15,7 +16,8 @@ export class SecretFiles {
   readonly #fallback: string;
   readonly #name: string;
   readonly #random: Random;
-  #directory: Promise<string> | undefined;
+  /** Files that there are, or are being made: the directory goes with the last one. */
+  #count = 0;
 
   /** `directory` is the builder's own: it tells this builder's files from those of others. */
   constructor(directory: string, random: Random) {
@@ -29,12 +31,27 @@ export class SecretFiles {
     content: Uint8Array,
     { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
   ): Promise<{ readonly path: string; remove(): Promise<void> }> {
-    this.#directory ??= this.#open();
-    const path = join(await this.#directory, this.#random.hex(24));
-    await writeFile(path, content, { mode: 0o600, flag: 'wx' });
-    await chown(path, uid, gid);
-    await chmod(path, mode);
-    return { path, remove: () => rm(path, { force: true }) };
+    this.#count += 1;
+    const directory = await this.#open().catch((error: unknown) => {
+      this.#count -= 1;
+      throw error;
+    });
+    const path = join(directory, this.#random.hex(24));
+    const remove = async () => {
+      await rm(path, { force: true });
+      this.#count -= 1;
+      // Synchronous, so that nobody begins another file in between.
+      if (this.#count === 0) rmSync(directory, { recursive: true, force: true });
+    };
+    try {
+      await writeFile(path, content, { mode: 0o600, flag: 'wx' });
+      await chown(path, uid, gid);
+      await chmod(path, mode);
+    } catch (error) {
+      await remove();
+      throw error;
+    }
+    return { path, remove };
   }
 
   /** Deletes what an ended program has left. */
@@ -49,10 +66,5 @@ export class SecretFiles {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await chmod(directory, 0o700);
     return directory;
-  }
-
-  async close(): Promise<void> {
-    if (this.#directory !== undefined) await rm(await this.#directory, { recursive: true, force: true });
-    this.#directory = undefined;
   }
 }
