@@ -1,14 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Endpoint } from '../network/index.ts';
 
-/** The three files that a container gets of its own, whatever its image has. */
-export interface HostFiles {
-  readonly hosts: string;
-  readonly hostname: string;
-  readonly resolvConf: string;
-}
-
-export interface NameResolution {
+interface NameResolution {
   readonly nameServers: readonly string[];
   readonly search: readonly string[];
   readonly options: readonly string[];

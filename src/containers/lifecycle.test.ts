@@ -190,8 +190,8 @@ describe('containers', { skip: noContainersReason }, () => {
     assert.deepEqual([name, image, color, exitCode], ['eventful', 'busybox:latest', 'red', '3']);
   });
 
-  it('are made a hundred at a time', async () => {
-    const ids = await Promise.all(Array.from({ length: 100 }, () => world.create('exit 1')));
+  it('are made many at a time', async () => {
+    const ids = await Promise.all(Array.from({ length: 25 }, () => world.create('exit 1')));
     const exits = ids.map((id) => world.engine.wait(id, 'next-exit'));
     await Promise.all(ids.map((id) => world.engine.startContainer(id)));
     assert.deepEqual(new Set((await Promise.all(exits)).map(({ exitCode }) => exitCode)), new Set([1]));

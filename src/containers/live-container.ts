@@ -9,14 +9,13 @@ import { type ContainerFiles, containerFiles } from './directories.ts';
 import { inUse, notRunning } from './errors.ts';
 import { Lock } from './lock.ts';
 import { releaseMounts } from './mounts/run-mounts.ts';
-import { writeHostFiles } from './name-resolution.ts';
 import { OutputHub } from './output/output-hub.ts';
 import { type EngineParts, groupPath } from './parts.ts';
-import { Preparation, type Prepared } from './preparation.ts';
+import { Preparation } from './preparation.ts';
 import type { ContainerRecord } from './records.ts';
 import { Restarts } from './restart-policy.ts';
-import { cleanUp, Run, type RunEnd } from './run.ts';
-import { RunMaker } from './run-maker.ts';
+import { cleanUp, type Run, type RunEnd } from './run.ts';
+import { type Prepared, RunMaker } from './run-maker.ts';
 import { sendSignal } from './runtime/processes.ts';
 import { signalNumber } from './signals.ts';
 
@@ -35,17 +34,6 @@ export interface LifeListener {
 }
 
 const SIGKILL = 9;
-
-/** Both results; when one fails, that is told after the other has come to its end too. */
-async function allOf<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
-  const [a, b] = await Promise.allSettled([first, second]);
-  if (a.status === 'rejected') throw a.reason;
-  if (b.status === 'rejected') {
-    if (a.value instanceof Run) a.value.letGo();
-    throw b.reason;
-  }
-  return [a.value, b.value];
-}
 
 /** A container while Kobune knows it: its record, its run if it has one, and who waits for it. Its work is done one after the other. */
 export class LiveContainer {
@@ -312,12 +300,7 @@ export class LiveContainer {
     const parts = this.#parts;
     try {
       makeReadyForMoves(parts.hierarchies);
-      const prepared = await this.#takePreparation();
-      const network = prepared?.network ?? (await this.#maker.namespace());
-      // The process is made while its network is: it waits to be released.
-      const making = prepared ? Promise.resolve(prepared.run) : this.#maker.make(network);
-      const [run, connected] = await allOf(making, this.#maker.connect(network));
-      writeHostFiles(parts.networks, this.#record, this.files, connected);
+      const { run, connected } = await this.#maker.makeConnected(await this.#takePreparation());
       this.#follow(run);
       const started = this.save({
         status: 'running',

@@ -2,14 +2,7 @@ import { statSync } from 'node:fs';
 import type { ContainerSpec } from './container.ts';
 import type { EngineParts } from './parts.ts';
 import type { ContainerRecord } from './records.ts';
-import type { Run } from './run.ts';
-import type { RunMaker } from './run-maker.ts';
-import type { NamespaceChoice } from './runtime/make-spec.ts';
-
-export interface Prepared {
-  readonly network: NamespaceChoice;
-  readonly run: Run;
-}
+import type { Prepared, RunMaker } from './run-maker.ts';
 
 /** Who makes a container nearly always starts it at once: a process that waits longer is not wanted. */
 const LIFETIME_MS = 5000;

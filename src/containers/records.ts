@@ -6,7 +6,7 @@ import type { PlannedMount } from './mounts/mount-points.ts';
 import type { ProcessIdentity } from './runtime/processes.ts';
 
 /** First key parts of this room. */
-export const CONTAINERS = 'containers';
+const CONTAINERS = 'containers';
 
 /** A run that may still go on, to be found again after a restart. */
 export interface RunRecord {

@@ -20,6 +20,17 @@ export interface RunOwner {
   root(): Promise<Root>;
 }
 
+/** A process that was made and waits, and the network namespace that it is in. */
+export interface Prepared {
+  readonly network: NamespaceChoice;
+  readonly run: Run;
+}
+
+interface Connection {
+  readonly run: Run;
+  readonly connected: Connected | undefined;
+}
+
 /** Makes the parts of a container's run, and takes them away again. */
 export class RunMaker {
   readonly #parts: EngineParts;
@@ -65,7 +76,22 @@ export class RunMaker {
     return parts.starts.run(() => Run.start(parts, options, plan, { open: spec.openStdin, keep: !spec.stdinOnce }));
   }
 
-  /** What the other processes see of a run that has begun, or will not: its process is ended, if there is one. */
+  /** A process that waits to be released, on its networks. Both are made at the same time, unless there is a process already. */
+  async makeConnected(prepared: Prepared | undefined): Promise<Connection> {
+    const network = prepared?.network ?? (await this.namespace());
+    const making = prepared ? Promise.resolve(prepared.run) : this.make(network);
+    const [made, connecting] = await Promise.allSettled([making, this.connect(network)]);
+    if (made.status === 'rejected') throw made.reason;
+    if (connecting.status === 'rejected') {
+      made.value.letGo();
+      throw connecting.reason;
+    }
+    const { record, files } = this.#owner;
+    writeHostFiles(this.#parts.networks, record, files, connecting.value);
+    return { run: made.value, connected: connecting.value };
+  }
+
+  /** Takes everything back that the machine has of a run; its process is ended, if there is one. */
   async undo(): Promise<void> {
     const { id, files, record } = this.#owner;
     await cleanUp(this.#parts, id);

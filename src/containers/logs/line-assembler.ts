@@ -14,7 +14,7 @@ export interface PendingPlace {
 }
 
 /** Docker's log drivers take at most so much as one line. Source: Docker's documentation, "JSON File logging driver"; observed. */
-export const LONGEST_LINE = 16 * 1024;
+const LONGEST_LINE = 16 * 1024;
 
 interface Pending {
   readonly parts: Buffer[];

@@ -16,7 +16,7 @@ function statOf(pid: number): readonly string[] {
 }
 
 /** When a process was started; `undefined` when there is none, or it has ended and nobody has waited for it. */
-export function startTimeOf(pid: number): string | undefined {
+function startTimeOf(pid: number): string | undefined {
   try {
     const fields = statOf(pid);
     return fields[0] === 'Z' || fields[0] === 'X' ? undefined : `${BOOT}:${fields[19]}`;

@@ -1,7 +1,7 @@
 import type { Store } from '../../store/index.ts';
 
 /** First key part of volumes. */
-export const VOLUMES = 'volumes';
+const VOLUMES = 'volumes';
 
 export interface VolumeRecord {
   readonly name: string;
