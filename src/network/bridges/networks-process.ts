@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { openLmdbStore } from '../../store/index.ts';
 import { Guest, startNetworks, WIRINGS } from './test-support.ts';
 
@@ -41,6 +43,7 @@ for (const [name, places, ports] of [
       stdio: 'ignore',
     },
   );
+  while (!isListening(child.pid!)) await setTimeout(5);
   const port = guest.connected.ports[0]?.hostPort;
   guests.push({ id: guest.id, name, path: guest.path, pid: child.pid, address: guest.address(), port });
 }
@@ -48,3 +51,10 @@ for (const [name, places, ports] of [
 await networks.createNamespace('half');
 process.stdout.write(`${JSON.stringify({ guests })}\n`);
 process.stdin.resume();
+
+/** Whether someone listens on port 80 where the process is: `proc_pid_net(5)`; state 0A is LISTEN. */
+function isListening(pid: number): boolean {
+  return /:0050 [0-9A-F]+:0000 0A /.test(
+    readFileSync(`/proc/${pid}/net/tcp`, 'utf8') + readFileSync(`/proc/${pid}/net/tcp6`, 'utf8'),
+  );
+}
