@@ -35,8 +35,12 @@ export function findProgram(...names: readonly string[]): string | undefined {
  * The runtime to use with control groups of `version`; why there is none otherwise. Its state is lost with a reboot, as
  * the containers are. `instance` keeps those of several Kobunes apart.
  */
-export function findRuntime(instance: string, version: 1 | 2): OciRuntime | string {
-  const stateDirectory = `/run/kobune/containers/${instance}`;
+export function findRuntime(
+  instance: string,
+  version: 1 | 2,
+  kind: 'containers' | 'steps' = 'containers',
+): OciRuntime | string {
+  const stateDirectory = join('/run/kobune', kind, instance);
   for (const name of version === 1 ? (['runc'] as const) : (['crun', 'runc'] as const)) {
     const path = findProgram(name);
     if (path !== undefined) return { name, path, stateDirectory };

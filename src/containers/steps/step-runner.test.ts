@@ -103,6 +103,7 @@ describe('a build step', { skip: noContainersReason }, () => {
     await assert.rejects(running, /enough/);
     assert.deepEqual(await readdir(join(directory, 'steps')), []);
     assert.equal(existsSync(`/sys/fs/cgroup/pids/kobune-${world.instance}-steps`), false);
+    assert.equal(existsSync(`/run/kobune/steps/${world.instance}`), false);
     assert.equal((await run('echo again')).out, 'again\n');
   });
 });

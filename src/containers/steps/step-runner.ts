@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -73,12 +73,18 @@ class RuncSteps implements StepRunner {
       );
       this.#running--;
       // Another step that begins meanwhile makes it anew.
-      if (this.#running === 0) removeEmptyGroup(this.#hierarchies, this.#groupOf(''));
+      if (this.#running === 0) this.#tidy(runtime);
     }
   }
 
   #groupOf(id: string): string {
     return `/kobune-${this.#options.instance}-steps/${id}`;
+  }
+
+  /** Nothing runs: what steps have in common goes, at once, so that no step can begin meanwhile. */
+  #tidy(runtime: OciRuntime): void {
+    removeEmptyGroup(this.#hierarchies, this.#groupOf(''));
+    rmSync(runtime.stateDirectory, { recursive: true, force: true });
   }
 
   /** Ends steps that an earlier Kobune was killed in the middle of. */
@@ -95,7 +101,7 @@ class RuncSteps implements StepRunner {
   #open(): { readonly kernel: Kernel; readonly runtime: OciRuntime } {
     if (!this.#tools) {
       const kernel = openKernel();
-      const runtime = findRuntime(this.#options.instance, this.#hierarchies.version);
+      const runtime = findRuntime(this.#options.instance, this.#hierarchies.version, 'steps');
       if (!kernel) throw new ServiceError('CannotStart', 'containers need node:ffi, which this Node has not');
       if (typeof runtime === 'string') throw new ServiceError('CannotStart', runtime);
       keepDescriptorsToOurselves(kernel);
