@@ -108,6 +108,23 @@ describe('dockerode', { skip: noContainersReason }, () => {
     await container.remove({ force: true });
   });
 
+  it('streams statistics, in which time goes on', async () => {
+    const container = await docker.createContainer({ Image: 'busybox', Cmd: ['sh', '-c', 'while :; do :; done'] });
+    await container.start();
+    const stream = await container.stats({ stream: true });
+    let text = '';
+    for await (const chunk of stream) {
+      text += String(chunk);
+      if (text.split('\n').length > 2) break;
+    }
+    const [first, second] = text.split('\n').map((line) => (line === '' ? undefined : JSON.parse(line)));
+    assert.equal(second.preread, first.read);
+    assert.deepEqual(second.precpu_stats, first.cpu_stats);
+    assert.ok(second.cpu_stats.cpu_usage.total_usage > first.cpu_stats.cpu_usage.total_usage);
+    assert.ok(second.cpu_stats.system_cpu_usage > first.cpu_stats.system_cpu_usage);
+    await container.remove({ force: true });
+  });
+
   it('puts and gets archives', async () => {
     const container = await docker.createContainer({ Image: 'busybox', Cmd: ['cat', '/there'] });
     await container.putArchive(makeArchive([{ path: 'there', content: 'put' }]), { path: '/' });

@@ -30,6 +30,16 @@ export function containerTests(open: () => TestDocker): void {
     assert.match(ran.stdout, /got word\r\n/);
   });
 
+  it('run -it and exec -it: the terminal has the size of the client’s', async () => {
+    const docker = open();
+    // The size comes right after the start: a process that asks at once may be quicker.
+    const ask = ['sh', '-c', 'until [ "$(stty size)" = "33 77" ]; do sleep 0.02; done; stty size'];
+    assert.match((await docker.terminal(['run', '--rm', '-it', 'busybox', ...ask], '')).stdout, /33 77\r\n/);
+    await docker.ok('run', '-d', '--name', 'sized', 'busybox', 'sleep', '1000');
+    assert.match((await docker.terminal(['exec', '-it', 'sized', ...ask], '')).stdout, /33 77\r\n/);
+    await docker.ok('rm', '-f', 'sized');
+  });
+
   it('create, start -a, wait, inspect, rm', async () => {
     const docker = open();
     const id = await docker.ok(

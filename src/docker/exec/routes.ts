@@ -19,6 +19,15 @@ const MOST_NOTES = 10_000;
 
 const notesByHost = new WeakMap<object, Map<string, ExecNotes>>();
 
+/** Execs whose start is under way: a client sends the size of its terminal as soon as the connection is open, and not again. */
+const startingByHost = new WeakMap<object, Map<string, Promise<unknown>>>();
+
+function startingOf({ host }: Call): Map<string, Promise<unknown>> {
+  const starting = startingByHost.get(host) ?? new Map<string, Promise<unknown>>();
+  startingByHost.set(host, starting);
+  return starting;
+}
+
 function notesOf({ host }: Call): Map<string, ExecNotes> {
   const notes = notesByHost.get(host) ?? new Map<string, ExecNotes>();
   notesByHost.set(host, notes);
@@ -65,12 +74,19 @@ async function execStart(call: Call): Promise<Answer> {
   }
   const { tty } = exec.spec;
   const keys = readDetachKeys(notes?.detachKeys ?? '');
+  const { promise: started, resolve: tellStarted } = Promise.withResolvers<void>();
+  startingOf(call).set(exec.id, started);
+  const startIsOver = () => {
+    startingOf(call).delete(exec.id);
+    tellStarted();
+  };
+  call.gone.addEventListener('abort', startIsOver);
   return {
     kind: 'raw',
     contentType: streamType(api, tty),
     run: async (connection) => {
       try {
-        const streams = await engine.startExec(exec.id, { detach: false, tty });
+        const streams = await engine.startExec(exec.id, { detach: false, tty }).finally(startIsOver);
         await resize(call, exec, body.ConsoleSize ?? notes?.size ?? null);
         if (streams === undefined) return;
         const detachKeys = tty && exec.spec.attachStdin ? keys : undefined;
@@ -92,6 +108,8 @@ async function resize(call: Call, { id, spec }: Exec, size: readonly number[] | 
 }
 
 async function execResize(call: Call): Promise<Answer> {
+  // Source: dockerd waits for the start, too.
+  await startingOf(call).get(call.parameters.id!);
   await (await call.host.engine()).resizeExec(call.parameters.id!, readSize(call));
   return empty(200);
 }

@@ -23,6 +23,9 @@ export function noDockerReason(program: string): string | false {
   return noContainersReason || (existsSync(program) ? false : `${program} is missing: apt-get install docker.io`);
 }
 
+/** The size of the terminal at which a client is run. */
+export const TERMINAL = { rows: 33, columns: 77 } as const;
+
 export interface Ran {
   readonly status: number | null;
   readonly stdout: string;
@@ -157,7 +160,8 @@ export class TestDocker implements AsyncDisposable {
   /** Runs the client at a terminal; what it prints has the terminal's line ends. */
   async terminal(words: readonly string[], input: string): Promise<Ran> {
     const command = [this.client, ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-    return this.run(['-qefc', command, '/dev/null'], { input, client: 'script' });
+    const sized = `stty rows ${TERMINAL.rows} cols ${TERMINAL.columns}; ${command}`;
+    return this.run(['-qefc', sized, '/dev/null'], { input, client: 'script' });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
