@@ -18,6 +18,11 @@ export function imageError(error: unknown): Error {
   if (isFull || code === 'ENOSPC' || code === 'EDQUOT') {
     return new ServiceError('DiskFull', 'no space left on device', { status: 507, detail: message });
   }
+  if (message === 'chroot: EPERM') {
+    return new ServiceError('NotSupported', 'images can be unpacked by root alone: run Kobune as root', {
+      status: 501,
+    });
+  }
   // The decompressors' own.
   if (code?.startsWith('Z_') || code?.startsWith('ZSTD_') || code === 'ERR_BUFFER_OUT_OF_BOUNDS') {
     return new ServiceError('InvalidArchive', `the archive cannot be decompressed: ${message}`);

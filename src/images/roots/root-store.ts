@@ -275,7 +275,7 @@ export class RootStore implements Roots {
 
   async #unmount(id: string): Promise<void> {
     if (this.#isMounted(id)) {
-      await this.#options.workers.run({ kind: 'unmount', path: this.#merged(id) });
+      await this.#options.workers.unmount(this.#merged(id));
     }
   }
 
