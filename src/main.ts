@@ -127,7 +127,7 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         environments: stage.world.compute().environments,
         containers: await stage.world.containers(),
         pools: stage.world.compute().poolSizes,
-        missing: stage.world.missing(),
+        missing: await stage.world.missing(),
       }),
       clock: () => ({
         now: new Date(base.clock.now()).toISOString(),

@@ -43,6 +43,8 @@ export interface ContainersOptions {
 export interface Containers {
   readonly images: Once<Images>;
   readonly repositories: Once<Repositories>;
+  /** What the machine cannot do, as far as it has been found out. */
+  missing(): Promise<readonly string[]>;
   /** How many containers run. */
   running(): Promise<number>;
   /** Opens the Docker API; goes on with containers that an earlier run left. */
@@ -95,6 +97,7 @@ export function createContainers(options: ContainersOptions): Containers {
       logger,
       instance,
       names: options.names,
+      ephemeral: options.ephemeral,
       openGateway: async ({ host }) => {
         const open = await options.gateway().listen({ host, port: 0 }, 'sandbox');
         return { port: open.port, close: () => open.close(0) };
@@ -145,6 +148,7 @@ export function createContainers(options: ContainersOptions): Containers {
   return {
     images,
     repositories,
+    missing: async () => (await (await networks.made())?.missing()) ?? [],
     running: async () => (await (await engine.made())?.list())?.filter(({ state }) => state.pid !== 0).length ?? 0,
     start: async () => {
       const kept = await Promise.all(CONTAINER_KEYS.map((part) => store.range({ prefix: [part], limit: 1 })));

@@ -81,7 +81,7 @@ export interface World {
   compute(): EngineStatus;
   /** How many containers run. */
   containers(): Promise<number>;
-  missing(): readonly string[];
+  missing(): Promise<readonly string[]>;
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry>;
   /** What would have left for mail servers, phones and mobile devices. */
   readonly outgoing: Outgoing;
@@ -136,8 +136,14 @@ export function createWorld(options: WorldOptions): World {
       return parseEcrRepository(repository) ? (await services.ecr()).policy : undefined;
     },
   });
-  const roots = functionRoots(containers.images);
-  const services = createServices({ ...options, delivery, containers, compute: () => compute });
+  const roots = functionRoots(containers.images, logger);
+  const services = createServices({
+    ...options,
+    delivery,
+    containers,
+    functionRoots: roots,
+    compute: () => compute,
+  });
   connectDelivery(delivery, services);
   const compute = createCompute({
     ...options,
@@ -193,7 +199,7 @@ export function createWorld(options: WorldOptions): World {
     },
     compute: () => compute.engine.status(),
     containers: () => containers.running(),
-    missing: () => compute.missing(),
+    missing: async () => [...compute.missing(), ...(await containers.missing())],
     logs: (query, signal) => follow(services.logs, query, signal),
     outgoing: outgoingOf(services.sns),
     close: ({ erase = false } = {}) =>
