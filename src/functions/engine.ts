@@ -54,7 +54,8 @@ export interface FunctionImage {
 export interface ImageRoots {
   /**
    * The image's file system as a host directory that does not change, with empty directories `/proc`, `/dev`, `/tmp`,
-   * `/run/kobune`, `/run/kobune-shell` and `/etc/kobune`, and files `/etc/hosts` and `/etc/resolv.conf`. The same for all who ask.
+   * `/run/kobune`, `/run/kobune-shell` and `/etc/kobune`, and files `/etc/hosts` and `/etc/resolv.conf`. The same for all who ask;
+   * it stays until each has called `release`. Throws a ServiceError when the image is gone.
    */
   open(imageId: string): Promise<ImageRoot>;
 }
@@ -67,6 +68,8 @@ export interface ImageRoot {
   readonly workingDirectory: string;
   /** `NAME=value` */
   readonly environment: readonly string[];
+  /** No longer used by whoever has opened it. */
+  release(): void;
 }
 
 export interface LoggingConfig {

@@ -58,9 +58,18 @@ export class EnvironmentFactory {
   }
 
   async create(spec: FunctionSpec): Promise<Environment> {
+    const image = await this.#image(spec);
+    try {
+      return await this.#create(spec, image);
+    } catch (error) {
+      image?.release();
+      throw error;
+    }
+  }
+
+  async #create(spec: FunctionSpec, image: ImageRoot | undefined): Promise<Environment> {
     const runtime = this.#runtime(spec);
     const interpreter = await this.#interpreter(runtime);
-    const image = await this.#image(spec);
     const credentials = await this.#options.credentials.credentialsFor(spec.roleArn, spec.name, spec.region);
     const { clock, random, batcher } = this.#options;
     const stream = `${new Date(clock.now()).toISOString().slice(0, 10).replaceAll('-', '/')}/[${spec.version}]${random.hex(32)}`;
@@ -106,6 +115,7 @@ export class EnvironmentFactory {
       lines,
       telemetry,
       host: this.#options.host,
+      release: image && (() => image.release()),
       connect: () => this.#connect({ spec, runtime, interpreter, image, variables, log, lines, telemetry }),
     });
     environment.expiresAt = credentials.expiration - credentialMarginMs;
@@ -117,7 +127,11 @@ export class EnvironmentFactory {
     const runtime = this.#runtime(spec);
     if (spec.image) {
       const { credentials } = this.#options;
-      await Promise.all([this.#image(spec), credentials.credentialsFor(spec.roleArn, spec.name, spec.region)]);
+      const [image] = await Promise.all([
+        this.#image(spec),
+        credentials.credentialsFor(spec.roleArn, spec.name, spec.region),
+      ]);
+      image?.release();
       return;
     }
     const interpreter = await this.#interpreter(runtime);

@@ -17,6 +17,8 @@ export interface EnvironmentHost {
 }
 
 export interface EnvironmentParts {
+  /** What it uses and shares with others: let go when it has ended. */
+  readonly release?: (() => void) | undefined;
   readonly id: string;
   readonly spec: FunctionSpec;
   readonly log: EnvironmentLog;

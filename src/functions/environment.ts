@@ -379,9 +379,10 @@ export class Environment {
     this.#parts.host.onGone(this);
   }
 
-  /** Resolves when nothing of it runs any more. */
+  /** Resolves when nothing of it runs any more, and lets go of what it shared. */
   async ended(): Promise<void> {
     await this.#link?.ended;
+    this.#parts.release?.();
   }
 
   status(): EnvironmentStatus {

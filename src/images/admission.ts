@@ -8,7 +8,7 @@ import type { LayerStore } from './layers/layer-store.ts';
 import type { Descriptor } from './oci.ts';
 
 /** An image that has come from elsewhere. Its content is in the content store, leased by the caller. */
-export interface ArrivedImage extends Pick<ImageToRecord, 'config' | 'names'> {
+export interface ArrivedImage extends Pick<ImageToRecord, 'config' | 'names' | 'holder'> {
   /** Bottom first, as compressed as they came. */
   readonly layers: readonly Descriptor[];
 }
@@ -25,7 +25,7 @@ export interface AdmissionOptions {
 export async function admitImage(
   images: ImageStore,
   layers: LayerStore,
-  { config, layers: descriptors, names }: ArrivedImage,
+  { config, layers: descriptors, names, holder }: ArrivedImage,
   { arrived, onProgress, onUnpacked }: AdmissionOptions = {},
 ): Promise<Image> {
   const diffIds = parseConfig(config).rootfs.diff_ids;
@@ -44,6 +44,7 @@ export async function admitImage(
         config,
         layers: packed.map((layer, i) => ({ ...layer, size: held.sizes[i]! })),
         names,
+        holder,
       });
     } finally {
       held.release();

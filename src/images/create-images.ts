@@ -166,6 +166,10 @@ class LocalImages implements Images {
     return this.#images.hold(imageId, holder);
   }
 
+  heldBy(holder: string): Promise<readonly string[]> {
+    return this.#images.heldBy(holder);
+  }
+
   letGo(imageId: string, holder: string): Promise<void> {
     return this.#images.letGo(imageId, holder);
   }

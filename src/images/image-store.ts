@@ -34,6 +34,7 @@ export interface ImageToRecord {
   readonly parent?: string;
   /** Name that it gets; with a digest, the manifest's. */
   readonly names: readonly { readonly name: string; readonly manifest?: NameRecord['manifest'] }[];
+  readonly holder?: string | undefined;
 }
 
 /** The store, or a transaction. */
@@ -107,6 +108,7 @@ export class ImageStore {
       transaction.put(imageKey(id), image.names.length > 0 ? { ...record, lastTaggedAt: now } : record);
       this.#content.reference(transaction, id, [IMAGES, id]);
       for (const { descriptor } of record.layers) this.#content.reference(transaction, descriptor.digest, [IMAGES, id]);
+      if (image.holder !== undefined) transaction.put(holderKey(id, image.holder), true);
       for (const { name, manifest } of image.names) await this.#setName(transaction, name, id, manifest);
     });
     return (await this.byId(id))!;
@@ -142,6 +144,11 @@ export class ImageStore {
       if (!(await transaction.get(imageKey(id)))) throw noSuchImage(id);
       transaction.put(holderKey(id, holder), true);
     });
+  }
+
+  async heldBy(holder: string): Promise<string[]> {
+    const all = await this.#store.range({ prefix: [IMAGES, 'holder'] });
+    return all.filter(({ key }) => key[3] === holder).map(({ key }) => String(key[2]));
   }
 
   async letGo(id: string, holder: string): Promise<void> {

@@ -148,6 +148,22 @@ describe('removing images', () => {
     await assert.rejects(at.images.hold(image.id, 'x'), refused('ImageNotFound', /No such image/));
   });
 
+  it('never deletes what others than containers use', async () => {
+    await using at = await openTestImages();
+    const image = await addImage(at, 'app', []);
+    await at.images.hold(image.id, 'lambda');
+    assert.deepEqual(await at.images.heldBy('lambda'), [image.id]);
+    assert.deepEqual(await at.images.heldBy('others'), []);
+    const named = `conflict: unable to remove repository reference "app" (must force) - lambda is using its referenced image ${short(image)}`;
+    await assert.rejects(at.images.remove('app'), refused('ImageInUse', named));
+    assert.deepEqual(await at.images.remove('app', { force: true }), [{ untagged: 'app:latest' }]);
+    const hard = `conflict: unable to delete ${short(image)} (cannot be forced) - image is being used by lambda`;
+    await assert.rejects(at.images.remove(image.id, { force: true }), refused('ImageInUse', hard));
+    assert.deepEqual((await at.images.prune({ all: true })).removed, []);
+    await at.images.letGo(image.id, 'lambda');
+    assert.deepEqual(await at.images.remove(image.id), [{ deleted: image.id }]);
+  });
+
   it('keeps what others were built upon, and removes parents without a name on demand', async () => {
     await using at = await openTestImages();
     const base = await addImage(at, 'base', [layer('a')]);

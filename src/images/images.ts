@@ -59,6 +59,8 @@ export interface TransferOptions {
   readonly platform?: Platform;
   readonly onProgress?: (progress: TransferProgress) => void;
   readonly signal?: AbortSignal;
+  /** Pulling: who holds the image from its first moment on. It gets no name then, and nobody's names change. */
+  readonly holder?: string;
 }
 
 /** Where registries are, when they are not where their name says. */
@@ -167,8 +169,13 @@ export interface Images {
   ): Promise<Image>;
   /** Registers an image made here (a build, `docker commit`) and gives it a name if told. */
   add(image: NewImage, reference?: string): Promise<Image>;
-  /** Says that `holder` (a container's ID) uses the image, so that it is not deleted; survives a restart. */
+  /**
+   * Says that `holder` uses the image, so that it is not deleted; survives a restart. A container's ID, or the name of somebody
+   * else, against whom nothing is forced.
+   */
   hold(imageId: string, holder: string): Promise<void>;
+  /** IDs of what `holder` holds. */
+  heldBy(holder: string): Promise<readonly string[]>;
   letGo(imageId: string, holder: string): Promise<void>;
   /** Containers that hold an image. */
   holders(imageId: string): Promise<readonly string[]>;

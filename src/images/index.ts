@@ -28,6 +28,7 @@ export type { Step, StepMount, StepRunner } from './build/step-runner.ts';
 export { type ContentStoreOptions, createContentStore } from './content/content-store.ts';
 export { type ContentStore, SizeMismatchError, type WriteContentOptions } from './content.ts';
 export { createImages, type ImagesOptions } from './create-images.ts';
+export { hostPlatform, normalized } from './documents/platform.ts';
 export type {
   Image,
   ImageEvent,

@@ -18,6 +18,8 @@ export interface Principal {
   readonly tags?: Readonly<Record<string, string>>;
   /** For type Service: `s3.amazonaws.com`, … */
   readonly service?: string;
+  /** For type Service: the resource that it acts for: condition keys `aws:SourceArn` and `aws:SourceAccount`. */
+  readonly source?: { readonly arn: string; readonly account: string };
 }
 
 /** What a service knows about the request besides its input. */

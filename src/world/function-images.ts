@@ -1,9 +1,11 @@
 import { Readable } from 'node:stream';
 import { pack } from 'tar-stream';
 import { ServiceError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
 import type { ImageRoot, ImageRoots } from '../functions/index.ts';
-import type { Images, RegistryAuth, Root } from '../images/index.ts';
-import type { FunctionImages } from '../services/lambda/index.ts';
+import type { Descriptor, Images, Platform, RegistryAuth, Root } from '../images/index.ts';
+import type { FunctionImages, ImageName, ImageUse } from '../services/lambda/index.ts';
+import type { Store } from '../store/index.ts';
 import type { Once } from './once.ts';
 
 /** Under this name functions hold images, beside containers. */
@@ -14,62 +16,176 @@ const ROOT_PREFIX = 'function-';
 const PLACES = ['proc', 'dev', 'tmp', 'run', 'run/kobune', 'run/kobune-shell', 'etc', 'etc/kobune'];
 const FILES = ['etc/hosts', 'etc/resolv.conf'];
 
-/** Lambda's way to images. `auth`: in whose name our own registry is asked. */
+/** Lambda's way to images. `access`: by what our own registry is read for a function; throws when it may not be. */
 export function functionImages(
-  images: Once<Images>,
-  auth: (uri: string, account: string, region: string) => Promise<RegistryAuth | undefined>,
+  { store, images, roots }: { readonly store: Store; readonly images: Once<Images>; readonly roots: FunctionRoots },
+  access: (image: ImageName, use: ImageUse) => Promise<RegistryAuth | undefined>,
 ): FunctionImages {
   return {
-    resolve: async (uri, { account, region }) => {
-      const given = await auth(uri, account, region);
-      const { digests, id } = await (await images()).pull(uri, given === undefined ? {} : { auth: given });
-      const repository = uri.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
-      const resolvedUri = digests.find((name) => name.startsWith(`${repository}@`)) ?? digests[0];
-      if (resolvedUri === undefined) {
-        throw new ServiceError('ImageNotFound', `${uri} has no digest: push it to a registry`, { status: 404 });
-      }
-      return { id, digest: resolvedUri.slice(resolvedUri.indexOf('@') + 1), resolvedUri };
+    resolve: async (name, use) => {
+      const given = await access(name, use);
+      const auth = given === undefined ? {} : { auth: given };
+      const all = await images();
+      const { descriptor, platforms } = await all.inspectRemote(name.reference, auth);
+      await checkPlatforms(descriptor, platforms);
+      const { digest } = descriptor;
+      // By digest and without a name: what a user calls his images is his own business.
+      const { id, size } = await all.pull(`${name.repository}@${digest}`, { ...auth, holder: HOLDER });
+      return { id, digest, size };
     },
     hold: async (id) => (await images()).hold(id, HOLDER),
-    letGo: async (id) => (await images()).letGo(id, HOLDER),
+    letGo: async (id) => {
+      const all = await images();
+      await all.letGo(id, HOLDER);
+      await roots.forget(id);
+      await removeUnnamed(all, id);
+    },
+    held: async () => {
+      // Images are not loaded to find that there is none.
+      const any = await store.range({ prefix: ['images', 'holder'], limit: 1 });
+      return any.length > 0 ? (await images()).heldBy(HOLDER) : [];
+    },
   };
 }
 
+/** Source: Lambda Developer Guide, "Create a Lambda function using a container image", requirements. */
+async function checkPlatforms({ mediaType }: Descriptor, platforms: readonly Platform[]): Promise<void> {
+  const { hostPlatform, MEDIA_TYPES, normalized } = await import('../images/index.ts');
+  const indexes: readonly string[] = [MEDIA_TYPES.ociIndex, MEDIA_TYPES.dockerList];
+  if (indexes.includes(mediaType)) {
+    throw new ServiceError(
+      'MultiPlatformImage',
+      'Lambda takes images of one platform: push one without an index, with "docker buildx build --provenance=false"',
+    );
+  }
+  const here = hostPlatform();
+  for (const { os, architecture } of platforms.map(normalized)) {
+    if (architecture === '' || (os === here.os && architecture === here.architecture)) continue;
+    throw new ServiceError(
+      'WrongPlatform',
+      `it is for ${os}/${architecture}, and this machine is ${here.os}/${here.architecture}`,
+    );
+  }
+}
+
+/** What was pulled for a function and has no name is of no use to anybody else. */
+async function removeUnnamed(images: Images, id: string): Promise<void> {
+  const image = await images.find(id);
+  if (!image || image.tags.length + image.digests.length > 0) return;
+  await images.remove(id).catch((error: unknown) => {
+    // A container is made of it, or another image upon it, or it has just gone.
+    if (!(error instanceof ServiceError) || (error.status !== 409 && error.status !== 404)) throw error;
+  });
+}
+
 export interface FunctionRoots extends ImageRoots {
+  /** Unmounts an image's file system, as soon as no environment uses it. */
+  forget(imageId: string): Promise<void>;
+  /** Removes what a killed run has left mounted. */
+  start(): Promise<void>;
   /** Unmounts them; no sandbox may use one any more. */
   close(): Promise<void>;
 }
 
+interface Mounted {
+  readonly root: Root;
+  readonly shown: Omit<ImageRoot, 'release'>;
+}
+
 /** File systems of images for functions: one for each image, mounted when the first environment needs it. */
-export function functionRoots(images: Once<Images>): FunctionRoots {
-  const open = new Map<string, Promise<{ readonly root: Root; readonly shown: ImageRoot }>>();
+export function functionRoots({
+  store,
+  images,
+  logger,
+}: {
+  readonly store: Store;
+  readonly images: Once<Images>;
+  readonly logger: Logger;
+}): FunctionRoots {
+  const mounts = new Map<string, { readonly made: Promise<Mounted>; users: number; unwanted: boolean }>();
   let swept: Promise<void> | undefined;
+  const sweepOnce = () => {
+    swept ??= images().then((all) => sweep(all, logger));
+    return swept;
+  };
+  const unmount = async (imageId: string): Promise<void> => {
+    const mount = mounts.get(imageId);
+    if (!mount || mount.users > 0) return;
+    mounts.delete(imageId);
+    await (await mount.made.catch(() => undefined))?.root.remove();
+  };
   return {
     open: async (imageId) => {
-      swept ??= sweep(await images());
-      await swept;
-      let made = open.get(imageId);
-      if (!made) {
-        made = mount(await images(), imageId);
-        open.set(imageId, made);
-        made.catch(() => open.delete(imageId));
+      await sweepOnce();
+      let mount = mounts.get(imageId);
+      if (!mount) {
+        const made = images().then((all) => mountImage(all, imageId));
+        mount = { made, users: 0, unwanted: false };
+        mounts.set(imageId, mount);
+        made.catch(() => mounts.delete(imageId));
       }
-      return (await made).shown;
+      const entry = mount;
+      entry.unwanted = false;
+      entry.users += 1;
+      let released = false;
+      const release = () => {
+        if (released) return;
+        released = true;
+        entry.users -= 1;
+        if (!entry.unwanted) return;
+        unmount(imageId).catch((error: unknown) => {
+          logger.warn('the file system of an image cannot be unmounted', { image: imageId, error: String(error) });
+        });
+      };
+      try {
+        return { ...(await entry.made).shown, release };
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
+    forget: async (imageId) => {
+      const mount = mounts.get(imageId);
+      if (!mount) return;
+      mount.unwanted = true;
+      await unmount(imageId);
+    },
+    start: async () => {
+      const [from, before] = [ROOT_PREFIX, `${ROOT_PREFIX}\u{10ffff}`].map((id) => ['images', 'root', id]);
+      const left = await store.range({ prefix: ['images', 'root'], from, before, limit: 1 });
+      if (left.length > 0) await sweepOnce();
     },
     close: async () => {
-      for (const made of open.values()) await (await made.catch(() => undefined))?.root.remove();
-      open.clear();
+      for (const { made } of mounts.values()) await (await made.catch(() => undefined))?.root.remove();
+      mounts.clear();
     },
   };
 }
 
-/** What a killed run has left mounted. */
-async function sweep({ roots }: Images): Promise<void> {
-  for (const id of await roots.list()) if (id.startsWith(ROOT_PREFIX)) await (await roots.open(id))?.remove();
+async function sweep({ roots }: Images, logger: Logger): Promise<void> {
+  for (const id of await roots.list()) {
+    if (!id.startsWith(ROOT_PREFIX)) continue;
+    try {
+      await (await roots.open(id))?.remove();
+    } catch (error) {
+      logger.warn('the file system of an image was left mounted', { root: id, error: String(error) });
+    }
+  }
 }
 
-async function mount(images: Images, imageId: string): Promise<{ root: Root; shown: ImageRoot }> {
-  const { config, layers } = await images.get(imageId);
+async function mountImage(images: Images, imageId: string): Promise<Mounted> {
+  const image = await images.find(imageId);
+  if (!image) {
+    throw new ServiceError(
+      'ServiceException',
+      "The function's image is not on this machine any more: deploy it again.",
+      {
+        status: 500,
+        detail: imageId,
+      },
+    );
+  }
+  const { config, layers } = image;
   const root = await images.roots.create(
     `${ROOT_PREFIX}${imageId.slice(imageId.indexOf(':') + 1).slice(0, 24)}`,
     layers,

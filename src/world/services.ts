@@ -20,7 +20,7 @@ import type { Ssm } from '../services/ssm/index.ts';
 import type { Sts } from '../services/sts/index.ts';
 import type { Compute } from './compute.ts';
 import type { Containers } from './containers.ts';
-import { functionImages } from './function-images.ts';
+import { type FunctionRoots, functionImages } from './function-images.ts';
 import { functionRoles } from './function-roles.ts';
 import { type Once, once, onceStarted } from './once.ts';
 import type { State } from './state.ts';
@@ -37,6 +37,7 @@ export interface ServicesOptions {
   readonly delivery: Delivery;
   readonly compute: () => Compute;
   readonly containers: Containers;
+  readonly functionRoots: FunctionRoots;
   /** Where this Kobune is reached. */
   readonly endpoint: () => string;
 }
@@ -93,9 +94,9 @@ export function createServices(options: ServicesOptions): Services {
       delivery,
       engine: compute().engine,
       objects: objectAccess(s3),
-      images: functionImages(containers.images, async (uri, account) =>
-        enforce && /^\d{12}\.dkr\.ecr\./.test(uri)
-          ? { username: 'AWS', password: await (await ecr()).passwordFor(account) }
+      images: functionImages({ store, images: containers.images, roots: options.functionRoots }, async (name, use) =>
+        enforce && name.ecr
+          ? { username: 'AWS', password: await (await ecr()).passwordForFunction(name.ecr, use) }
           : undefined,
       ),
       queues: {

@@ -136,7 +136,7 @@ export function createWorld(options: WorldOptions): World {
       return parseEcrRepository(repository) ? (await services.ecr()).policy : undefined;
     },
   });
-  const roots = functionRoots(containers.images, logger);
+  const roots = functionRoots({ store, images: containers.images, logger });
   const services = createServices({
     ...options,
     delivery,
@@ -195,6 +195,7 @@ export function createWorld(options: WorldOptions): World {
         }),
       );
       await containers.start();
+      await roots.start();
       await delivery.start();
     },
     compute: () => compute.engine.status(),

@@ -53,6 +53,7 @@ export async function busyboxRoot(
     command: [],
     workingDirectory: '/',
     environment: [],
+    release: () => {},
     ...changes,
   };
 }

@@ -56,10 +56,11 @@ class ImageDeletion implements Deletion {
   async byName(id: string, name: string, reference: string): Promise<void> {
     const names = await this.#images.namesOf(id, this.#transaction);
     if (!this.#options.force && isSingle(names)) {
-      const holder = (await this.#images.holdersOf(id, this.#transaction))[0];
+      const [holder] = await this.#images.holdersOf(id, this.#transaction);
       if (holder !== undefined) {
+        const who = isContainer(holder) ? `container ${short(holder)}` : holder;
         throw conflict(
-          `unable to remove repository reference "${reference}" (must force) - container ${short(holder)} is using its referenced image ${short(id)}`,
+          `unable to remove repository reference "${reference}" (must force) - ${who} is using its referenced image ${short(id)}`,
         );
       }
     }
@@ -116,6 +117,8 @@ class ImageDeletion implements Deletion {
     const all = await this.#transaction.range<ImageRecord>({ prefix: [IMAGES, 'image'] });
     if (all.some(({ value }) => value.parent === id)) return hard('image has dependent child images');
     const holders = await this.#images.holdersOf(id, this.#transaction);
+    const other = holders.find((holder) => !isContainer(holder));
+    if (other !== undefined) return hard(`image is being used by ${other}`);
     const running = holders.find((holder) => this.#options.isRunning(holder));
     if (running !== undefined) return hard(`image is being used by running container ${short(running)}`);
     if (!soft) return undefined;
@@ -139,6 +142,11 @@ function isSingle(names: readonly string[]): boolean {
   if (names.length <= 1) return true;
   const repositories = new Set(names.filter(isDigestName).map(repositoryPart));
   return tags.length <= 1 && repositories.size === 1 && repositories.has(repositoryPart(tags[0] ?? names[0]!));
+}
+
+/** Whether an image is held by a container, rather than for something else. */
+function isContainer(holder: string): boolean {
+  return /^[0-9a-f]{12,64}$/.test(holder);
 }
 
 function isDigestName(name: string): boolean {

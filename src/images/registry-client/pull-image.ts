@@ -56,10 +56,16 @@ export async function pullImage(
     leases.add(await parts.content.write(bytes, { digest: descriptor.digest }));
     const before = await parts.images.findId(text);
     const digestName = `${repositoryOf(reference)}@${found.fetched.digest}`;
-    const image = await fetching.layers(config, manifest.layers, told.rootfs.diff_ids, [
+    const names = [
       { name: digestName, manifest: descriptor },
       ...(reference.digest === undefined ? [{ name: canonicalName(reference) }] : []),
-    ]);
+    ];
+    const { holder } = options;
+    const image = await fetching.layers(config, manifest.layers, told.rootfs.diff_ids, {
+      names: holder === undefined ? names : [],
+      holder,
+    });
+    if (holder !== undefined) return image;
     say({ status: `Digest: ${found.fetched.digest}` });
     const isNew = before !== image.id;
     say({
@@ -121,7 +127,7 @@ class ImageFetch {
     config: Buffer,
     descriptors: readonly Descriptor[],
     diffIds: readonly string[],
-    names: ArrivedImage['names'],
+    arriving: Pick<ArrivedImage, 'names' | 'holder'>,
   ): Promise<Image> {
     const say = this.#options.onProgress ?? (() => {});
     const known = await this.#knownLayers(diffIds);
@@ -139,7 +145,7 @@ class ImageFetch {
       const image = await admitImage(
         this.#parts.images,
         this.#parts.layers,
-        { config, layers: layers.map(({ descriptor }) => descriptor), names },
+        { config, layers: layers.map(({ descriptor }) => descriptor), ...arriving },
         {
           arrived: layers.map(({ arrived }) => arrived),
           onProgress: (i, bytes) => stages[i]!.extracted(bytes),

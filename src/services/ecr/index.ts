@@ -9,6 +9,7 @@ import type { Authorizer } from '../authorization.ts';
 import type { AwsService, Operation, RequestContext } from '../service.ts';
 import { ecrAuthorization } from './authorization.ts';
 import { AuthorizationTokens } from './authorization-tokens.ts';
+import { type FunctionImageUse, passwordForFunction } from './function-access.ts';
 import { LayerDownloads } from './layer-downloads.ts';
 import { carryOut, SETTLE_MS } from './lifecycle/run.ts';
 import {
@@ -77,13 +78,14 @@ import { PullThrough } from './pull-through/pull.ts';
 import { createUpstreams } from './pull-through/registry-upstreams.ts';
 import type { SecretReader, Upstreams } from './pull-through/upstream.ts';
 import { createPushPolicy } from './push-policy.ts';
-import { LIFECYCLE_AGENDA, REPLICATION_AGENDA } from './records.ts';
+import { LIFECYCLE_AGENDA, REPLICATION_AGENDA, type RepositoryId } from './records.ts';
 import { REFUSED } from './refused.ts';
 import { createRegistryView, type RegistryView } from './registry-view.ts';
-import { copyImage, rootOf } from './replication/copy.ts';
+import { copyImage } from './replication/copy.ts';
 import { SigningSecret } from './secret.ts';
 import type { EcrState } from './state.ts';
 
+export type { FunctionImageUse } from './function-access.ts';
 export type { SecretReader } from './pull-through/upstream.ts';
 export type { RegistryView } from './registry-view.ts';
 
@@ -110,8 +112,8 @@ export interface Ecr {
   readonly policy: RepositoryPolicy;
   /** What the registry's front end asks. */
   readonly registry: RegistryView;
-  /** What other services show the registry to pull images in the name of an account (user `AWS`). */
-  passwordFor(account: string): Promise<string>;
+  /** A password (user `AWS`) by which an image is read for a function. Throws when it may not be: AccessDenied (403). */
+  passwordForFunction(repository: RepositoryId, use: FunctionImageUse): Promise<string>;
   /** Goes on with what an earlier run left. */
   start(): Promise<void>;
   /** Resolves when no lifecycle policy is being carried out, and nothing copied. */
@@ -169,7 +171,7 @@ export function createEcr(options: EcrOptions): Ecr {
     },
     policy: createPushPolicy(state),
     registry: createRegistryView(state, parts),
-    passwordFor: async (account) => (await parts.tokens.issue(rootOf(account))).password,
+    passwordForFunction: (repository, use) => passwordForFunction(state, parts.tokens, repository, use),
     start: async () => {
       await lifecycle.start();
       await replication.start();

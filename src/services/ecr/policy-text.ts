@@ -48,6 +48,14 @@ export function policyForEvaluation(...texts: readonly (string | undefined)[]): 
   return JSON.stringify({ Version: '2012-10-17', Statement: whole });
 }
 
+/** A policy with one statement more, in place of one of the same `Sid`. */
+export function withStatement(text: string | undefined, statement: { readonly Sid: string }): string {
+  const document = text === undefined ? undefined : parse(text);
+  const others = (document && statementsOf(document)) ?? [];
+  const kept = others.filter((other) => !isObject(other) || other.Sid !== statement.Sid);
+  return JSON.stringify({ Version: '2012-10-17', ...document, Statement: [...kept, statement] });
+}
+
 function isStatement(statement: unknown): boolean {
   if (!isObject(statement)) return false;
   const { Effect: effect, Condition: condition } = statement;

@@ -49,10 +49,11 @@ export function createRegistryView(
   };
 }
 
-/** The policies that hold for a repository, and its tags as condition keys. */
+/** The policies that hold for a repository, with its own or another in place of that, and its tags as condition keys. */
 export async function accessTo(
   { store }: Pick<EcrState, 'store'>,
   id: RepositoryId,
+  otherPolicy?: string,
 ): Promise<{
   readonly policy: string | undefined;
   readonly conditions: Readonly<Record<string, readonly string[]>>;
@@ -61,7 +62,7 @@ export async function accessTo(
   // In its first scope, a registry's policy is about copying and pulling through alone.
   const wide = settingOf(registry, 'REGISTRY_POLICY_SCOPE') === 'V2' ? registry.policy : undefined;
   return {
-    policy: policyForEvaluation(record?.policy, wide),
+    policy: policyForEvaluation(otherPolicy ?? record?.policy, wide),
     conditions: Object.fromEntries(
       Object.entries(record?.tags ?? {}).flatMap(([key, value]) => [
         [`aws:ResourceTag/${key}`, [value]],

@@ -68,6 +68,10 @@ export class RequestConditions implements ConditionContext {
         return String(principal.type === 'Service');
       case 'aws:principalservicename':
         return principal.service;
+      case 'aws:sourcearn':
+        return principal.source?.arn;
+      case 'aws:sourceaccount':
+        return principal.source?.account;
       case 'aws:userid':
         return isPerson ? principal.userId : 'anonymous';
       case 'aws:username':

@@ -7,12 +7,13 @@ import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { CodeLocation } from '../../functions/index.ts';
 import { type BlobLease, type BlobStore, BlobTooLargeError, type Store, type Transaction } from '../../store/index.ts';
+import type { RequestContext } from '../service.ts';
 import { ArchiveError, ArchiveTooLargeError, unpack } from './archive.ts';
 import { invalidParameter, unsupported } from './errors.ts';
 import type { ImageCodes } from './image-code.ts';
 import type { CodeRecord } from './model.ts';
 import { keys } from './model.ts';
-import type { ObjectAccess } from './ports.ts';
+import type { ImageUse, ObjectAccess } from './ports.ts';
 
 /** Source: Lambda Developer Guide, "Lambda quotas". */
 export const CODE_LIMITS = { inlineZip: 50 * 1024 * 1024, unpacked: 250 * 1024 * 1024, entries: 100_000 };
@@ -30,13 +31,6 @@ export interface CodeSource {
   readonly S3Key?: string | undefined;
   readonly S3ObjectVersion?: string | undefined;
   readonly ImageUri?: string | undefined;
-}
-
-/** Who hands a package in. */
-interface PackageCaller {
-  readonly account: string;
-  readonly region: string;
-  readonly sourceIp: string;
 }
 
 export interface CodePackagesOptions {
@@ -88,18 +82,25 @@ export class CodePackages {
 
   /**
    * Takes a package in: checks it, stores and unpacks it. The result is held until `release`, by when it must have been
-   * referenced in a transaction. Throws InvalidParameterValueException (not a zip, too large, not found in S3).
+   * referenced in a transaction. `owner`: the function, which alone can have an image. Throws InvalidParameterValueException
+   * (not a zip, too large, not found in S3), and what `ImageCodes.take` throws.
    */
-  async take(source: CodeSource, caller: PackageCaller): Promise<CodeRecord & BlobLease> {
+  async take(
+    source: CodeSource,
+    context: RequestContext,
+    owner?: Omit<ImageUse, 'context'>,
+  ): Promise<CodeRecord & BlobLease> {
     const given = [source.ZipFile, source.S3Bucket ?? source.S3Key, source.ImageUri].filter(
       (part) => part !== undefined,
     );
-    if (given.length === 1 && source.ImageUri) return this.#options.images.take(source.ImageUri, caller);
+    if (given.length === 1 && source.ImageUri && owner) {
+      return this.#options.images.take(source.ImageUri, { ...owner, context });
+    }
     if (given.length !== 1 || (source.ZipFile === undefined && (!source.S3Bucket || !source.S3Key))) {
       throw invalidParameter('Please provide a source for function code.');
     }
-    if (source.S3Bucket === HOT_RELOAD_BUCKET) return this.#takeFolder(source.S3Key!, caller);
-    const blob = await this.#write(source, caller).catch((error: unknown) => {
+    if (source.S3Bucket === HOT_RELOAD_BUCKET) return this.#takeFolder(source.S3Key!, context);
+    const blob = await this.#write(source, context).catch((error: unknown) => {
       throw asPackageError(error);
     });
     this.#pin(blob.digest, 1);
@@ -181,7 +182,7 @@ export class CodePackages {
     else this.#pins.set(digest, pins);
   }
 
-  async #takeFolder(path: string, { sourceIp }: PackageCaller): Promise<CodeRecord & BlobLease> {
+  async #takeFolder(path: string, { sourceIp }: RequestContext): Promise<CodeRecord & BlobLease> {
     if (!this.#options.allowHotReload) {
       throw unsupported(`S3Bucket=${HOT_RELOAD_BUCKET}`, 'it is off when other machines or identities are let in');
     }
@@ -208,7 +209,7 @@ export class CodePackages {
     return { hotReload, size: 0, unpackedSize: 0, sha256, release: () => {} };
   }
 
-  async #write(source: CodeSource, caller: PackageCaller) {
+  async #write(source: CodeSource, { account, region }: RequestContext) {
     const { blobs, objects } = this.#options;
     if (source.ZipFile !== undefined) {
       if (source.ZipFile.length === 0) throw invalidParameter('Uploaded file must be a non-empty zip');
@@ -225,7 +226,8 @@ export class CodePackages {
     }
     try {
       const object = await objects.read({
-        ...caller,
+        account,
+        region,
         bucket: source.S3Bucket!,
         key: source.S3Key!,
         versionId: source.S3ObjectVersion,

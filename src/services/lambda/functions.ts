@@ -24,7 +24,7 @@ import {
 } from './function-settings.ts';
 import { dereferenceAll, packagesOf, prepareInBackground, referenceAll, settled } from './lifecycle.ts';
 import { type FunctionRecord, keys, LATEST, type Scope, type VersionRecord } from './model.ts';
-import { functionArn, isVersion, parseFunctionName } from './names.ts';
+import { type FunctionName, functionArn, isVersion, parseFunctionName } from './names.ts';
 import { findVersion, functionKey, type Room, readPage, requireFunction, requireVersion } from './room.ts';
 import { Constraints, checkConfiguration, checkCreation, checkTags } from './validation.ts';
 import { publish } from './versions.ts';
@@ -68,7 +68,7 @@ async function createFunction(
   if (await room.store.get(keys.function(target, name))) throw conflict(`Function already exist: ${name}`);
   const layers = await resolveLayers(room, input.Layers ?? [], context);
   const deadLetterArn = await deadLetterTarget(room, input.DeadLetterConfig, { ...target, role: input.Role! });
-  const code = await room.code.take(input.Code ?? {}, context);
+  const code = await room.code.take(input.Code ?? {}, context, ownerOf(target));
   try {
     const { release: _, ...codeRecord } = code;
     const now = room.clock.now();
@@ -207,7 +207,7 @@ async function updateFunctionCode(room: Room, input: UpdateFunctionCodeCommandIn
   await settled(room, target, target.name);
   await requireFunction(room.store, target);
   checkSamePackage(await requireVersion(room.store, { ...target, qualifier: LATEST }), input);
-  const code = await room.code.take(input, context);
+  const code = await room.code.take(input, context, ownerOf(target));
   try {
     const { release: _, ...codeRecord } = code;
     const change = (record: VersionRecord): VersionRecord => ({
@@ -284,6 +284,10 @@ async function updateLatest(
   room.engine.retire(functionArn(scope, name, LATEST), outcome.record.specRevision);
   prepareInBackground(room, scope, outcome.record);
   return toConfiguration(scope, outcome.shown);
+}
+
+function ownerOf({ account, name, region }: FunctionName) {
+  return { functionArn: functionArn({ account, region }, name), account, region };
 }
 
 function checkRevision(record: VersionRecord, revisionId: string | undefined): void {

@@ -2,16 +2,17 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { ServiceError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { BlobLease, Store, Transaction } from '../../store/index.ts';
-import { invalidParameter, unsupported } from './errors.ts';
-import { type CodeRecord, keys, type Scope } from './model.ts';
-import type { FunctionImages } from './ports.ts';
+import { accessDenied, invalidParameter, unsupported } from './errors.ts';
+import { notValid, parseImageUri } from './image-uri.ts';
+import { type CodeRecord, keys } from './model.ts';
+import type { FunctionImages, ImageUse } from './ports.ts';
 
 /** An image that lost its last function stays this long: an invocation of the old code may still run. */
 const UNUSED_GRACE_MS = 16 * 60_000;
+/** "10 GB (maximum uncompressed image size, including all layers)" (Lambda Developer Guide, "Lambda quotas"). */
+const MAX_SIZE = 10 * 1024 ** 3;
 
 const LOOPBACK = /^(?:(?:::ffff:)?127\.|::1$)/;
-/** Leads to this Kobune's own registry, whatever the account. */
-const ECR_URI = /^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\//;
 
 export interface ImageCodesOptions {
   readonly images: FunctionImages | undefined;
@@ -28,51 +29,56 @@ export class ImageCodes {
   readonly #options: ImageCodesOptions;
   readonly #pins = new Map<string, number>();
   readonly #timers = new Set<Timer>();
+  readonly #working = new Map<string, Promise<void>>();
 
   constructor(options: ImageCodesOptions) {
     this.#options = options;
   }
 
-  /** Lets images go that a killed run had taken and no version came to name. */
+  /** Lets images go that no version names: a killed run had taken them, or the functions were reset. */
   async start(): Promise<void> {
-    const { store } = this.#options;
-    for (const { key } of await store.range({ prefix: keys.heldImages })) await this.#collect(String(key.at(-1)));
+    for (const id of (await this.#options.images?.held()) ?? []) await this.#collect(id);
   }
 
   close(): void {
     for (const timer of this.#timers) timer.cancel();
   }
 
-  /** Pulls the image and holds it until `release`, by when a version must refer to it. InvalidParameterValueException. */
-  async take(uri: string, caller: Scope & { readonly sourceIp: string }): Promise<CodeRecord & BlobLease> {
-    const { images, store } = this.#options;
+  /**
+   * Pulls the image and holds it until `release`, by when a version must refer to it. Throws InvalidParameterValueException (it is
+   * none, or not there), AccessDeniedException.
+   */
+  async take(uri: string, use: ImageUse): Promise<CodeRecord & BlobLease> {
+    const { images } = this.#options;
     if (!images) throw unsupported('ImageUri', 'deploy the function as a zip archive');
+    const name = await parseImageUri(uri, use);
     // A function may call this API too, and must not make this machine's own services be asked.
-    if (!LOOPBACK.test(caller.sourceIp) && !ECR_URI.test(uri)) {
+    if (!name.ecr && !LOOPBACK.test(use.context.sourceIp)) {
       throw unsupported(`ImageUri=${uri}`, 'images outside of ECR are for programs of this machine: push it to ECR');
     }
-    const image = await images.resolve(uri, caller).catch((error: unknown) => {
-      if (!(error instanceof ServiceError)) throw error;
-      throw invalidParameter(`Source image ${uri} is not valid. Provide a valid source image. (${error.message})`);
+    const pulled = await images.resolve(name, use).catch((error: unknown) => {
+      throw refusalOf(error, uri);
     });
-    const { id, digest, resolvedUri } = image;
+    const { id, digest, size } = pulled;
+    const release = () => {
+      this.#pin(id, -1);
+      this.unused(id);
+    };
     this.#pin(id, 1);
     try {
-      await store.put(keys.heldImage(id), true);
-      await images.hold(id);
+      if (size > MAX_SIZE) throw notValid(uri, `its layers have ${size} bytes, and may have ${MAX_SIZE}`);
+      // Another function may have lost the same image meanwhile.
+      await this.#oneByOne(id, () => images.hold(id));
     } catch (error) {
-      this.#pin(id, -1);
+      release();
       throw error;
     }
     return {
-      image: { id, uri, resolvedUri },
+      image: { id, uri, resolvedUri: `${name.repository}@${digest}` },
       size: 0,
       unpackedSize: 0,
       sha256: digest.slice(digest.indexOf(':') + 1),
-      release: () => {
-        this.#pin(id, -1);
-        this.unused(id);
-      },
+      release,
     };
   }
 
@@ -96,13 +102,26 @@ export class ImageCodes {
     this.#timers.add(timer);
   }
 
-  async #collect(id: string): Promise<void> {
+  #collect(id: string): Promise<void> {
     const { images, store } = this.#options;
-    if (this.#pins.has(id)) return;
-    const used = await store.range({ prefix: keys.codeUses(id), limit: 1 });
-    if (used.length > 0 || this.#pins.has(id)) return;
-    await images?.letGo(id);
-    await store.delete(keys.heldImage(id));
+    return this.#oneByOne(id, async () => {
+      if (this.#pins.has(id)) return;
+      const used = await store.range({ prefix: keys.codeUses(id), limit: 1 });
+      if (used.length > 0 || this.#pins.has(id)) return;
+      await images?.letGo(id);
+    });
+  }
+
+  /** What is done about an image waits for what is being done about it. */
+  async #oneByOne(id: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#working.get(id);
+    const done = (before ?? Promise.resolve()).then(work, work);
+    this.#working.set(id, done);
+    try {
+      await done;
+    } finally {
+      if (this.#working.get(id) === done) this.#working.delete(id);
+    }
   }
 
   #pin(id: string, by: 1 | -1): void {
@@ -110,4 +129,22 @@ export class ImageCodes {
     if (pins === 0) this.#pins.delete(id);
     else this.#pins.set(id, pins);
   }
+}
+
+/** As Lambda says it, with more where that would not tell enough. */
+function refusalOf(error: unknown, uri: string): unknown {
+  if (!(error instanceof ServiceError) || error.status >= 500) return error;
+  const { code, message, status } = error;
+  if (status === 404 || code === 'RepositoryNotFoundException') {
+    return invalidParameter(`Source image ${uri} does not exist. Provide a valid source image.`);
+  }
+  if (status === 401 || status === 403) {
+    return accessDenied('Lambda does not have permission to access the ECR image. Check the ECR permissions.');
+  }
+  if (code === 'MultiPlatformImage') {
+    return invalidParameter(
+      `The image manifest, config or layer media type for the source image ${uri} is not supported. (${message})`,
+    );
+  }
+  return notValid(uri, message);
 }

@@ -2,29 +2,41 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ServiceError } from '../../base/errors.ts';
 import { LambdaFixture, ROLE, rejects } from './fixture.ts';
-import type { FunctionImages } from './ports.ts';
+import type { FunctionImages, ImageName, ImageUse } from './ports.ts';
 
 const URI = '000000000000.dkr.ecr.us-east-1.amazonaws.com/shop:1';
 const GRACE_MS = 16 * 60_000;
 
 /** A registry's answers, and what is held of them. */
 class KnownImages implements FunctionImages {
-  readonly held = new Set<string>();
+  readonly holding = new Set<string>();
+  readonly uses: ImageUse[] = [];
   /** Changes what the tags mean. */
   build = 'a';
+  size = 1;
+  refusal: ServiceError | undefined;
 
-  async resolve(uri: string) {
-    if (!uri.includes('/shop')) throw new ServiceError('ImageNotFound', `No such image: ${uri}`, { status: 404 });
-    const digest = `sha256:${this.build.repeat(64)}`;
-    return { id: `sha256:${this.build.repeat(63)}0`, digest, resolvedUri: `${uri.replace(/:[^/:]*$/, '')}@${digest}` };
+  async resolve({ reference }: ImageName, use: ImageUse) {
+    this.uses.push(use);
+    if (this.refusal) throw this.refusal;
+    if (!reference.includes('/shop')) {
+      throw new ServiceError('NoSuchManifest', `manifest for ${reference} not found`, { status: 404 });
+    }
+    const id = `sha256:${this.build.repeat(63)}0`;
+    this.holding.add(id);
+    return { id, digest: `sha256:${this.build.repeat(64)}`, size: this.size };
   }
 
   async hold(id: string) {
-    this.held.add(id);
+    this.holding.add(id);
   }
 
   async letGo(id: string) {
-    this.held.delete(id);
+    this.holding.delete(id);
+  }
+
+  async held() {
+    return [...this.holding];
   }
 }
 
@@ -81,11 +93,11 @@ describe('Lambda functions from images', () => {
     await world.settle();
     world.clock.advance(GRACE_MS);
     await world.settle();
-    assert.ok(images.held.has(first), 'the published version names it');
+    assert.ok(images.holding.has(first), 'the published version names it');
     await world.call('DeleteFunction', { FunctionName: 'shop', Qualifier: '1' });
     world.clock.advance(GRACE_MS);
-    await world.until(async () => !images.held.has(first));
-    assert.equal(images.held.size, 1);
+    await world.until(async () => !images.holding.has(first));
+    assert.equal(images.holding.size, 1);
   });
 
   it('let an image go that was taken for a function that was refused', async () => {
@@ -95,9 +107,9 @@ describe('Lambda functions from images', () => {
       world.call('UpdateFunctionCode', { FunctionName: 'shop', ImageUri: URI, RevisionId: 'another' }),
       'PreconditionFailedException',
     );
-    assert.equal(images.held.size, 2);
+    assert.equal(images.holding.size, 2);
     world.clock.advance(GRACE_MS);
-    await world.until(async () => images.held.size === 1);
+    await world.until(async () => images.holding.size === 1);
   });
 
   it('may come from elsewhere than ECR for programs of this machine alone', async () => {
@@ -109,11 +121,55 @@ describe('Lambda functions from images', () => {
     await world.call('UpdateFunctionCode', { FunctionName: 'shop', ImageUri: URI }, { sourceIp: '169.254.128.7' });
   });
 
-  it('are refused when the image is not there, or with settings of packages', async () => {
+  it('can be named by each of the names that the registry has', async () => {
+    const names = [
+      'localhost:4566/000000000000.dkr.ecr.us-east-1.amazonaws.com/shop:1',
+      '000000000000.dkr.ecr.us-east-1.localhost.localstack.cloud:4566/shop:1',
+      `000000000000.dkr.ecr.us-east-1.amazonaws.com/shop@sha256:${'a'.repeat(64)}`,
+    ];
+    for (const [i, ImageUri] of names.entries()) {
+      await world.call('CreateFunction', { ...base, FunctionName: `shop${i}`, Code: { ImageUri } });
+      const { Code } = await world.call('GetFunction', { FunctionName: `shop${i}` });
+      const ResolvedImageUri = `000000000000.dkr.ecr.us-east-1.amazonaws.com/shop@sha256:${'a'.repeat(64)}`;
+      assert.deepEqual(Code, { RepositoryType: 'ECR', ImageUri, ResolvedImageUri });
+    }
+    const { account, functionArn, region } = images.uses[0]!;
+    const arn = 'arn:aws:lambda:us-east-1:000000000000:function:shop0';
+    assert.deepEqual(
+      { account, functionArn, region },
+      { account: '000000000000', functionArn: arn, region: 'us-east-1' },
+    );
+  });
+
+  it('are refused when the image is not there, cannot be one or may not be read', async () => {
     const wrong = 'InvalidParameterValueException';
-    await rejects(world.call('CreateFunction', { ...base, Code: { ImageUri: 'nowhere:1' } }), wrong, {
-      message: /^Source image nowhere:1 is not valid\. Provide a valid source image\./,
+    const create = (ImageUri: string) => world.call('CreateFunction', { ...base, Code: { ImageUri } });
+    const ecr = '000000000000.dkr.ecr.us-east-1.amazonaws.com';
+    const other = `${ecr}/other:1`;
+    await rejects(create(other), wrong, {
+      message: `Source image ${other} does not exist. Provide a valid source image.`,
     });
+    const malformed = ['/shop', '/shop:', '/Shop:1', '/:1', '/shop:a/b', '/shop@sha256:12', `/shop:${'x'.repeat(129)}`];
+    for (const uri of [...malformed.map((path) => ecr + path), '000000000000.dkr.ecr.eu-west-1.amazonaws.com/shop:1']) {
+      await rejects(create(uri), wrong, { message: /^Source image \S+ is not valid\. Provide a valid source image\./ });
+    }
+    images.refusal = new ServiceError('DENIED', 'no', { status: 403 });
+    const denied = 'Lambda does not have permission to access the ECR image. Check the ECR permissions.';
+    await rejects(create(URI), 'AccessDeniedException', { message: denied });
+    images.refusal = new ServiceError('MultiPlatformImage', 'of two platforms');
+    await rejects(create(URI), wrong, {
+      message: `The image manifest, config or layer media type for the source image ${URI} is not supported. (of two platforms)`,
+    });
+    images.refusal = undefined;
+    images.size = 10 * 1024 ** 3 + 1;
+    await rejects(create(URI), wrong, { message: /its layers have 10737418241 bytes/ });
+    assert.equal(images.holding.size, 1);
+    world.clock.advance(GRACE_MS);
+    await world.until(async () => images.holding.size === 0);
+  });
+
+  it('are refused with settings of packages', async () => {
+    const wrong = 'InvalidParameterValueException';
     await rejects(world.call('CreateFunction', { ...base, Layers: ['arn:aws:lambda:us-east-1:0:layer:l:1'] }), wrong);
     await rejects(world.call('CreateFunction', { ...base, ImageConfig: { WorkingDirectory: 'srv' } }), wrong);
     await world.call('CreateFunction', base);

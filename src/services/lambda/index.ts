@@ -5,6 +5,8 @@ export type {
   EventQueue,
   EventQueues,
   FunctionImages,
+  ImageName,
+  ImageUse,
   ObjectAccess,
   ObjectLocation,
   PulledImage,

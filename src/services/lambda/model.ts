@@ -223,9 +223,6 @@ export const keys = {
   /** Who uses a package: what keeps its unpacked folder. */
   codeUses: (digest: string): Key => ['lambda', 'code', digest],
   codeUse: (digest: string, owner: readonly string[]): Key => ['lambda', 'code', digest, ...owner],
-  /** Images that are held for functions. */
-  heldImages: ['lambda', 'held-image'] as Key,
-  heldImage: (id: string): Key => ['lambda', 'held-image', id],
   downloadSecret: ['lambda', 'download-secret'] as Key,
 };
 

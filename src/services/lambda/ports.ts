@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { MessageAttribute } from '../../events/index.ts';
+import type { RequestContext } from '../service.ts';
 
 /** What Lambda needs of other services; main.ts connects them. */
 
@@ -22,17 +23,41 @@ export interface PulledImage {
   readonly id: string;
   /** Digest of its manifest. */
   readonly digest: string;
-  /** The repository with that digest. */
-  readonly resolvedUri: string;
+  /** Of its layers, uncompressed, bytes. */
+  readonly size: number;
+}
+
+/** An image, as a function names it. */
+export interface ImageName {
+  /** The registry, and the repository's name in it; `undefined` for an image from elsewhere. */
+  readonly ecr: { readonly account: string; readonly region: string; readonly name: string } | undefined;
+  /** The repository's complete name. */
+  readonly repository: string;
+  /** The repository with the tag or digest. */
+  readonly reference: string;
+}
+
+/** For which function an image is read, and who deploys it. */
+export interface ImageUse {
+  readonly functionArn: string;
+  /** The function's. */
+  readonly account: string;
+  readonly region: string;
+  readonly context: RequestContext;
 }
 
 /** Images as functions' code; implemented by the images of this machine. */
 export interface FunctionImages {
-  /** Finds the image at its registry, in the name of the account, and pulls it. Throws ServiceErrors of images. */
-  resolve(uri: string, caller: { readonly account: string; readonly region: string }): Promise<PulledImage>;
+  /**
+   * Finds the image at its registry, pulls it and holds it. Throws ServiceErrors: of status 404 (it is not there), 403 and 401 (it
+   * may not be read), `MultiPlatformImage`, and others of images.
+   */
+  resolve(image: ImageName, use: ImageUse): Promise<PulledImage>;
   /** Keeps it from being deleted; survives a restart. Idempotent. */
   hold(id: string): Promise<void>;
   letGo(id: string): Promise<void>;
+  /** IDs of all that are held. */
+  held(): Promise<readonly string[]>;
 }
 
 /** Execution roles; implemented by IAM. */
