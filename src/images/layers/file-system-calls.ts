@@ -4,14 +4,9 @@ import type { FileTime } from '../tar/tar-entry.ts';
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
-export const S_IFMT = 0o170000;
 export const S_IFCHR = 0o020000;
 export const S_IFBLK = 0o060000;
 export const S_IFIFO = 0o010000;
-export const S_IFREG = 0o100000;
-export const S_IFDIR = 0o040000;
-export const S_IFLNK = 0o120000;
-export const S_IFSOCK = 0o140000;
 
 /** How overlayfs marks a directory that hides what is below it. Source: kernel documentation, "Overlay Filesystem", whiteouts and opaque directories. */
 const OPAQUE = 'trusted.overlay.opaque';
