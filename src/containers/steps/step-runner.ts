@@ -218,7 +218,9 @@ class RuncSteps implements StepRunner {
         child.on('close', (code) => resolve(code ?? 137));
       });
       step.signal?.throwIfAborted();
-      if (!existsSync(pidFile)) throw startError(complaintOf(complaint()) || 'the command could not be started');
+      // A command that ended at once has written before the runtime noted that it runs: that is handed on now.
+      const held = complaint();
+      if (!existsSync(pidFile)) throw startError(complaintOf(held) || 'the command could not be started');
       const signal = exitCode > 128 ? signalName(exitCode - 128) : undefined;
       return { exitCode, ...(signal === undefined ? {} : { signal }) };
     } finally {
