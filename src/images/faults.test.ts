@@ -10,7 +10,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ServiceError } from '../base/errors.ts';
 import { TestRegistry } from './registry-client/test-registry.ts';
-import { makeArchive, noRootsReason, openImagesIn, type TestImages } from './test-support.ts';
+import { assertNothingKept, makeArchive, noRootsReason, openImagesIn, type TestImages } from './test-support.ts';
 
 const PROGRAM = fileURLToPath(new URL('./test-pulling-process.ts', import.meta.url));
 const skip = noRootsReason;
@@ -66,15 +66,6 @@ function mountsBelow(path: string): string[] {
   return mounts.filter((mount) => mount === path || mount.startsWith(`${path}/`)).reverse();
 }
 
-async function assertNothing(at: TestImages): Promise<void> {
-  assert.deepEqual(await at.images.list(), []);
-  for (const name of ['images/layers', 'images/unpacking', 'images/packing', 'images/roots', 'blobs/temporary']) {
-    assert.deepEqual(await readdir(join(at.directory, name)), [], name);
-  }
-  await at.content.collect();
-  assert.deepEqual(await readdir(join(at.directory, 'blobs/sha256')), []);
-}
-
 describe('images after kill -9', { skip }, () => {
   for (const moment of ['Downloading', 'Download complete', 'Extracting', 'Pull complete']) {
     it(`have nothing half-made when they were killed at "${moment}"`, async () => {
@@ -95,7 +86,7 @@ describe('images after kill -9', { skip }, () => {
         await pulling.says(moment);
       }
       await using at = await openImagesIn(directory.path);
-      await assertNothing(at);
+      await assertNothingKept(at);
       registry.intercept = () => false;
       const image = await at.images.pull(`${registry.host}/app:1`);
       const root = await at.images.roots.create('after', image.layers);
@@ -171,7 +162,7 @@ describe('images on a full disk', { skip }, () => {
     await using at = await small(directory.path, 12);
     for (const name of ['large', 'expanding']) {
       await assert.rejects(at.images.pull(`${registry.host}/${name}:1`), isFull, name);
-      await assertNothing(at);
+      await assertNothingKept(at);
     }
     const image = await at.images.pull(`${registry.host}/fits:1`);
     const root = await at.images.roots.create('r', image.layers);

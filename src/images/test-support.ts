@@ -1,10 +1,12 @@
 /** For tests of this room and of those above it: images in a scratch directory, and a small base image to begin with. */
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { ServiceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { createManualClock } from '../base/system-clock.ts';
 import { createSystemRandom } from '../base/system-random.ts';
@@ -91,6 +93,20 @@ async function openImages({ directory, store, clock, durable, registries }: Open
     await store.close();
   };
   return { directory, store, blobs, content, clock, images, close };
+}
+
+/** An error with this code, whose message is so. */
+export const refusedWith = (code: string, message: RegExp) => (error: unknown) =>
+  error instanceof ServiceError && error.code === code && message.test(error.message);
+
+/** That nothing stays of what failed: no image, layer, root, blob or half of one. */
+export async function assertNothingKept(at: TestImages): Promise<void> {
+  assert.deepEqual(await at.images.list(), []);
+  for (const name of ['images/layers', 'images/unpacking', 'images/packing', 'images/roots', 'blobs/temporary']) {
+    assert.deepEqual(await readdir(join(at.directory, name)), [], name);
+  }
+  await at.content.collect();
+  assert.deepEqual(await readdir(join(at.directory, 'blobs/sha256')), []);
 }
 
 /** Logs nothing. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -14,28 +14,18 @@ import type { ImageEvent } from '../images.ts';
 import {
   addBusybox,
   addImage,
+  assertNothingKept,
   busyboxLayer,
   makeArchive,
   noRootsReason,
   openTestImages,
-  type TestImages,
+  refusedWith,
 } from '../test-support.ts';
 
 const skip = noRootsReason ?? (existsSync('/usr/bin/skopeo') ? undefined : 'skopeo is missing: apt-get install skopeo');
 
 async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
-}
-
-const isRefused = (code: string, problem: RegExp) => (error: unknown) =>
-  error instanceof ServiceError && error.code === code && problem.test(error.message);
-
-/** Nothing is kept of what failed. */
-async function assertNothing(at: TestImages): Promise<void> {
-  assert.deepEqual(await at.images.list(), []);
-  assert.deepEqual(await readdir(join(at.directory, 'images/layers')), []);
-  await at.content.collect();
-  assert.deepEqual(await readdir(join(at.directory, 'blobs/sha256')), []);
 }
 
 describe('archives of images', { skip }, () => {
@@ -196,7 +186,7 @@ describe('archives of images', { skip }, () => {
     await using other = await openTestImages();
     assert.deepEqual(await other.images.load(whole(byId)), [busyboxId]);
     assert.deepEqual((await other.images.get(busyboxId)).tags, []);
-    await assert.rejects(at.images.save(['none']), isRefused('ImageNotFound', /No such image: none:latest/));
+    await assert.rejects(at.images.save(['none']), refusedWith('ImageNotFound', /No such image: none:latest/));
   });
 
   it('are chosen for a platform out of an index', async () => {
@@ -208,7 +198,7 @@ describe('archives of images', { skip }, () => {
     assert.equal((await at.images.get('multi')).id, ids[1]);
     await assert.rejects(
       at.images.load(whole(archive), { platform: { os: 'linux', architecture: 's390x' } }),
-      isRefused('NoSuchManifest', /no matching manifest for linux\/s390x/),
+      refusedWith('NoSuchManifest', /no matching manifest for linux\/s390x/),
     );
   });
 
@@ -271,26 +261,26 @@ describe('archives of images', { skip }, () => {
       ],
     ];
     for (const [files, code, problem] of wrong.slice(0, -1)) {
-      await assert.rejects(at.images.load(whole(makeArchive(files))), isRefused(code, problem), String(problem));
-      await assertNothing(at);
+      await assert.rejects(at.images.load(whole(makeArchive(files))), refusedWith(code, problem), String(problem));
+      await assertNothingKept(at);
     }
     assert.deepEqual(await at.images.load(whole(makeArchive(wrong.at(-1)![0]))), [], 'an empty index has no image');
     await assert.rejects(
       at.images.load(whole(Buffer.from('nonsense'.repeat(100)))),
-      isRefused('InvalidArchive', /no tar archive/),
+      refusedWith('InvalidArchive', /no tar archive/),
     );
     const cut = readFileSync(path('saved.tar')).subarray(0, 1_000_000);
-    await assert.rejects(at.images.load(whole(cut)), isRefused('InvalidArchive', /ends in the middle/));
+    await assert.rejects(at.images.load(whole(cut)), refusedWith('InvalidArchive', /ends in the middle/));
     await assert.rejects(
       at.images.load(whole(gzipSync(cut).subarray(0, 10_000))),
-      isRefused('InvalidArchive', /decompressed/),
+      refusedWith('InvalidArchive', /decompressed/),
     );
     async function* failing(): AsyncGenerator<Uint8Array> {
       yield cut;
       throw new Error('the client went away');
     }
     await assert.rejects(at.images.load(failing()), /the client went away/);
-    await assertNothing(at);
+    await assertNothingKept(at);
   });
 
   it('that are changed at will are loaded or refused', async () => {
@@ -316,7 +306,7 @@ describe('archives of images', { skip }, () => {
       { seed: 11, numRuns: 60 },
     );
     await at.images.prune({ all: true });
-    await assertNothing(at);
+    await assertNothingKept(at);
   });
 
   it('of a file system become an image of one layer', async () => {
@@ -336,9 +326,9 @@ describe('archives of images', { skip }, () => {
     await at.images.remove('imported:1');
     await assert.rejects(
       at.images.import(whole(makeArchive([{ path: '../x' }])), {}),
-      isRefused('InvalidArchive', /leads out/),
+      refusedWith('InvalidArchive', /leads out/),
     );
-    await assertNothing(at);
+    await assertNothingKept(at);
   });
 });
 

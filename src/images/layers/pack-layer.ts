@@ -67,7 +67,9 @@ class LayerPacker extends TreePacker {
   }
 
   all(): void {
+    const found = lstatIfThere('/');
     this.below('/', '');
+    if (this.#task.consume && found) this.calls.setTime('/', fileTime(found.mtimeNs));
   }
 
   override pack(path: string, name: string): void {
@@ -83,7 +85,7 @@ class LayerPacker extends TreePacker {
       return;
     }
     this.file(path, name, found);
-    if (this.#task.consume) this.#clamp(path, found);
+    if (this.#task.consume) this.#setTime(path, found);
   }
 
   /** An unchanged directory without anything in it but others of that kind. */
@@ -111,9 +113,12 @@ class LayerPacker extends TreePacker {
     this.header(entryOf(name, 'file', found, { mode: 0, mtime: this.timeOf(found) }));
   }
 
-  #clamp(path: string, found: BigIntStats): void {
+  /** The time that the archive tells; a directory that something was deleted from has got another one. */
+  #setTime(path: string, found: BigIntStats): void {
     const time = this.timeOf(found);
-    if (time.seconds !== fileTime(found.mtimeNs).seconds) this.calls.setTime(path, time);
+    const own = fileTime(found.mtimeNs);
+    if (time.seconds !== own.seconds) this.calls.setTime(path, time);
+    else if (found.isDirectory()) this.calls.setTime(path, own);
   }
 }
 

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ServiceError } from '../../base/errors.ts';
 import { createManualClock, type ManualClock } from '../../base/system-clock.ts';
-import { makeArchive, noRootsReason, openTestImages } from '../test-support.ts';
+import { makeArchive, noRootsReason, openTestImages, refusedWith } from '../test-support.ts';
 import { parseChallenges } from './challenge.ts';
 import { refuse, type SeenRequest, TestRegistry } from './test-registry.ts';
-
-const isRefused = (code: string, problem: RegExp) => (error: unknown) =>
-  error instanceof ServiceError && error.code === code && problem.test(error.message);
 
 describe('authentication challenges', () => {
   for (const [header, expected] of [
@@ -95,9 +91,9 @@ describe('authorization at registries', { skip: noRootsReason }, () => {
     assert.equal(registry.made(/token/).length, 2, 'it is renewed before it expires');
     await assert.rejects(
       at.images.pull(name, { auth: { username: 'me', password: 'wrong' } }),
-      isRefused('Unauthorized', /unauthorized/),
+      refusedWith('Unauthorized', /unauthorized/),
     );
-    await assert.rejects(at.images.pull(name), isRefused('Unauthorized', /unauthorized/));
+    await assert.rejects(at.images.pull(name), refusedWith('Unauthorized', /unauthorized/));
   });
 
   it('renews a token that the registry does not take any more', async () => {
@@ -154,10 +150,10 @@ describe('authorization at registries', { skip: noRootsReason }, () => {
     };
     const name = `${registry.host}/app:1`;
     await at.images.pull(name, { auth: { username: 'AWS', password: 'pass' } });
-    await assert.rejects(at.images.pull(name), isRefused('Unauthorized', /^no basic auth credentials$/));
+    await assert.rejects(at.images.pull(name), refusedWith('Unauthorized', /^no basic auth credentials$/));
     await assert.rejects(
       at.images.pull(name, { auth: { username: 'AWS', password: 'no' } }),
-      isRefused('Unauthorized', /^unauthorized: unauthorized$/),
+      refusedWith('Unauthorized', /^unauthorized: unauthorized$/),
     );
   });
 
@@ -199,7 +195,7 @@ describe('authorization at registries', { skip: noRootsReason }, () => {
         return true;
       };
       const auth = { username: 'me', password: 'secret' };
-      await assert.rejects(at.images.pull(`${registry.host}/app:1`, { auth }), isRefused('Unauthorized', problem));
+      await assert.rejects(at.images.pull(`${registry.host}/app:1`, { auth }), refusedWith('Unauthorized', problem));
     });
   }
 
@@ -210,7 +206,7 @@ describe('authorization at registries', { skip: noRootsReason }, () => {
       await using at = await openTestImages(undefined, clock);
       await assert.rejects(
         at.images.pull(`${registry.host}/team/app:1`),
-        isRefused('RegistryError', /did not include a token/),
+        refusedWith('RegistryError', /did not include a token/),
       );
     }
   });

@@ -8,7 +8,6 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { SignJWT } from 'jose';
-import { ServiceError } from '../../base/errors.ts';
 import { makeCertificate } from '../../base/x509/certificate.ts';
 import type { TransferProgress } from '../images.ts';
 import {
@@ -18,15 +17,13 @@ import {
   makeArchive,
   noRootsReason,
   openTestImages,
+  refusedWith,
   type TestImages,
 } from '../test-support.ts';
 import { noDistributionReason, startDistribution } from './test-distribution.ts';
 import { refuse, TestRegistry } from './test-registry.ts';
 
 const skip = noRootsReason ?? noDistributionReason;
-const isRefused = (code: string, problem: RegExp) => (error: unknown) =>
-  error instanceof ServiceError && error.code === code && problem.test(error.message);
-
 /** Statuses that are told while pushing, without progress. */
 async function pushed(
   at: TestImages,
@@ -82,15 +79,15 @@ describe('pushing to docker-registry', { skip }, () => {
     await addImage(at, `${name}:2`, [makeArchive([{ path: 'b' }])]);
     assert.deepEqual((await pushed(at, name, { allTags: true })).tags, ['1', '2']);
     const message = /An image does not exist locally with the tag: localhost:\d+\/app$/;
-    await assert.rejects(at.images.push(`${name}:3`), isRefused('ImageNotFound', message));
-    await assert.rejects(at.images.push(name), isRefused('ImageNotFound', message), 'there is no latest');
+    await assert.rejects(at.images.push(`${name}:3`), refusedWith('ImageNotFound', message));
+    await assert.rejects(at.images.push(name), refusedWith('ImageNotFound', message), 'there is no latest');
     await assert.rejects(
       at.images.push(`${registry.host}/none`, { allTags: true }),
-      isRefused('ImageNotFound', /does not exist locally/),
+      refusedWith('ImageNotFound', /does not exist locally/),
     );
     await assert.rejects(
       at.images.push(`${name}@sha256:${'0'.repeat(64)}`),
-      isRefused('InvalidReference', /digest reference/),
+      refusedWith('InvalidReference', /digest reference/),
     );
   });
 
@@ -124,10 +121,10 @@ describe('pushing to docker-registry', { skip }, () => {
     await using at = await openTestImages();
     const name = `${registry.host}/app:1`;
     await addBusybox(at, name);
-    await assert.rejects(at.images.push(name), isRefused('Unauthorized', /no basic auth credentials/));
+    await assert.rejects(at.images.push(name), refusedWith('Unauthorized', /no basic auth credentials/));
     await assert.rejects(
       at.images.push(name, { auth: { username: 'me', password: 'wrong' } }),
-      isRefused('Unauthorized', /unauthorized/),
+      refusedWith('Unauthorized', /unauthorized/),
     );
     const auth = { username: 'me', password: 'secret' };
     await pushed(at, name, { auth });
@@ -250,13 +247,13 @@ describe('pushing over a bad connection', { skip: noRootsReason }, () => {
     await using at = await openTestImages();
     await addBusybox(at, `${registry.host}/app:1`);
     registry.fail = () => 400;
-    await assert.rejects(at.images.push(`${registry.host}/app:1`), isRefused('RegistryError', /unavailable/));
+    await assert.rejects(at.images.push(`${registry.host}/app:1`), refusedWith('RegistryError', /unavailable/));
     assert.deepEqual(registry.made(/PUT .*manifests/), []);
     assert.equal(registry.made(/PUT .*uploads/).length, 1);
     registry.fail = () => 'cut';
     await assert.rejects(
       at.images.push(`${registry.host}/app:1`),
-      isRefused('RegistryError', /cannot talk to the registry/),
+      refusedWith('RegistryError', /cannot talk to the registry/),
     );
     await assert.rejects(at.images.push(`${registry.host}/app:1`, { signal: AbortSignal.abort() }), {
       name: 'AbortError',

@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { MEDIA_TYPES } from '../oci.ts';
+import { makeArchive } from '../test-support.ts';
 
 export interface SeenRequest {
   readonly method: string;
@@ -148,4 +149,20 @@ export function refuse(
 ): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
   response.end(JSON.stringify({ errors: [{ code, message: code.toLowerCase().replaceAll('_', ' ') }] }));
+}
+
+/** A layer of one file, of so many bytes that are not to be compressed. */
+export function layerOf(name: string, size = 0): Buffer {
+  return makeArchive([{ path: name, content: incompressible(size) }]);
+}
+
+/** Bytes that stay as many when they are compressed. */
+function incompressible(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  let state = 1;
+  for (let i = 0; i < size; i++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    bytes[i] = state >>> 16;
+  }
+  return bytes;
 }

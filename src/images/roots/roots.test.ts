@@ -208,7 +208,7 @@ describe('roots: commit', { skip }, () => {
     await using at = await openTestImages();
     const base = await addBusybox(at);
     const root = await at.images.roots.create('a', base.layers);
-    inside(root, 'echo x > /x; echo hosts > /etc/hosts; rm /etc/group');
+    inside(root, 'echo x > /x; echo hosts > /etc/hosts; rm /etc/group; touch -d "2001-02-03 04:05:06" /etc');
     const inode = lstatSync(join(root.path, '../upper/x')).ino;
     const { layer, release } = await at.images.roots.commit(root, { consume: true, exclude: ['/etc/hosts'] });
     assert.equal(existsSync(root.path), false);
