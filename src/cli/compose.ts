@@ -7,7 +7,7 @@ type Exit = (code: number) => void;
 type Action = (context: ComposeContext, words: readonly string[], flags: Record<string, unknown>) => Promise<unknown>;
 
 const EXAMPLES = `
-Examples:
+Example:
   kobune compose up --detach
   kobune compose -f compose.yaml -f compose.production.yaml config
   kobune compose logs --follow web`;
@@ -17,10 +17,7 @@ export function addCompose(program: Command, terminal: Terminal, version: string
   const compose = program
     .command('compose')
     .description('run applications that are described in Compose files')
-    .addHelpText(
-      'after',
-      `\nExample:\n  kobune compose up --detach${EXAMPLES.slice('\nExamples:\n  kobune compose up --detach'.length)}`,
-    )
+    .addHelpText('after', EXAMPLES)
     .enablePositionalOptions()
     .addOption(listOption('-f, --file <path>', 'a Compose file; several are merged, - is standard input'))
     .option('-p, --project-name <name>', 'name of the project (default: of the file, or the directory)')

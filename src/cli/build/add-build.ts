@@ -6,7 +6,7 @@ import type { Terminal } from '../terminal.ts';
 import type { BuildCommandOptions } from './build.ts';
 
 const EXAMPLES = `
-Examples:
+Example:
   kobune build -t app .
   kobune build -t app --explain .
   kobune build -t app --secret id=token,src=token.txt --cache-to type=local,dest=/tmp/cache .`;
