@@ -13,7 +13,7 @@ api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime
 while true; do
   wget -q -S -O /tmp/.event "$api/invocation/next" 2>/tmp/.headers || exit 1
   id=$(sed -n 's/^ *[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: *//p' /tmp/.headers | tr -d '\\r')
-  sed 's/.*"run":"//; s/".*//' /tmp/.event | base64 -d >/tmp/.script
+  sed 's/.*"run": *"//; s/".*//' /tmp/.event | base64 -d >/tmp/.script
   answer=$(sh /tmp/.script "$@" 2>&1 | base64 -w 0)
   echo "served $id"
   wget -q -O /dev/null --post-data "\\"$answer\\"" "$api/invocation/$id/response"
