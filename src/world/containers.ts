@@ -76,6 +76,7 @@ export function createContainers(options: ContainersOptions): Containers {
       ...base,
       content: await content(),
       directory: join(directory, 'images'),
+      durable: !options.ephemeral,
       registries: {
         locate: (host) => ownRegistry(host, options.endpoint()),
         mirrors: (host) => mirrorsOf(host, options.registryMirrors),
