@@ -28,7 +28,7 @@ import { Execs } from './exec/execs.ts';
 import { HealthMonitor, isCheck } from './health/health-monitor.ts';
 import { claimInstance, releaseInstance, sweepDeadInstances } from './instances.ts';
 import { type ContainerEnd, LiveContainer } from './live-container.ts';
-import { readLog } from './logs/read-log.ts';
+import { endOfLog, readLog } from './logs/read-log.ts';
 import { connectNetwork, disconnectNetwork } from './network-changes.ts';
 import { openParts } from './open-parts.ts';
 import type { ContainerEngineOptions } from './options.ts';
@@ -175,7 +175,7 @@ class Engine implements ContainerEngine {
 
   async attach(nameOrId: string, options: AttachOptions): Promise<AttachedStreams> {
     const container = this.#containers.get(nameOrId);
-    const history = () => this.#readLog(container, { stdout: options.stdout, stderr: options.stderr, follow: false });
+    const history = () => this.#readHistory(container, options);
     const streams = attach(this.#parts, container, options, history);
     this.#emit('attach', container.record);
     return streams;
@@ -333,6 +333,14 @@ class Engine implements ContainerEngine {
       await releaseInstance(instance, runtime.stateDirectory);
     }
     this.#listeners.clear();
+  }
+
+  /** What is in the log now: what comes after it is for those who are attached. */
+  #readHistory(container: LiveContainer, { stdout, stderr }: AttachOptions): AsyncGenerator<LogLine> {
+    const { log } = container.record.spec;
+    const live = container.run?.spool.log;
+    const end = endOfLog(container.files.log, live);
+    return readLog(container.files.log, log.maxFiles, live, { stdout, stderr, follow: false, end });
   }
 
   #readLog(container: LiveContainer, options: LogOptions): AsyncGenerator<LogLine> {

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, read, readSync, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { LogLine, LogOptions } from '../engine.ts';
 import type { JsonLog } from './json-log.ts';
@@ -16,6 +16,18 @@ interface OpenFile {
   readonly sequence: number;
 }
 
+/** A place in a log: nothing that was written after it is read. */
+export interface LogEnd {
+  readonly sequence: number;
+  /** Bytes of that file. */
+  readonly size: number;
+}
+
+/** Where a log ends now; `live` is the log while it is written. */
+export function endOfLog(path: string, live: JsonLog | undefined): LogEnd {
+  return { sequence: live?.sequence ?? 0, size: statSync(path, { throwIfNoEntry: false })?.size ?? 0 };
+}
+
 /**
  * Lines of a log, oldest first, over all its files; `live` is the log while it is written. With `follow` it goes on until that is
  * closed. What is being rotated away stays readable, as long as it was open. Source: `docker logs`.
@@ -24,7 +36,7 @@ export async function* readLog(
   path: string,
   maxFiles: number,
   live: JsonLog | undefined,
-  options: LogOptions,
+  options: LogOptions & { readonly end?: LogEnd },
 ): AsyncGenerator<LogLine> {
   const files = openFiles(path, maxFiles, live?.sequence ?? 0);
   try {
@@ -32,12 +44,15 @@ export async function* readLog(
     const until = options.until === undefined ? undefined : timeText(options.until);
     const start = options.tail === undefined ? { file: 0, offset: 0 } : findTail(files, options.tail);
     const follow = options.follow && live !== undefined;
+    const { end } = options;
     for (let at = start.file; at < files.length; at++) {
+      if (end && files[at]!.sequence > end.sequence) return;
       const last = at === files.length - 1;
       for await (const line of linesOf(
         files[at]!,
         at === start.file ? start.offset : 0,
         last && follow ? live : undefined,
+        end?.sequence === files[at]!.sequence ? end.size : Number.POSITIVE_INFINITY,
         options.signal,
       )) {
         const time = line.toString('latin1', line.length - TIME_END - TIME_LENGTH, line.length - TIME_END);
@@ -102,11 +117,12 @@ function findTail(files: readonly OpenFile[], count: number): { readonly file: n
   return { file: 0, offset: 0 };
 }
 
-/** Complete lines from `offset` on; with `live`, until it is closed or has gone on to another file. */
+/** Complete lines from `offset` on, but not past `end`; with `live`, until it is closed or has gone on to another file. */
 async function* linesOf(
   { fd, sequence }: OpenFile,
   offset: number,
   live: JsonLog | undefined,
+  end: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   let position = offset;
@@ -115,14 +131,14 @@ async function* linesOf(
   while (!signal?.aborted) {
     // Looked at before reading: what was written until then is read now.
     const complete = !live || live.closed || live.sequence > sequence;
-    const { bytesRead } = await readAt(fd, buffer, 0, CHUNK, position);
+    const { bytesRead } = await readAt(fd, buffer, 0, Math.min(CHUNK, end - position), position);
     position += bytesRead;
     let from = 0;
-    for (let end = buffer.indexOf(NEWLINE); end >= 0 && end < bytesRead; end = buffer.indexOf(NEWLINE, from)) {
-      const line = buffer.subarray(from, end);
+    for (let at = buffer.indexOf(NEWLINE); at >= 0 && at < bytesRead; at = buffer.indexOf(NEWLINE, from)) {
+      const line = buffer.subarray(from, at);
       yield rest.length > 0 ? Buffer.concat([rest, line]) : line;
       rest = Buffer.alloc(0);
-      from = end + 1;
+      from = at + 1;
     }
     if (from < bytesRead) rest = Buffer.concat([rest, buffer.subarray(from, bytesRead)]);
     if (bytesRead > 0) continue;
