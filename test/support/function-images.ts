@@ -45,6 +45,12 @@ export class FunctionImages implements Disposable {
     this.ecr = new ecr.ECRClient(server.settings);
   }
 
+  /** On a server that has the base image, or needs none. */
+  static of(server: ImageServer): FunctionImages {
+    return new FunctionImages(server);
+  }
+
+  /** Builds the base image. */
   static async start(server: ImageServer): Promise<FunctionImages> {
     const images = new FunctionImages(server);
     const context = await images.#context({ 'runtime*': BUSYBOX_RUNTIME });
@@ -78,6 +84,14 @@ export class FunctionImages implements Disposable {
     const [stdout, stderr, status] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
     if (status !== 0) throw new Error(`docker ${words.join(' ')} ended with ${status}: ${stderr}${stdout}`);
     return stdout.trim();
+  }
+
+  /** Logs Docker's client in at the registry, in the name of whom the settings are for. */
+  async login(): Promise<void> {
+    const { authorizationData } = await this.ecr.send(new ecr.GetAuthorizationTokenCommand({}));
+    const token = Buffer.from(authorizationData![0]!.authorizationToken!, 'base64').toString();
+    const password = token.slice(token.indexOf(':') + 1);
+    await this.docker(['login', '--username', 'AWS', '--password-stdin', REGISTRY], Buffer.from(password));
   }
 
   /** Builds an image of a Dockerfile and files (`*` at the end of a name: executable). */

@@ -1,22 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 
-const source = (path: string) => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
-
-const SERVER = `
-import { createLogger } from ${source('base/json-logger.ts')};
-import { startKobune } from ${source('main.ts')};
-const kobune = await startKobune({
-  dataDirectory: process.argv[1], ephemeral: false, host: '127.0.0.1', port: Number(process.argv[2]), iam: 'off', hosts: [], origins: [],
-  logger: createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) }),
-  environment: process.env, onShutdown() {},
-});
-process.on('SIGTERM', async () => { await kobune.close(); process.exit(0); });
-// The test has ended, whichever way: nothing of it is left behind.
-process.stdin.on('end', () => process.exit(1)).resume();
-process.stdout.write('ready ' + kobune.endpoint + '\\n');
-`;
+const SERVER = fileURLToPath(new URL('killable-server.ts', import.meta.url));
 
 /** A Kobune in a process of its own, which can be killed and started again on the same data directory. */
 export class KillableKobune implements AsyncDisposable {
@@ -30,7 +17,7 @@ export class KillableKobune implements AsyncDisposable {
 
   /** `port` 0: the system chooses. */
   static async start(directory: string, port = 0): Promise<KillableKobune> {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', SERVER, directory, String(port)], {
+    const child = spawn(process.execPath, [SERVER, directory, String(port)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     for await (const line of createInterface({ input: child.stdout! })) {

@@ -49,7 +49,7 @@ export class ImageCodes {
    * none, or not there), AccessDeniedException.
    */
   async take(uri: string, use: ImageUse): Promise<CodeRecord & BlobLease> {
-    const { images } = this.#options;
+    const { images, store } = this.#options;
     if (!images) throw unsupported('ImageUri', 'deploy the function as a zip archive');
     const name = await parseImageUri(uri, use);
     // A function may call this API too, and must not make this machine's own services be asked.
@@ -68,7 +68,10 @@ export class ImageCodes {
     try {
       if (size > MAX_SIZE) throw notValid(uri, `its layers have ${size} bytes, and may have ${MAX_SIZE}`);
       // Another function may have lost the same image meanwhile.
-      await this.#oneByOne(id, () => images.hold(id));
+      await this.#oneByOne(id, async () => {
+        await store.put(keys.heldImage(id), true);
+        await images.hold(id);
+      });
     } catch (error) {
       release();
       throw error;
@@ -109,6 +112,7 @@ export class ImageCodes {
       const used = await store.range({ prefix: keys.codeUses(id), limit: 1 });
       if (used.length > 0 || this.#pins.has(id)) return;
       await images?.letGo(id);
+      await store.delete(keys.heldImage(id));
     });
   }
 

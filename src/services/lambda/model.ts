@@ -223,6 +223,8 @@ export const keys = {
   /** Who uses a package: what keeps its unpacked folder. */
   codeUses: (digest: string): Key => ['lambda', 'code', digest],
   codeUse: (digest: string, owner: readonly string[]): Key => ['lambda', 'code', digest, ...owner],
+  /** An image that is held for functions: whoever finds one begins at the start, to let go of what no version names. */
+  heldImage: (id: string): Key => ['lambda', 'held-image', id],
   downloadSecret: ['lambda', 'download-secret'] as Key,
 };
 
