@@ -43,6 +43,9 @@ const TEST_PACKAGES = {
   'xz-utils': ['/usr/bin/xz'],
   bzip2: ['/bin/bzip2', '/usr/bin/bzip2'],
   iproute2: ['/usr/sbin/ip', '/bin/ip'],
+  // What AWS's runtime interface client is built with.
+  'g++': ['/usr/bin/g++'],
+  'libcurl4-openssl-dev': ['/usr/include/x86_64-linux-gnu/curl', '/usr/include/aarch64-linux-gnu/curl'],
 };
 
 try {
