@@ -46,6 +46,7 @@ const TEST_PACKAGES = {
   // What AWS's runtime interface client is built with.
   'g++': ['/usr/bin/g++'],
   'libcurl4-openssl-dev': ['/usr/include/x86_64-linux-gnu/curl', '/usr/include/aarch64-linux-gnu/curl'],
+  'libnode-dev': ['/usr/include/node/node_api.h'],
 };
 
 try {
