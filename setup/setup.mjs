@@ -51,14 +51,19 @@ const TEST_PACKAGES = {
 
 try {
   if (!npmPackagesAreThere()) {
-    // Not `ci`: it refuses a lock file that does not name the optional packages of every other platform.
+    // Not `ci`: it refuses a lock file that does not name the optional packages of every other platform. Without the scripts of
+    // packages: older npms run all of them, and AWS's runtime client would build a curl, for which a fresh machine lacks tools.
     await step('Installing npm packages', npm(), [
       'install',
       '--no-save',
+      '--ignore-scripts',
       '--no-audit',
       '--no-fund',
       '--loglevel=error',
     ]);
+    const { allowScripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const allowed = Object.keys(allowScripts).filter((name) => existsSync(join(root, 'node_modules', name)));
+    await step('Preparing npm packages', npm(), ['rebuild', ...allowed, '--ignore-scripts=false']);
   }
   // npm may have been told not to run install scripts; this one puts the Node that everything runs on in its place.
   if (!existsSync(join(root, 'node_modules/node/bin/node'))) {
