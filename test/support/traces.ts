@@ -26,7 +26,10 @@ export function filesOf(directory: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
-    .filter((path) => !/^(?:store|tls|sandboxes)\/|^(?:lock|root-key\.json|instance\.json|kobune\.log)$/.test(path))
+    .filter(
+      (path) =>
+        !/^(?:store|tls|sandboxes)\/|^(?:lock|root-key\.json|instance\.json|kobune\.log|docker\.sock)$/.test(path),
+    )
     .sort();
 }
 
