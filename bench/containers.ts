@@ -100,7 +100,7 @@ async function crowd(engine: Engine): Promise<Row> {
   const before = await availableMemory();
   const began = performance.now();
   const ids: string[] = [];
-  await inLanes(Array.from({ length: MANY }), async () => {
+  await inLanes([...Array(MANY).keys()], async () => {
     const id = await api.create(IMAGE, SLEEP);
     ids.push(id);
     await api.start(id);
@@ -150,7 +150,20 @@ async function podmanStarts(): Promise<readonly number[] | undefined> {
     const times: number[] = [];
     for (let round = 0; round <= Math.min(ROUNDS, 5); round++) {
       const began = performance.now();
-      const { stdout } = await podman('run', '-d', '--runtime', 'runc', '--network', 'none', IMAGE, ...SLEEP);
+      const { stdout } = await podman(
+        'run',
+        '-d',
+        '--runtime',
+        'runc',
+        '--ulimit',
+        'nofile=1024:1024',
+        '--ulimit',
+        'nproc=1024:1024',
+        '--network',
+        'none',
+        IMAGE,
+        ...SLEEP,
+      );
       if (round > 0) times.push(performance.now() - began);
       await podman('rm', '-f', '-t', '0', stdout.trim());
     }
