@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { build } from 'esbuild';
-import type { FunctionSpec } from '../src/functions/index.ts';
+import type { FunctionSpec, ImageRoot } from '../src/functions/index.ts';
+import { busyboxRoot, runEvent } from '../src/functions/test-support/busybox-image.ts';
 import { type EngineFixture, startEngine } from '../src/functions/test-support/engine-fixture.ts';
 import { type Row, report, spread } from './report.ts';
 
@@ -20,12 +21,13 @@ const WARM = 20_000;
 const small = 'exports.handler = async (event) => ({ statusCode: 200, body: event });';
 const boto3 = 'import boto3\n\ndef handler(event, context):\n    return boto3.__version__\n';
 
-function invocation(spec: FunctionSpec, requestId: string) {
-  return { requestId, payload: Buffer.from('{"key":"value"}'), invokedArn: spec.arn, traceId: 'Root=1-0-0;Sampled=0' };
+function invocation(spec: FunctionSpec, requestId: string, event: unknown = { key: 'value' }) {
+  const payload = Buffer.from(JSON.stringify(event));
+  return { requestId, payload, invokedArn: spec.arn, traceId: 'Root=1-0-0;Sampled=0' };
 }
 
 /** Times first invocations of functions that have no environment yet. */
-async function coldStarts(fixture: EngineFixture, spec: FunctionSpec): Promise<number[]> {
+async function coldStarts(fixture: EngineFixture, spec: FunctionSpec, event?: unknown): Promise<number[]> {
   const times: number[] = [];
   for (let round = 0; round < COLD_STARTS + 2; round++) {
     const fresh = { ...spec, arn: `${spec.arn}-${round}` };
@@ -33,7 +35,7 @@ async function coldStarts(fixture: EngineFixture, spec: FunctionSpec): Promise<n
     await fixture.engine.prepare(fresh);
     await delay(SETTLE_MS);
     const from = performance.now();
-    const result = await fixture.engine.invoke(fresh, invocation(fresh, `cold-${round}`));
+    const result = await fixture.engine.invoke(fresh, invocation(fresh, `cold-${round}`, event));
     if (round >= 2) times.push(performance.now() - from);
     if (result.functionError) throw new Error(Buffer.from(result.payload).toString());
     fixture.engine.retire(fresh.arn);
@@ -79,6 +81,16 @@ async function coldRows(): Promise<Row[]> {
   const node = await fixture.spec({ 'index.js': small });
   cold('cold start: small Node handler, pool empty', await coldStarts(fixture, node), 80, 50);
   return rows;
+}
+
+/** An image of busybox whose runtime client is a shell script, unpacked already: what is left is the sandbox and the script. */
+async function imageRow(): Promise<Row> {
+  let root: ImageRoot | undefined;
+  await using fixture = await startEngine({ images: { open: async () => root! } });
+  root = await busyboxRoot(fixture.directory);
+  const spec = { ...(await fixture.spec({})), runtime: '', handler: '', image: { id: 'sha256:busybox' } };
+  const times = await coldStarts(fixture, spec, runEvent(''));
+  return { what: 'cold start: function from an image (busybox, a shell script)', ...spread(times) };
 }
 
 async function warmRows(): Promise<Row[]> {
@@ -155,4 +167,4 @@ async function idleRow(): Promise<Row> {
   };
 }
 
-report([...(await coldRows()), ...(await warmRows()), await idleRow()]);
+report([...(await coldRows()), await imageRow(), ...(await warmRows()), await idleRow()]);

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Kernel, openKernel } from '../../network/index.ts';
+import { baseFileSystem } from './base-files.ts';
 import type { CgroupDriver } from './cgroup.ts';
 import { openCgroups } from './cgroups.ts';
 import { compileFilter } from './seccomp.ts';
@@ -29,7 +30,8 @@ const SYSTEM_PATH = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 /** Tries what is there, keeping its files in `directory` and those of sandboxes in `base`; answers why no sandbox can be made at all otherwise. */
 export async function exploreMachine(directory: string, base: string): Promise<Machine | string> {
   if (process.platform !== 'linux') return `sandboxes need Linux, this is ${process.platform}`;
-  const trial = ['--unshare-all', '--ro-bind', '/', '/', '--proc', '/proc', '--', 'true'];
+  // As sandboxes begin: all of the machine's mounts cannot be shown while others come and go.
+  const trial = ['--unshare-all', ...baseFileSystem(), '--', 'true'];
   const failure = await promisify(execFile)('bwrap', trial, { env: SYSTEM_PATH }).then(
     () => undefined,
     (error: NodeJS.ErrnoException & { stderr?: string }) =>

@@ -140,7 +140,7 @@ class BwrapProvider implements SandboxProvider {
         binds: [
           ...(root === undefined
             ? [{ source: join(base, CONFIGURATION), target: '/etc', readOnly: true }]
-            : imageBinds(base)),
+            : imageBinds(base, files.binds)),
           ...files.binds,
           ...wanted.binds,
         ],
@@ -184,13 +184,15 @@ class BwrapProvider implements SandboxProvider {
 }
 
 /** What an image's own file system is shown: the names and addresses of this network, and programs to start with. */
-function imageBinds(base: string): Bind[] {
+function imageBinds(base: string, own: readonly Bind[]): Bind[] {
+  const shared = NETWORK_CONFIGURATION.map((name) => ({
+    source: join(base, CONFIGURATION, name),
+    target: `/etc/${name}`,
+    readOnly: true,
+  }));
   return [
-    ...NETWORK_CONFIGURATION.map((name) => ({
-      source: join(base, CONFIGURATION, name),
-      target: `/etc/${name}`,
-      readOnly: true,
-    })),
+    // Each mount takes its time: what the sandbox has of its own is not shown twice.
+    ...shared.filter(({ target }) => own.every((bind) => bind.target !== target)),
     { source: join(base, PROGRAMS), target: PROGRAMS_INSIDE, readOnly: true },
   ];
 }
