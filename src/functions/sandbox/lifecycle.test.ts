@@ -257,7 +257,14 @@ function traces(): { readonly mounts: string; readonly groups: readonly string[]
     .split('\n')
     .filter((line) => / cgroup2? /.test(line))
     .flatMap((line) => ourGroups(line.split(' ')[1]!, 4));
-  return { mounts: readFileSync('/proc/self/mountinfo', 'utf8'), groups };
+  // Root file systems of containers come and go beside: overlays are never a sandbox's.
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return {
+    mounts: lines
+      .filter((line) => !/ - (?:overlay|nsfs|tmpfs kobune) |\/run\/kobune\/|(?:podman|buildah|dockerd)/.test(line))
+      .join('\n'),
+    groups,
+  };
 }
 
 function ourGroups(directory: string, depth: number): string[] {
