@@ -27,4 +27,5 @@ export type {
 } from './engine.ts';
 export type { ContainerEngineOptions } from './options.ts';
 export type { CloudAccess } from './parts.ts';
+export { MASKED_PATHS, READ_ONLY_PATHS } from './runtime/standard.ts';
 export { createStepRunner, type StepRunnerOptions } from './steps/step-runner.ts';

@@ -1,5 +1,5 @@
 import type { Container, ContainerSpec, MountSpec } from '../../containers/index.ts';
-import { MASKED_PATHS, READ_ONLY_PATHS } from './container-spec.ts';
+import { MASKED_PATHS, READ_ONLY_PATHS } from '../../containers/index.ts';
 import { readKept } from './kept-request.ts';
 import { portMap } from './ports.ts';
 import { resourcesOf } from './resources.ts';

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { ContainerSpec, LogConfig } from '../../containers/index.ts';
+import { type ContainerSpec, type LogConfig, MASKED_PATHS, READ_ONLY_PATHS } from '../../containers/index.ts';
 import type { Image } from '../../images/index.ts';
 import { splitOnce } from '../shapes/filters.ts';
 import { invalid, readWhole } from '../shapes/shape.ts';
@@ -152,23 +152,6 @@ function checkHost(host: HostConfig): void {
     if (name === '' || !address) throw invalid(`bad format for add-host: "${entry}"`);
   }
 }
-
-/** What is covered in containers. Source: OCI runtime specification, "Masked Paths", with Docker's usual values. */
-export const MASKED_PATHS = [
-  '/proc/asound',
-  '/proc/acpi',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/sys/firmware',
-  '/sys/devices/virtual/powercap',
-];
-export const READ_ONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 function sharedMode<M extends string>(
   given: string,
