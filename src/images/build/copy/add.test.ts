@@ -122,6 +122,16 @@ describe('ADD', { skip }, () => {
       await root.remove();
     });
 
+    it('the name in an address does not lead out of the directory that it comes into', async () => {
+      const outside = join(scratch.directory, 'outside');
+      const path = `/${encodeURIComponent(`${'../'.repeat(30)}${outside.slice(1)}`)}`;
+      answers[path] = { body: 'escaped' };
+      for (const destination of ['/etc', '/etc/']) {
+        await assert.rejects(scratch.build(`FROM base\nADD ${origin}${path} ${destination}`), /Dockerfile:2: .*name/);
+      }
+      assert.ok(!existsSync(outside));
+    });
+
     it('asks again only whether it has changed', async () => {
       const text = `FROM scratch\nADD --chmod=644 ${origin}/files/a.txt?x=1 /n/`;
       await scratch.build(text);

@@ -162,6 +162,10 @@ class Copying {
     const at = resolveInside(root, destination);
     if (intoDirectory || at.stats?.isDirectory()) {
       if (name === '') throw new CopyError(`a file name is missing: ${destination} is a directory`);
+      // Names of here-documents and addresses are whatever somebody wrote: as a path they would lead out of the root.
+      if (name === '.' || name === '..' || /[/\0]/.test(name)) {
+        throw new CopyError(`"${name}" is not the name of a file, and ${destination} is a directory`);
+      }
       const directory = makeDirectories(root, destination, owner);
       this.#place(join(directory, name), posix.join(at.inside, name), file, false);
       return;

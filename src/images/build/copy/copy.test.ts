@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, link, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -283,6 +284,19 @@ describe('COPY', { skip }, () => {
       assert.equal(list.get('escape/d/b.txt'), 'f 644 0:0');
       assert.equal(list.get('there/new/a.txt'), 'f 644 0:0');
       assert.equal(list.get('outside'), 'l 777 0:0 ../../../../../../escape');
+    });
+
+    it('no name of a here-document leads out of the directory that it comes into', async () => {
+      const outside = join(scratch.directory, 'outside');
+      const up = '../'.repeat(30);
+      for (const name of [`${up}${outside.slice(1)}`, '..', 'a/b']) {
+        for (const destination of ['/new/', '/there']) {
+          await fails(`FROM base\nCOPY <<${name} ${destination}\nx\n${name}`, /is not the name of a file/);
+        }
+      }
+      assert.ok(!existsSync(outside));
+      const { image } = await scratch.build('FROM base\nCOPY <<a/b /named\nx\na/b');
+      assert.equal(await scratch.read(image, 'named'), 'x\n');
     });
 
     it('links that a copy itself brings are not followed by it', async () => {
