@@ -103,6 +103,15 @@ describe('registry: garbage collection', { timeout: 30_000 }, () => {
     assert.equal((await at.uploads()).length, 1);
   });
 
+  it('gives up no upload when it is cut short by a stop', async () => {
+    await using at = await openTestRepositories();
+    const { id } = await at.repositories.startUpload('app');
+    const cut = Promise.allSettled([at.repositories.collect()]);
+    const again = await at.restart();
+    await cut;
+    assert.equal((await again.getUpload('app', id)).offset, 0);
+  });
+
   it('erases what a deleted repository held; one of the same name is another one', async () => {
     await using at = await openTestRepositories();
     await at.push('app', 'v1', 'layer');

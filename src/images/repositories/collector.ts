@@ -51,6 +51,7 @@ export class Collector {
     this.#timer = clock.at(clock.now() + INTERVAL_MS, () => {
       this.#timer = undefined;
       this.collect().catch((error: unknown) => {
+        if (this.#closed) return;
         logger.error('the registry could not be cleaned up; it is tried again', { error: String(error) });
         this.later();
       });
@@ -112,7 +113,7 @@ export class Collector {
   async #erase(id: string, prefix: Key): Promise<void> {
     const { store, content } = this.#state;
     for (;;) {
-      if (this.#closed) throw new Error('the registry is being closed');
+      this.#goOn();
       const page = await store.range({ prefix, limit: PAGE });
       if (page.length === 0) return;
       await store.transact(async (transaction) => {
@@ -165,13 +166,18 @@ export class Collector {
     });
   }
 
+  /** A walk that is cut short must not look like one that has seen everything. */
+  #goOn(): void {
+    if (this.#closed) throw new Error('the registry is being closed');
+  }
+
   /** Entries page by page, giving others their turn in between. */
   async *#entries<V>(prefix: Key): AsyncGenerator<Entry<V>> {
     let after: Key | undefined;
     for (;;) {
       const page = await this.#state.store.range<V>({ prefix, limit: PAGE, ...(after ? { after } : {}) });
       for (const [i, entry] of page.entries()) {
-        if (this.#closed) return;
+        this.#goOn();
         if (i % 64 === 63) await turn();
         yield entry;
       }

@@ -113,6 +113,14 @@ describe('registry: uploads', { timeout: 20_000 }, () => {
     }
   });
 
+  it('can begin once what was in the way of their directory is gone', async () => {
+    await using at = await openTestRepositories();
+    await writeFile(join(at.directory, 'uploads'), '');
+    await assert.rejects(at.repositories.startUpload('app'), { code: 'EEXIST' });
+    await rm(join(at.directory, 'uploads'));
+    assert.equal((await at.repositories.startUpload('app')).offset, 0);
+  });
+
   it('are gone with what does not have the digest, and nothing stays of it', async () => {
     await using at = await openTestRepositories();
     for (const digest of [digestOf('else'), digestOf('else', 'sha512')]) {

@@ -36,7 +36,10 @@ export class Uploads {
   async start(repository: string): Promise<Upload> {
     const target = await repositoryForPush(this.#state, repository);
     const id = this.#state.random.uuid();
-    this.#made ??= mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    this.#made ??= mkdir(this.#directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      this.#made = undefined;
+      throw error;
+    });
     await this.#made;
     const path = this.#path(target.id, id);
     await (await open(path, 'wx', 0o600)).close();
