@@ -170,6 +170,26 @@ describe('ADD', { skip }, () => {
         `FROM scratch\nADD ${origin}/t.tar.gz /n/\nADD --unpack=true ${origin}/t.tar.gz /m/`,
       );
       assert.deepEqual([...(await scratch.list(image)).keys()].sort(), ['m', 'm/a', 'm/a/b', 'n', 'n/t.tar.gz']);
+      const mixed = await scratch.build(`FROM scratch\nADD local.tar ${origin}/t.tar.gz /n/`, {
+        files: { 'local.tar': await tar({ 'c/d': 'D' }) },
+      });
+      assert.deepEqual([...(await scratch.list(mixed.image)).keys()].sort(), ['n', 'n/c', 'n/c/d', 'n/t.tar.gz']);
+    });
+
+    it('a server that is gone leaves nothing held of what it gave before', async () => {
+      const gone = createServer((_, response) => response.writeHead(200, { etag: '"1"' }).end('held'));
+      await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
+      const text = `FROM scratch\nADD http://127.0.0.1:${(gone.address() as AddressInfo).port}/held /h`;
+      const { image } = await scratch.build(text);
+      const { digest } = image.layers[0]!.descriptor;
+      gone.closeAllConnections();
+      await new Promise((resolve) => gone.close(resolve));
+      await assert.rejects(scratch.build(text), /ECONNREFUSED/);
+      await scratch.images.remove(image.id);
+      await scratch.builder.pruneCache({ all: true });
+      assert.equal(await scratch.content.stat(digest), undefined);
+      const held = createHash('sha256').update('held').digest('hex');
+      assert.equal(await scratch.content.stat(`sha256:${held}`), undefined);
     });
 
     it('what was fetched is part of the cache, and goes with it', async () => {

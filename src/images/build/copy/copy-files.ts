@@ -131,6 +131,8 @@ class Copying {
     const several = this.#plan.sources.filter(({ file }) => file.kind !== 'directory').length > 1;
     for (const source of this.#plan.sources) {
       this.#fresh.clear();
+      // A later source may replace what an earlier one has brought, and the digest knows no links between them.
+      this.#links.clear();
       if (source.file.kind === 'directory') this.#copyDirectory(source);
       else this.#copyNamed(source, several);
     }

@@ -250,14 +250,14 @@ export class CopyOperation implements Operation {
         sources.push(this.#made(source.name, { data: source.content }, 0o644, this.#session.startedAt / 1000));
       } else if (source.kind === 'url') {
         const file = await this.#fetch(source);
-        if (await this.#unpack(file.path, root, owner, flush)) continue;
-        sources.push(this.#made(source.name, { from: file.path }, 0o600, file.modified));
+        if (await this.#unpack(file.path, false, root, owner, flush)) continue;
+        sources.push(this.#made(source.name, { from: file.path, size: file.size }, 0o600, file.modified));
       } else if (source.kind === 'git') {
         sources.push(...toCopySources([await this.#gitFiles(source)]));
       } else {
         for (const selection of selected.get(source)!) {
           const { kind, absolute } = selection.file;
-          if (kind === 'file' && (await this.#unpack(absolute, root, owner, flush))) continue;
+          if (kind === 'file' && (await this.#unpack(absolute, true, root, owner, flush))) continue;
           sources.push(...toCopySources([selection]));
         }
       }
@@ -266,17 +266,17 @@ export class CopyOperation implements Operation {
     return { unchanged: [], changed };
   }
 
-  /** Unpacks the file if it is an archive and that is asked for; those of the context are unless told, those of the web are not. */
+  /** Unpacks the file if it is an archive and that is asked for. `usually`: unless told; so are those of the context, not those of the web. */
   async #unpack(
     path: string,
+    usually: boolean,
     root: Root,
     owner: { readonly uid: number; readonly gid: number } | undefined,
     flush: () => Promise<void>,
   ): Promise<boolean> {
     const instruction = this.#instruction;
     if (instruction.kind !== 'ADD') return false;
-    const isRemote = this.#sources.some((source) => source.kind === 'url');
-    if (!(instruction.unpack ?? !isRemote)) return false;
+    if (!(instruction.unpack ?? usually)) return false;
     const archive = await openArchive(path);
     if (archive === undefined) return false;
     await flush();
@@ -302,15 +302,18 @@ export class CopyOperation implements Operation {
     return selection;
   }
 
-  #made(name: string, content: { from?: string; data?: string }, mode: number, seconds: number): CopySource {
+  #made(
+    name: string,
+    content: { readonly from: string; readonly size: number } | { readonly data: string },
+    mode: number,
+    seconds: number,
+  ): CopySource {
     return {
       name,
       below: [],
       file: {
         kind: 'file',
-        from: content.from,
-        size: content.data?.length ?? 0,
-        ...(content.data === undefined ? {} : { data: content.data }),
+        ...('data' in content ? { from: undefined, size: content.data.length, data: content.data } : content),
         mode,
         uid: 0,
         gid: 0,

@@ -159,6 +159,14 @@ describe('COPY', { skip }, () => {
       await root.remove();
     });
 
+    it('hard links to a file that a later source has replaced are not made to that one', async () => {
+      const directory = await scratch.context({ 'one/a': 'first', 'two/a': 'second', 'two/c': 'C' });
+      await link(join(directory, 'one/a'), join(directory, 'two/b'));
+      const { image } = await scratch.build('FROM scratch\nCOPY one two /n/', { directory });
+      assert.equal(await scratch.read(image, 'n/a'), 'second');
+      assert.equal(await scratch.read(image, 'n/b'), 'first');
+    });
+
     it('hard links stay links, links below a directory too', async () => {
       const directory = await scratch.context({ one: 'x', l: '-> one', dangling: '-> nowhere' });
       await link(join(directory, 'one'), join(directory, 'two'));

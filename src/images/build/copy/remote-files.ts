@@ -12,6 +12,8 @@ export interface RemoteFile {
   readonly digest: string;
   /** Host path. */
   readonly path: string;
+  /** Bytes. */
+  readonly size: number;
   /** Epoch seconds: `Last-Modified`, 0 without one. */
   readonly modified: number;
 }
@@ -71,7 +73,13 @@ export class RemoteFiles {
             ...(known.etag === undefined ? {} : { 'if-none-match': known.etag }),
             ...(known.lastModified === undefined ? {} : { 'if-modified-since': known.lastModified }),
           };
-    const response = await get(new URL(url), validators, signal);
+    let response: IncomingMessage;
+    try {
+      response = await get(new URL(url), validators, signal);
+    } catch (error) {
+      lease?.release();
+      throw error;
+    }
     if (response.statusCode === 304 && known !== undefined && lease !== undefined) {
       response.resume();
       if (checksum !== undefined && checksum !== known.digest) {
@@ -132,6 +140,7 @@ export class RemoteFiles {
     return {
       digest: file.digest,
       path: await this.#content.path(file.digest),
+      size: file.size,
       modified: Number.isNaN(modified) ? 0 : Math.floor(modified / 1000),
       release: () => lease.release(),
     };
