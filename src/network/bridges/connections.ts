@@ -154,7 +154,12 @@ export class Connections {
         return placed!;
       } catch (error) {
         const { hostDevice = '' } = network.endpoints.get(container.id) ?? {};
-        if (hostDevice !== '') await this.#options.wiring.removeLinks([hostDevice]);
+        if (hostDevice !== '') {
+          const { wiring } = this.#options;
+          await wiring.removeLinks([hostDevice]);
+          // Those by way of it went with it.
+          await wiring.setRoutes(record.namespace, routesOf(record.endpoints, this.#isInternal));
+        }
         dropEndpoint(network, endpoint);
         throw error;
       }
@@ -299,7 +304,12 @@ export class Connections {
     // As in Docker, not for those on the default network alone: it costs them the kernel's tracking of connections.
     const named = (endpoint: EndpointRecord) => endpoint.networkName !== DEFAULT_NETWORK;
     if (added.some(named) && !all.some((endpoint) => named(endpoint) && !added.includes(endpoint))) {
-      await this.#options.wiring.addResolver(namespace.path);
+      try {
+        await this.#options.wiring.addResolver(namespace.path);
+      } catch (error) {
+        await this.#options.wiring.removeLinks(ends);
+        throw error;
+      }
     }
     await passing(
       added.map((endpoint, index) => ({ hostDevice: ends[index]!, bridge: this.#network(endpoint).record.bridge })),
@@ -324,7 +334,13 @@ export class Connections {
       new Set(elements.filter(({ key }) => key[0] === PROTOCOL_NUMBERS.udp).map(({ value }) => value![0]!));
     const stays = targets(added);
     const left = [...targets(removed)].filter((address) => !stays.has(address));
-    if (left.length > 0) await this.#options.wiring.forgetFlows(left);
+    if (left.length === 0) return;
+    await this.#options.wiring.forgetFlows(left).catch((error: Error) => {
+      // A kernel without that part: such a client finds the port once it has been silent for a while.
+      this.#options.logger.warn('clients of a published UDP port may still be sent to an ended container', {
+        reason: error.message,
+      });
+    });
   }
 
   #makeEndpoint(container: ContainerIdentity, spec: EndpointSpec, others: readonly EndpointRecord[]): EndpointRecord {

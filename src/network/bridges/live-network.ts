@@ -10,6 +10,9 @@ import { type BridgeOptions, readOptions } from './network-spec.ts';
 import type { EndpointRecord, NetworkRecord } from './records.ts';
 import type { Wiring } from './wiring.ts';
 
+/** What the kernel takes beside an interface: shorter than `IFALIASZ` of `linux/if.h` with its closing zero. */
+const MOST_ALIAS_BYTES = 254;
+
 /** Opens a listening port of the gateway at an address. */
 export type OpenGateway = (address: {
   readonly host: string;
@@ -113,14 +116,15 @@ export class LiveNetwork {
   /** Answers whether there was none. */
   async #makeBridge(wiring: Wiring, alias: string): Promise<boolean> {
     const { bridge, name } = this.record;
+    const label = `${alias} ${name}`.slice(0, MOST_ALIAS_BYTES);
     try {
       const mac = macOf(this.gatewayAddress);
-      await wiring.createBridge({ name: bridge, mac, mtu: this.options.mtu, alias: `${alias} ${name}` });
+      await wiring.createBridge({ name: bridge, mac, mtu: this.options.mtu, alias: label });
       return true;
     } catch (error) {
       if ((error as { readonly code?: string }).code !== 'EEXIST') throw error;
       const known = await readFile(`/sys/class/net/${bridge}/ifalias`, 'utf8').catch(() => '');
-      if (known.trim() === `${alias} ${name}`) return false;
+      if (known.trim() === label) return false;
       throw invalidNetwork(`the interface ${bridge} is there already, and is not of this network`);
     }
   }

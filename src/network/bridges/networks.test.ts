@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { parseAddress } from '../cidr.ts';
 import type { NetworkEvent, NetworkSpec } from '../container-networks.ts';
 import { runProgram } from './program.ts';
+import { withSubnetLock } from './subnet-choice.ts';
 import { dial, Guest, random, startNetworks, type TestNetworks, whyNot } from './test-support.ts';
 
 const skip = await whyNot();
@@ -46,6 +49,14 @@ describe('container networks', { skip }, () => {
     }
     await test.networks.remove('web');
     assert.equal(await test.networks.find('web'), undefined);
+    assert.ok(!existsSync(`/sys/class/net/${network.bridge}`));
+  });
+
+  it('have the longest name that there is', async () => {
+    const name = 'n'.repeat(255);
+    const { network } = await test.networks.create({ name });
+    assert.match(readFileSync(`/sys/class/net/${network.bridge}/ifalias`, 'utf8'), /^kobune-[0-9a-f]+ n{200,}/);
+    await test.networks.remove(name);
     assert.ok(!existsSync(`/sys/class/net/${network.bridge}`));
   });
 
@@ -401,6 +412,21 @@ describe('container networks', { skip }, () => {
     assert.match(await dial('127.0.0.1', one.connected.ports[0]!.hostPort), /^one /);
     assert.match(await dial('127.0.0.1', two.connected.ports[0]!.hostPort), /^two /);
     assert.deepEqual(flushed.warnings, ['the rules of container networks were changed by someone, and are put back']);
+  });
+});
+
+describe('a stranger at the lock of subnets', { skip }, () => {
+  it('does not keep networks from being made', async () => {
+    let made = false;
+    const strangers: Promise<unknown>[] = [];
+    await withSubnetLock(async () => {
+      const stranger = connect({ path: '\0kobune-subnets' });
+      await once(stranger, 'connect');
+      strangers.push(once(stranger.resume(), 'close'));
+      made = true;
+    });
+    assert.ok(made);
+    await Promise.all(strangers);
   });
 });
 

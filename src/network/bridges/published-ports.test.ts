@@ -26,7 +26,10 @@ describe('published ports', { skip: await whyNot() }, () => {
     await test.networks.create({ name: 'six', ipv6: true });
   });
   after(async () => {
-    assert.deepEqual(test.warnings, ['ports are not published: the container is on internal networks only']);
+    assert.deepEqual(
+      test.warnings,
+      Array(2).fill('ports are not published: the container is on internal networks only'),
+    );
     await test[Symbol.asyncDispose]();
   });
 
@@ -163,6 +166,20 @@ describe('published ports', { skip: await whyNot() }, () => {
     await test.networks.attach(web.identity, { path: web.path }, { network: 'other' });
     const { ports } = (await test.networks.adopt(web.identity))!;
     assert.match(await dial('127.0.0.1', ports[0]!.hostPort), /^web /);
+  });
+
+  it('that are taken keep such a container from another network, and leave it as it was', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await using web = await Guest.join(test, 'web', ['inner'], [{ ...tcp, hostIp: '127.0.0.1', hostPort: port }]);
+    const routes = await web.run('ip', 'route');
+    const attached = test.networks.attach(web.identity, { path: web.path }, { network: 'other' });
+    await assert.rejects(attached, { code: 'PortInUse' });
+    assert.equal(await web.run('ip', 'route'), routes);
+    assert.equal((await test.networks.find('other'))!.endpoints.size, 0);
+    server.close();
+    await once(server, 'close');
   });
 
   it('follow the container to another network', async () => {

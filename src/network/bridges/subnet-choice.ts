@@ -46,7 +46,8 @@ const LONGEST_WAIT_MS = 5_000;
  * The lock is an abstract socket, so it ends with its owner, however that ends.
  */
 export async function withSubnetLock<T>(work: () => Promise<T>): Promise<T> {
-  const lock = createServer();
+  // Whoever connects to it would keep it from closing.
+  const lock = createServer((stranger) => stranger.destroy());
   const deadline = performance.now() + LONGEST_WAIT_MS;
   for (;;) {
     const taken = await new Promise<boolean>((resolve, reject) => {
@@ -57,7 +58,7 @@ export async function withSubnetLock<T>(work: () => Promise<T>): Promise<T> {
       lock.once('listening', () => resolve(true));
       lock.listen('\0kobune-subnets');
     });
-    lock.removeAllListeners();
+    for (const event of ['error', 'listening']) lock.removeAllListeners(event);
     if (taken) break;
     if (performance.now() > deadline) return work();
     await setTimeout(WAIT_MS);
