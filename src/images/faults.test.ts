@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,14 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ServiceError } from '../base/errors.ts';
 import { TestRegistry } from './registry-client/test-registry.ts';
-import { assertNothingKept, makeArchive, noRootsReason, openImagesIn, type TestImages } from './test-support.ts';
+import {
+  addLayer,
+  assertNothingKept,
+  makeArchive,
+  noRootsReason,
+  openImagesIn,
+  type TestImages,
+} from './test-support.ts';
 
 const PROGRAM = fileURLToPath(new URL('./test-pulling-process.ts', import.meta.url));
 const skip = noRootsReason;
@@ -178,5 +185,19 @@ describe('images on a full disk', { skip }, () => {
     await assert.rejects(at.images.roots.writeArchive(root, '/', large()), isFull);
     await assert.rejects(at.images.load(large()), isFull);
     await root.remove();
+  });
+
+  it('unpack again once there is room, where there was none from the beginning', async () => {
+    await using directory = await scratch();
+    await using at = await small(directory.path, 12);
+    const { layer, release } = await addLayer(at.content, makeArchive([{ path: 'a', content: 'x' }]));
+    const { bavail, bsize } = statfsSync(at.directory);
+    const filling = join(at.directory, 'filling');
+    writeFileSync(filling, Buffer.alloc(bavail * bsize - 100_000));
+    await assert.rejects(at.images.roots.unpack([layer]), isFull);
+    await rm(filling);
+    await at.images.roots.unpack([layer]);
+    assert.deepEqual(await readdir(join(at.directory, 'images/layers')), [layer.diffId.replace('sha256:', '')]);
+    release();
   });
 });

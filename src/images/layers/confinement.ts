@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { CLONE_FS, type Kernel, O_PATH, openKernel } from '../../network/kernel/index.ts';
 
 /**
@@ -22,25 +22,31 @@ export class Confinement {
 
   /** Runs `work` with `directory` as the root; afterwards everything is as before. */
   within<T>(directory: string, work: () => T): T {
-    this.enter(directory);
+    this.#enter(directory);
     try {
       return work();
     } finally {
-      this.leave();
+      this.#leave();
     }
   }
 
-  enter(directory: string): void {
+  /** The same for work that waits for more to read. Nothing else may run on the thread meanwhile. */
+  async throughout<T>(directory: string, work: () => Promise<T>): Promise<T> {
+    this.#enter(directory);
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #enter(directory: string): void {
     this.kernel.call('chroot', directory);
     this.kernel.call('chdir', '/');
   }
 
-  leave(): void {
+  #leave(): void {
     this.kernel.call('fchdir', this.#root);
     this.kernel.call('chroot', '.');
-  }
-
-  close(): void {
-    closeSync(this.#root);
   }
 }

@@ -56,27 +56,26 @@ export async function writeArchive(
   { root, path, keepKind, owner }: WriteArchiveTask,
   channel: TaskChannel,
 ): Promise<WriteArchiveResult> {
-  confinement.enter(root);
-  let writer: LayerWriter | undefined;
-  try {
+  return confinement.throughout(root, async () => {
     const base = insidePath(path);
     const found = lstatIfThere(`${base}/.`);
     if (!found) return lstatIfThere(base) ? 'not a directory' : 'no such path';
-    writer = new LayerWriter(new FileSystemCalls(confinement.kernel), watchDisk('/'), {
+    const writer = new LayerWriter(new FileSystemCalls(confinement.kernel), watchDisk('/'), {
       base,
       plain: true,
       keepKind,
       ...(owner && { owner }),
     });
-    const reader = new TarReader(writer);
-    for await (const bytes of decompressed(channel.pieces())) reader.write(bytes);
-    reader.finish();
-    writer.finish();
-    return 'written';
-  } finally {
-    writer?.abandon();
-    confinement.leave();
-  }
+    try {
+      const reader = new TarReader(writer);
+      for await (const bytes of decompressed(channel.pieces())) reader.write(bytes);
+      reader.finish();
+      writer.finish();
+      return 'written';
+    } finally {
+      writer.abandon();
+    }
+  });
 }
 
 /** Absolute, as the inside sees it; a slash at the end stays, since it follows a link there. */

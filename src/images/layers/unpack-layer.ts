@@ -35,33 +35,36 @@ export async function unpackLayer(
 ): Promise<UnpackedLayer> {
   const fd = openSync(blob, 'r');
   let taken = false;
-  confinement.enter(directory);
-  const writer = new LayerWriter(new FileSystemCalls(confinement.kernel), watchDisk('/'));
   try {
     const magic = Buffer.alloc(MAGIC_LENGTH);
     readSync(fd, magic, 0, MAGIC_LENGTH, 0);
     const compression = compressionOf(magic);
-    const reader = new TarReader(writer);
-    const hash = createHash('sha256');
-    let size = 0;
-    const take = (chunk: Uint8Array): void => {
-      hash.update(chunk);
-      size += chunk.length;
-      reader.write(chunk);
-    };
-    if (compression === 'none') readAll(fd, take, onRead);
-    else {
-      taken = true;
-      for await (const chunk of decompressFile(fd, compression, onRead)) take(chunk as Buffer);
-    }
-    reader.finish();
-    const actual = `sha256:${hash.digest('hex')}`;
-    if (actual !== diffId) throw new TarError(`the layer's content has digest ${actual} instead of ${diffId}`);
-    writer.finish();
-    return { size, implied: [...writer.implied].sort() };
+    return await confinement.throughout(directory, async () => {
+      const writer = new LayerWriter(new FileSystemCalls(confinement.kernel), watchDisk('/'));
+      try {
+        const reader = new TarReader(writer);
+        const hash = createHash('sha256');
+        let size = 0;
+        const take = (chunk: Uint8Array): void => {
+          hash.update(chunk);
+          size += chunk.length;
+          reader.write(chunk);
+        };
+        if (compression === 'none') readAll(fd, take, onRead);
+        else {
+          taken = true;
+          for await (const chunk of decompressFile(fd, compression, onRead)) take(chunk as Buffer);
+        }
+        reader.finish();
+        const actual = `sha256:${hash.digest('hex')}`;
+        if (actual !== diffId) throw new TarError(`the layer's content has digest ${actual} instead of ${diffId}`);
+        writer.finish();
+        return { size, implied: [...writer.implied].sort() };
+      } finally {
+        writer.abandon();
+      }
+    });
   } finally {
-    writer.abandon();
-    confinement.leave();
     if (!taken) closeSync(fd);
   }
 }
