@@ -61,6 +61,8 @@ export class LayerWriter implements TarHandler {
   #entry: TarEntry | undefined;
   #path = '';
   #file: number | undefined;
+  /** Where the file that is being written ends so far. */
+  #written = 0;
 
   constructor(calls: FileSystemCalls, budget: DiskBudget, options: LayerWriterOptions = {}) {
     this.#calls = calls;
@@ -98,6 +100,7 @@ export class LayerWriter implements TarHandler {
     if (this.#file === undefined) return; // content of a whiteout
     this.#budget.take(bytes.length, false);
     for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at, bytes.length - at, position + at);
+    this.#written = position + bytes.length;
   }
 
   end(): void {
@@ -182,6 +185,7 @@ export class LayerWriter implements TarHandler {
     switch (entry.type) {
       case 'file':
         this.#file = openSync(nativePath(path), EXCLUSIVE, entry.mode & 0o777);
+        this.#written = 0;
         return;
       case 'symlink':
         symlinkSync(nativePath(entry.linkTarget), nativePath(path));
@@ -214,7 +218,7 @@ export class LayerWriter implements TarHandler {
   #finishFile(entry: TarEntry, file: number): void {
     try {
       // The end of a file may be a hole.
-      if (entry.size > 0) ftruncateSync(file, entry.size);
+      if (entry.size > this.#written) ftruncateSync(file, entry.size);
     } finally {
       closeSync(file);
     }
