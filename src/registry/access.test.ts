@@ -215,6 +215,23 @@ describe('registry access in enforce mode', { timeout: 20_000 }, () => {
     assert.equal(await status('GET', '/v2/app/manifests/v1'), 401);
   });
 
+  it('gives no token for a token', async () => {
+    const { registry: opened } = await enforcing(() => true);
+    await using registry = opened;
+    const headers = { authorization: `Bearer ${await tokenFor(registry, 'repository:app:pull')}` };
+    const answer = await registry.ask('GET', '/v2/token?scope=repository:other:pull,push', { headers });
+    assert.deepEqual([answer.status, answer.codes], [401, ['UNAUTHORIZED']]);
+  });
+
+  it('grants nothing for actions that there are not, whatever they are called', async () => {
+    const { registry: opened } = await enforcing(() => true);
+    await using registry = opened;
+    const scope = 'repository:app:constructor,__proto__,pull,pull';
+    const answer = await registry.ask('GET', `/v2/token?scope=${scope}`, { headers: asUser });
+    assert.deepEqual([answer.status, answer.json.scope], [200, 'repository:app:pull']);
+    assert.deepEqual(registry.failures, []);
+  });
+
   it('looks at policies also when a token was given before', async () => {
     let allowed = true;
     const { registry: opened } = await enforcing(() => allowed);
@@ -258,6 +275,22 @@ describe('registry access in enforce mode', { timeout: 20_000 }, () => {
     assert.equal(await mount(`mount=${layer}`), 202);
     await seed(registry, 'public');
     assert.equal(await mount(`mount=${layer}`), 201);
+  });
+
+  it('mounts no blob of a repository that the token is not for', async () => {
+    const { registry: opened } = await enforcing(() => true);
+    await using registry = opened;
+    await seed(registry, 'other');
+    const mount = async (scopes: string, query: string) => {
+      const headers = { authorization: `Bearer ${await tokenFor(registry, scopes)}` };
+      return (await registry.ask('POST', `/v2/mine/blobs/uploads/?${query}`, { headers })).status;
+    };
+    const mine = 'repository:mine:pull,push';
+    const layer = digestOf('layer');
+    assert.equal(await mount(mine, `mount=${layer}&from=other`), 202);
+    assert.equal(await mount(mine, `mount=${layer}`), 202);
+    assert.equal(await mount(`${mine}&scope=repository:other:push`, `mount=${layer}&from=other`), 202);
+    assert.equal(await mount(`${mine}&scope=repository:other:pull`, `mount=${layer}&from=other`), 201);
   });
 
   it('gives a layer to who has its signed address', async () => {

@@ -38,25 +38,31 @@ export class RegistryAccess {
 
   /** Who sends the request. Throws `UNAUTHORIZED` with a challenge. */
   async identify(request: RegistryRequest, permission?: Permission): Promise<Caller> {
-    const [scheme = '', rest = ''] = (request.header('authorization') ?? '').split(/\s+(.*)/s);
-    if (scheme.toLowerCase() === 'basic') {
+    const { scheme, rest } = authorizationOf(request);
+    if (scheme === 'basic') {
       const principal = await this.#principalOf(rest);
       if (principal) return { principal, grants: undefined };
     }
-    if (scheme.toLowerCase() === 'bearer') {
-      const token = await this.#options.tokens.read(request.host, rest.trim());
+    if (scheme === 'bearer') {
+      const token = await this.#options.tokens.read(request.host, rest);
       if (token) return token;
     }
     throw unauthorized(request, permission, scheme === '' ? undefined : 'invalid_token');
   }
 
+  /** Who asks for a token: by a password, as a token must not lead to one that is good for more, or for longer. */
+  async identifyByPassword(request: RegistryRequest): Promise<Principal> {
+    const { scheme, rest } = authorizationOf(request);
+    const principal = scheme === 'basic' ? await this.#principalOf(rest) : undefined;
+    if (!principal) throw unauthorized(request, undefined, scheme === '' ? undefined : 'invalid_token');
+    return principal;
+  }
+
   /** Throws `UNAUTHORIZED` when the token is for something else, `DENIED` when policies are against it. */
   async authorize(request: RegistryRequest, caller: Caller, permission: Permission): Promise<void> {
-    const { name } = request;
-    const granted = caller.grants?.some(
-      (grant) => grant.type === 'repository' && grant.name === name && grant.actions.includes(permission.scope),
-    );
-    if (granted === false) throw unauthorized(request, permission, 'insufficient_scope');
+    if (!isGranted(caller, request.name, permission.scope)) {
+      throw unauthorized(request, permission, 'insufficient_scope');
+    }
     await this.#ask(request, caller.principal, request.repository(), permission.action);
   }
 
@@ -70,8 +76,12 @@ export class RegistryAccess {
     await this.#authorize(request, caller.principal, action, registry?.region ?? '', resource);
   }
 
-  /** Whether a blob of a repository may be mounted elsewhere. */
+  /** Whether a blob of a repository may be mounted elsewhere; `repository` is its complete name. */
   async mayMount(request: RegistryRequest, caller: Caller, repository: string): Promise<boolean> {
+    const granted = caller.grants?.some(
+      ({ name }) => isGranted(caller, name, 'pull') && request.repository(name) === repository,
+    );
+    if (granted === false) return false;
     return this.#allows(request, caller.principal, repository, [MOUNT_ACTION]);
   }
 
@@ -79,9 +89,9 @@ export class RegistryAccess {
   async grant(request: RegistryRequest, principal: Principal, asked: Grant): Promise<Grant> {
     if (asked.type === 'registry') return asked;
     const actions: string[] = [];
-    const wanted = asked.actions.includes('*') ? Object.keys(SCOPE_ACTIONS) : asked.actions;
+    const wanted = asked.actions.includes('*') ? SCOPE_ACTIONS.keys() : new Set(asked.actions);
     for (const action of wanted) {
-      const needed = SCOPE_ACTIONS[action];
+      const needed = SCOPE_ACTIONS.get(action);
       if (!needed) continue;
       if (await this.#allows(request, principal, request.repository(asked.name), needed)) actions.push(action);
     }
@@ -185,6 +195,17 @@ function unauthorized(
     status: 401,
     headers: { 'www-authenticate': challenge },
   });
+}
+
+function authorizationOf(request: RegistryRequest): { readonly scheme: string; readonly rest: string } {
+  const [scheme = '', rest = ''] = (request.header('authorization') ?? '').split(/\s+(.*)/s);
+  return { scheme: scheme.toLowerCase(), rest: rest.trim() };
+}
+
+/** Whether the caller's token is for this, of a repository as the client names it. */
+function isGranted({ grants }: Caller, name: string, scope: Permission['scope']): boolean {
+  if (!grants) return true;
+  return grants.some((grant) => grant.type === 'repository' && grant.name === name && grant.actions.includes(scope));
 }
 
 function isSame(a: string, b: string): boolean {

@@ -81,6 +81,18 @@ describe('OCI names and paths that are none', { timeout: 20_000 }, () => {
     assert.equal((await registry.ask('GET', '/v2/a/b/manifests/%zz')).status, 404);
   });
 
+  it('finds the same repository of ECR by each name of its registry', async () => {
+    await using registry = await startTestRegistry();
+    const host = '123456789012.dkr.ecr.us-east-1.amazonaws.com';
+    await registry.pushImage(`${host}/app`, 'v1');
+    for (const name of [host, host.replace('amazonaws.com', 'localhost'), `${host}.cn`]) {
+      assert.equal((await registry.ask('GET', `/v2/${name}/app/tags/list`)).status, 200, name);
+      assert.equal((await registry.ask('GET', '/v2/app/tags/list', { headers: { host: name } })).status, 200, name);
+    }
+    await registry.pushBlob(`${host.replace('amazonaws.com', 'localhost.localstack.cloud')}/app`, 'x');
+    assert.deepEqual(await registry.repositories.list(), [`${host}/app`]);
+  });
+
   it('answers 404 to paths that it has not, and 405 to methods', async () => {
     await using registry = await startTestRegistry();
     await registry.pushImage('app', 'v1');

@@ -36,17 +36,20 @@ const push = (name: string): Permission => ({ scope: 'push', action: `ecr:${name
 const remove: Permission = { scope: 'delete', action: 'ecr:BatchDeleteImage' };
 
 /** What the scopes that clients ask for a token stand for: all of it must be allowed. */
-export const SCOPE_ACTIONS: Readonly<Record<string, readonly string[]>> = {
-  pull: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability'],
-  push: [
-    'ecr:BatchCheckLayerAvailability',
-    'ecr:InitiateLayerUpload',
-    'ecr:UploadLayerPart',
-    'ecr:CompleteLayerUpload',
-    'ecr:PutImage',
+export const SCOPE_ACTIONS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['pull', ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability']],
+  [
+    'push',
+    [
+      'ecr:BatchCheckLayerAvailability',
+      'ecr:InitiateLayerUpload',
+      'ecr:UploadLayerPart',
+      'ecr:CompleteLayerUpload',
+      'ecr:PutImage',
+    ],
   ],
-  delete: ['ecr:BatchDeleteImage'],
-};
+  ['delete', ['ecr:BatchDeleteImage']],
+]);
 
 /** Reading a blob in order to mount it. */
 export const MOUNT_ACTION = 'ecr:GetDownloadUrlForLayer';

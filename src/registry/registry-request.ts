@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { ServiceError } from '../base/errors.ts';
-import { ecrRepository, isRepositoryName, parseEcrHost } from '../images/index.ts';
+import { ecrRepository, isRepositoryName, parseEcrHost, parseEcrRepository } from '../images/index.ts';
 import { type Route, readRoute } from './route.ts';
 
 /** A request, as far as it can be understood from its line and headers. */
@@ -73,11 +73,13 @@ export class RegistryRequest {
 
   /**
    * The repository's complete name. ECR's can be named in two ways: by the registry's host, or after this one's:
-   * `localhost:4566/<account>.dkr.ecr.<region>.amazonaws.com/<name>`. Throws `NAME_INVALID`.
+   * `localhost:4566/<account>.dkr.ecr.<region>.amazonaws.com/<name>`. Either host may be another of the registry's own: the
+   * complete name has the one that ECR gives out. Throws `NAME_INVALID`.
    */
   repository(name: string = this.name): string {
-    const registry = parseEcrHost(this.host.replace(/:\d+$/, ''));
-    const complete = registry ? ecrRepository(registry, name) : name;
+    const host = parseEcrHost(this.host.replace(/:\d+$/, ''));
+    const named = host ? { ...host, name } : parseEcrRepository(name);
+    const complete = named ? ecrRepository(named, named.name) : name;
     if (isRepositoryName(name) && isRepositoryName(complete)) return complete;
     throw new ServiceError('NAME_INVALID', 'invalid repository name', {
       members: { detail: { name: name.slice(0, 300) } },

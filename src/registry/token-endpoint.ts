@@ -39,7 +39,7 @@ export async function issueToken(
   let principal = ANYBODY;
   let grants: readonly Grant[] = asked;
   if (access) {
-    ({ principal } = await access.identify(request));
+    principal = await access.identifyByPassword(request);
     grants = await Promise.all(asked.map((scope) => access.grant(request, principal, scope)));
   }
   const { token, expiresIn, issuedAt } = await tokens.issue(request.host, principal, grants);
