@@ -245,7 +245,7 @@ describe('sandbox network', { skip }, () => {
       ...['--net', 'sh', '-c', `${host}; exec "$0" --no-warnings "$1"`, process.execPath, program],
     ]);
     const { before, connected, after } = JSON.parse(stdout);
-    assert.deepEqual(before.interfaces.sort(), ['lo', 'v0', 'v1']);
+    assert.deepEqual(before.interfaces.toSorted(), ['lo', 'v0', 'v1']);
     assert.match(before.addresses, /10\.9\.0\.1/);
     assert.deepEqual(connected, before);
     assert.deepEqual(after, before);
