@@ -85,6 +85,16 @@ services:
     );
     const { status, err } = await project.run('up', '-d', '--wait', '--wait-timeout', '1');
     assert.deepEqual([status, /not everything was ready within 1 s/.test(err)], [1, true]);
+    // Also while something waits for another.
+    await using other = compose.project(
+      'later',
+      `services: {a: {${SLEEPER}, depends_on: {b: {condition: service_healthy}}}, b: {${SLEEPER}, healthcheck: {test: "false", interval: 1h, start_period: 1h}}}`,
+    );
+    assert.match(
+      (await other.run('up', '-d', '--wait', '--wait-timeout', '1')).err,
+      /not everything was ready within 1 s/,
+    );
+    assert.deepEqual(await other.states(), { 'a-1': 'created', 'b-1': 'running' });
   });
 
   it('makes nothing when something from elsewhere is missing, or a file is wrong', async () => {

@@ -86,6 +86,40 @@ describe('kobune compose up in the foreground', { skip: noDockerReason(DOCKER_28
     assert.deepEqual(await project.states(), { 'db-1': 'exited', 'web-1': 'exited' });
   });
 
+  it('leaves alone what it was not asked for', async () => {
+    const ends = `sh -c 'trap "exit 0" TERM; echo up; while true; do sleep 0.05; done'`;
+    await using project = compose.project(
+      'alone',
+      `services:\n  a: {image: busybox, command: ${JSON.stringify(ends)}}\n  b: {${SLEEPER}}`,
+    );
+    await project.ok('up', '-d', 'b');
+    const { child, until, ended } = foreground(project, '--abort-on-container-exit', 'a');
+    await until(/a-1 +\| up/);
+    await project.ok('restart', 'b');
+    child.kill('SIGINT');
+    assert.equal(await ended, 130);
+    assert.deepEqual(await project.states(), { 'a-1': 'exited', 'b-1': 'running' });
+  });
+
+  it('refuses options that would have no effect, before anything is made', async () => {
+    await using project = compose.project('refused', `services: {a: {${SLEEPER}}}`);
+    for (const [words, message] of [
+      [['-d', '--abort-on-container-exit'], /--abort-on-container-exit is for the foreground/],
+      [['--wait', '--abort-on-container-failure'], /--abort-on-container-failure is for the foreground/],
+      [['-d', '--exit-code-from', 'a'], /--exit-code-from is for the foreground/],
+      [['-d', '--attach', 'a'], /--attach is for the foreground/],
+      [['-d', '--wait-timeout', '5'], /--wait-timeout needs --wait/],
+      [['--exit-code-from', 'b'], /there is no service "b"/],
+      [['--attach', 'b'], /there is no service "b"/],
+      [['--no-attach', 'b'], /there is no service "b"/],
+    ] as const) {
+      const { status, err } = await project.run('up', ...words);
+      assert.equal(status, 2, words.join(' '));
+      assert.match(err, message);
+    }
+    assert.deepEqual(await project.states(), {});
+  });
+
   it('stops waiting for a dependency on Ctrl-C', async () => {
     await using project = compose.project(
       'waiting',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { DOCKER_28, noDockerReason } from '../../docker/testing/test-docker.ts';
@@ -114,6 +114,13 @@ volumes: {data: }
       (await project.run('exec', '-T', 'a', 'sh', '-c', 'grep 1 /named/f && ! test -e /anonymous/f')).status,
       0,
     );
+    // What has no anonymous volume any more gets none.
+    writeFileSync(join(project.files.path, 'compose.yaml'), text().replace('"/anonymous"', '"/another"'));
+    await project.ok('up', '-d');
+    assert.deepEqual((await project.inspect('a-1')).Mounts.map(({ Destination }) => Destination).sort(), [
+      '/another',
+      '/named',
+    ]);
     await project.ok('down', '-v');
   });
 
@@ -154,18 +161,18 @@ volumes: {data: }
     assert.deepEqual(await project.states(), { 'a-1': 'running', 'b-1': 'running' });
   });
 
-  it('runs hooks after a start and before a stop', async () => {
+  it('runs hooks after each start and before a stop', async () => {
     const hooks =
-      'post_start: [{command: [sh, -c, "echo started > /hooked/start"]}], pre_stop: [{command: [sh, -c, "echo stopping > /hooked/stop"]}]';
+      'post_start: [{command: [sh, -c, "echo started >> /hooked/start"]}], pre_stop: [{command: [sh, -c, "echo stopping > /hooked/stop"]}]';
     await using project = compose.project(
       'hooks',
       `services: {a: {${SLEEPER}, volumes: ["./hooked:/hooked"], ${hooks}}}`,
     );
     await project.ok('up', '-d');
     assert.equal(await project.ok('exec', '-T', 'a', 'true'), '');
+    await project.ok('restart');
     await project.ok('stop');
-    const { readFileSync } = await import('node:fs');
     const read = (name: string) => readFileSync(join(project.files.path, 'hooked', name), 'utf8').trim();
-    assert.deepEqual([read('start'), read('stop')], ['started', 'stopping']);
+    assert.deepEqual([read('start'), read('stop')], ['started\nstarted', 'stopping']);
   });
 });

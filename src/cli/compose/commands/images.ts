@@ -2,7 +2,7 @@ import { CommandError } from '../../command-error.ts';
 import { EXIT } from '../../exit-codes.ts';
 import { allOf } from '../operations/all-of.ts';
 import { buildImage } from '../operations/build-image.ts';
-import { imageAction, pullImage, pushImage } from '../operations/images.ts';
+import { pullImage, pushImage } from '../operations/images.ts';
 import { findImage } from '../operations/observe.ts';
 import { chosenServices, inOrder } from '../plan/plan-up.ts';
 import type { ProjectService } from '../project/project.ts';
@@ -33,7 +33,13 @@ export async function build(context: ComposeContext, services: readonly string[]
     const options = { pull: flags.pull === true, noCache: flags.cache === false, args, quiet: flags.quiet };
     await buildImage(session, project, service, options);
   }
-  if (flags.push === true) for (const service of buildable) await pushImage(session, service.imageName);
+  if (flags.push !== true) return;
+  for (const name of buildable.flatMap(pushedNames)) await pushImage(session, name);
+}
+
+/** The names under which a service's image is pushed. One that was made up is nobody's in any registry. */
+function pushedNames({ build: made, image }: ProjectService): readonly string[] {
+  return made === undefined || image === undefined ? [] : [image, ...(made.tags ?? [])];
 }
 
 /** `NAME=value`, or `NAME` with the value of the environment. */
@@ -66,10 +72,7 @@ export async function pull(context: ComposeContext, services: readonly string[],
   for (const service of inOrder(project, named)) {
     if (service.build !== undefined && (service.image === undefined || flags.ignoreBuildable === true)) continue;
     if (service.pull_policy === 'never' || service.pull_policy === 'build') continue;
-    if (flags.policy === 'missing') {
-      const present = await findImage(session.client, service.imageName);
-      if (imageAction({ pull_policy: 'missing' }, present, { build: 'never', pull: undefined }) === 'keep') continue;
-    }
+    if (flags.policy === 'missing' && (await findImage(session.client, service.imageName)) !== undefined) continue;
     pulled.set(service.imageName, service);
   }
   await allOf(pulled.values(), async ({ name, imageName, platform }) => {
@@ -98,16 +101,14 @@ export async function push(context: ComposeContext, services: readonly string[],
     flags.includeDeps === true || services.length === 0
       ? chosenServices(project, { named: services, withoutDependencies: false })
       : new Set(services);
-  const pushed = inOrder(project, named).filter(({ build: made, image }) => made !== undefined && image !== undefined);
-  if (pushed.length === 0) return context.report.note('No service has both "build" and "image".');
-  for (const { imageName, build: made } of pushed) {
-    for (const name of [imageName, ...(made?.tags ?? [])]) {
-      try {
-        await pushImage(session, name);
-      } catch (error) {
-        if (flags.ignorePushFailures !== true || !(error instanceof CommandError)) throw error;
-        context.report.warn(error.message);
-      }
+  const names = inOrder(project, named).flatMap(pushedNames);
+  if (names.length === 0) return context.report.note('No service has both "build" and "image".');
+  for (const name of names) {
+    try {
+      await pushImage(session, name);
+    } catch (error) {
+      if (flags.ignorePushFailures !== true || !(error instanceof CommandError)) throw error;
+      context.report.warn(error.message);
     }
   }
 }

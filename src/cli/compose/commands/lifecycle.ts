@@ -5,6 +5,7 @@ import { printJson } from '../../terminal.ts';
 import { allOf, inDependencyOrder, reversed } from '../operations/all-of.ts';
 import { removeContainer, startContainer, stopContainer } from '../operations/containers.ts';
 import { killContainers, stopServices, takeDown } from '../operations/down.ts';
+import { runHook } from '../operations/hooks.ts';
 import { chosenTargets } from '../operations/project-target.ts';
 import { startServices, waitForExit } from '../operations/start-services.ts';
 import type { ComposeContext } from './context.ts';
@@ -98,8 +99,11 @@ export async function restart(
       stopContainer(session, container, { timeout: flags.timeout, hooks: definition?.pre_stop }),
     );
   });
-  await inDependencyOrder(going, async ({ name }) => {
-    await allOf(wasThere.get(name) ?? [], (container) => startContainer(session, container));
+  await inDependencyOrder(going, async ({ name, definition }) => {
+    await allOf(wasThere.get(name) ?? [], async (container) => {
+      await startContainer(session, container);
+      for (const hook of definition?.post_start ?? []) await runHook(session, container, hook);
+    });
   });
 }
 
@@ -184,7 +188,7 @@ export async function pause(
   );
 }
 
-/** Waits until the services' containers have ended; resolves to the exit status of the first that does. */
+/** Waits until the services' containers have ended; resolves to the exit status of the first that failed, or 0. */
 export async function wait(
   context: ComposeContext,
   services: readonly string[],

@@ -12,6 +12,7 @@ import { startServices, waitForHealth } from '../operations/start-services.ts';
 import { type ConvergedProject, convergeProject, fileDigests, observe } from '../operations/up.ts';
 import { type ContainerAction, chosenServices, planUp, type UpPlan } from '../plan/plan-up.ts';
 import type { Project } from '../project/project.ts';
+import { noSuchService } from '../project/resolve-project.ts';
 import type { ComposeContext } from './context.ts';
 
 export interface UpFlags {
@@ -46,6 +47,7 @@ const INTERRUPTED = 130;
 /** Makes and starts a project; resolves to the exit status. */
 export async function up(context: ComposeContext, services: readonly string[], flags: UpFlags): Promise<number> {
   const project = context.project(services);
+  checkFlags(context, project, flags);
   const options = convergeOptions(context, project, services, flags);
   const session = await context.session();
   if (flags.dryRun === true) {
@@ -54,17 +56,64 @@ export async function up(context: ComposeContext, services: readonly string[], f
     tellPlan(context, plan);
     return EXIT.ok;
   }
-  const isAttached =
-    flags.detach !== true && flags.wait !== true && flags.start !== false && context.flags.json !== true;
-  if (!isAttached) {
-    const converged = await convergeProject(session, project, options);
-    if (flags.start === false) return EXIT.ok;
-    await startServices(session, converged.plan.services, converged.containers, { timeout: flags.timeout });
-    if (flags.wait === true) await waitForAll(session, project, converged, flags.waitTimeout);
-    if (context.flags.json === true) await tellContainers(context, session, project);
-    return EXIT.ok;
+  const converge = () => convergeProject(session, project, options);
+  if (isAttached(context, flags)) {
+    const chosen = chosenServices(project, options);
+    return new Foreground(context, session, project, chosen, flags).run(converge);
   }
-  return new Foreground(context, session, project, flags).run(() => convergeProject(session, project, options));
+  const converged = await converge();
+  if (flags.start === false) return EXIT.ok;
+  await startDetached(session, project, converged, flags);
+  if (context.flags.json === true) await tellContainers(context, session, project);
+  return EXIT.ok;
+}
+
+/** Whether the command stays, and shows what the containers put out. */
+function isAttached(context: ComposeContext, { detach, wait, start }: UpFlags): boolean {
+  return detach !== true && wait !== true && start !== false && context.flags.json !== true;
+}
+
+/** Refuses options that would have no effect. */
+function checkFlags(context: ComposeContext, project: Project, flags: UpFlags): void {
+  const { attach, noAttach = [], exitCodeFrom, abortOnContainerExit, abortOnContainerFailure } = flags;
+  const attached = Array.isArray(attach) ? (attach as readonly string[]) : [];
+  if (!isAttached(context, flags)) {
+    const given = [
+      exitCodeFrom !== undefined && '--exit-code-from',
+      abortOnContainerExit === true && '--abort-on-container-exit',
+      abortOnContainerFailure === true && '--abort-on-container-failure',
+      attached.length > 0 && '--attach',
+    ].find((option) => option !== false);
+    if (given !== undefined)
+      throw new CommandError(`${given} is for the foreground`, {
+        exitCode: EXIT.usage,
+        hint: 'Leave out --detach, --wait, --no-start and --json.',
+      });
+  }
+  if (flags.waitTimeout !== undefined && flags.wait !== true)
+    throw new CommandError('--wait-timeout needs --wait', { exitCode: EXIT.usage });
+  const known = project.services;
+  for (const name of [...attached, ...noAttach, ...(exitCodeFrom === undefined ? [] : [exitCodeFrom])])
+    if (!known.has(name)) throw noSuchService(name, [...known.keys()]);
+}
+
+/** Starts what was made. With `--wait` it has to be ready, in time if there is a limit. */
+async function startDetached(
+  session: Session,
+  project: Project,
+  { plan, containers }: ConvergedProject,
+  { timeout, wait, waitTimeout }: UpFlags,
+): Promise<void> {
+  const signal = waitTimeout === undefined ? undefined : AbortSignal.timeout(waitTimeout * 1000);
+  try {
+    await startServices(session, plan.services, containers, { timeout, signal });
+    if (wait === true) await waitForAll(session, project, containers, signal);
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    throw new CommandError(`not everything was ready within ${waitTimeout} s`, {
+      hint: 'See "kobune compose ps" and "kobune compose logs".',
+    });
+  }
 }
 
 function convergeOptions(context: ComposeContext, project: Project, services: readonly string[], flags: UpFlags) {
@@ -109,8 +158,8 @@ function parseScale(project: Project, words: readonly string[]): ReadonlyMap<str
 async function waitForAll(
   session: Session,
   project: Project,
-  { containers }: ConvergedProject,
-  timeoutSeconds: number | undefined,
+  containers: ConvergedProject['containers'],
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const mayComplete = new Set(
     [...project.services.values()].flatMap(({ dependencies }) =>
@@ -119,20 +168,12 @@ async function waitForAll(
       ),
     ),
   );
-  const signal = timeoutSeconds === undefined ? undefined : AbortSignal.timeout(timeoutSeconds * 1000);
-  try {
-    await allOf(containers, ([service, own]) =>
-      allOf(own, async (container) => {
-        await waitForHealth(session, container, { needsCheck: false, mayEnd: mayComplete.has(service), signal });
-        session.report.done('Container', container.name, 'Ready');
-      }),
-    );
-  } catch (error) {
-    if (!signal?.aborted) throw error;
-    throw new CommandError(`not everything was ready within ${timeoutSeconds} s`, {
-      hint: 'See "kobune compose ps" and "kobune compose logs".',
-    });
-  }
+  await allOf(containers, ([service, own]) =>
+    allOf(own, async (container) => {
+      await waitForHealth(session, container, { needsCheck: false, mayEnd: mayComplete.has(service), signal });
+      session.report.done('Container', container.name, 'Ready');
+    }),
+  );
 }
 
 /** `--dry-run`: what would be done, and nothing is. Images are not looked at. */
@@ -176,6 +217,8 @@ class Foreground {
   readonly #context: ComposeContext;
   readonly #session: Session;
   readonly #project: Project;
+  /** Those that this command is about; others of the project are left alone. */
+  readonly #chosen: ReadonlySet<string>;
   readonly #flags: UpFlags;
   readonly #waiting = new AbortController();
   /** Resolves when something else than the last container's end is to stop all. */
@@ -183,10 +226,17 @@ class Foreground {
   #status: number = EXIT.ok;
   #interrupts = 0;
 
-  constructor(context: ComposeContext, session: Session, project: Project, flags: UpFlags) {
+  constructor(
+    context: ComposeContext,
+    session: Session,
+    project: Project,
+    chosen: ReadonlySet<string>,
+    flags: UpFlags,
+  ) {
     this.#context = context;
     this.#session = session;
     this.#project = project;
+    this.#chosen = chosen;
     this.#flags = flags;
   }
 
@@ -197,6 +247,7 @@ class Foreground {
     const output = new PrefixedOutput(terminal, { color: isColored, prefix: logPrefix, timestamps });
     const attached = new AttachedProject(this.#session, {
       project: this.#project.name,
+      services: this.#chosen,
       output,
       shows: (service) => this.#shows(service),
       onEnd: (container) => this.#onEnd(container),
@@ -272,23 +323,21 @@ class Foreground {
       this.#context.report.note('Stopping; Ctrl-C again kills');
       this.#waiting.abort();
       this.#halt.resolve();
-    } else void this.#kill();
+    } else this.#kill().catch((error: unknown) => this.#context.report.warn((error as Error).message));
   }
 
   async #stop(): Promise<void> {
-    const target = await this.#target();
-    const chosen = chosenServices(this.#project, { named: [], withoutDependencies: false });
-    const services = target.services.filter(({ name }) => chosen.has(name));
+    const target = projectTarget(this.#project.name, this.#project, await this.#containers());
+    const services = target.services.filter(({ name }) => this.#chosen.has(name));
     await stopServices(this.#session, services, this.#flags.timeout);
   }
 
   async #kill(): Promise<void> {
-    const { containers } = await this.#target();
-    await killContainers(this.#session, containers, 'SIGKILL');
+    await killContainers(this.#session, await this.#containers(), 'SIGKILL');
   }
 
-  async #target() {
-    const containers = await projectContainers(this.#session.client, this.#project.name);
-    return projectTarget(this.#project.name, this.#project, containers);
+  async #containers() {
+    const all = await projectContainers(this.#session.client, this.#project.name);
+    return all.filter(({ service, oneOff }) => this.#chosen.has(service) && !oneOff);
   }
 }

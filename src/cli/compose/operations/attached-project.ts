@@ -20,6 +20,7 @@ export interface EndedContainer {
 export class AttachedProject {
   readonly #session: Session;
   readonly #project: string;
+  readonly #services: ReadonlySet<string>;
   readonly #output: PrefixedOutput;
   readonly #shows: (service: string) => boolean;
   readonly #onEnd: (container: EndedContainer) => void;
@@ -37,6 +38,8 @@ export class AttachedProject {
     session: Session,
     options: {
       readonly project: string;
+      /** Those that are meant; what others of the project do makes no difference. */
+      readonly services: ReadonlySet<string>;
       readonly output: PrefixedOutput;
       /** Whether the output of a service is shown. */
       readonly shows: (service: string) => boolean;
@@ -45,9 +48,12 @@ export class AttachedProject {
   ) {
     this.#session = session;
     this.#project = options.project;
+    this.#services = options.services;
     this.#output = options.output;
     this.#shows = options.shows;
     this.#onEnd = options.onEnd;
+    // The engine may end while nobody waits for this yet.
+    this.#ended.promise.catch(() => {});
   }
 
   /** Listens to what starts and ends. Resolves once nothing can be missed. */
@@ -86,7 +92,6 @@ export class AttachedProject {
 
   /** Ends listening, after what has been put out so far was shown. */
   async close(): Promise<void> {
-    this.#ended.promise.catch(() => {});
     await Promise.allSettled(this.#reading.values());
     this.#stopped.abort();
     await this.#events.catch(() => {});
@@ -108,7 +113,8 @@ export class AttachedProject {
 
   async #take({ Action: action, Actor: { ID: id, Attributes: attributes } }: EngineEvent): Promise<void> {
     const container = await inspectContainer(this.#session.client, id);
-    if (container?.oneOff === true) return;
+    const service = container?.service ?? attributes['com.docker.compose.service'] ?? '';
+    if (container?.oneOff === true || !this.#services.has(service)) return;
     if (action === 'start') {
       if (container === undefined) return;
       this.#running.add(id);
@@ -121,7 +127,6 @@ export class AttachedProject {
     await this.#reading.get(id);
     const exitCode = Number(attributes.exitCode ?? 0);
     const name = container === undefined ? (attributes.name ?? id.slice(0, 12)) : shortName(container);
-    const service = container?.service ?? attributes['com.docker.compose.service'] ?? '';
     const restarts = await this.#restarts(id);
     if (this.#shows(service)) this.#output.note(name, `exited with code ${exitCode}${restarts ? ' (restarting)' : ''}`);
     if (restarts) return;

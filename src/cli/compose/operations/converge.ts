@@ -13,6 +13,7 @@ import {
   renameContainer,
   stopContainer,
 } from './containers.ts';
+import { findImage } from './observe.ts';
 import type { Session } from './session.ts';
 
 /** A container that the plan leaves, before it is started. */
@@ -129,7 +130,7 @@ class ServiceConvergence {
     if (isInTheWay) await renameContainer(session, old, aside);
     let made: ContainerHandle;
     try {
-      made = await this.#create(name, number, renewVolumes ? new Map() : anonymousVolumes(this.#project, old));
+      made = await this.#create(name, number, renewVolumes ? new Map() : await this.#inherited(old));
     } catch (error) {
       if (isInTheWay) await renameContainer(session, old, name);
       throw error;
@@ -139,12 +140,20 @@ class ServiceConvergence {
     session.report.done('Container', name, `Recreated: ${action.reason}`);
     return { ...made, number, isRunning: false, restart: false, isPaused: false };
   }
-}
 
-/** Volumes of the container that are none of the project's. */
-function anonymousVolumes(project: Project, { volumes }: ObservedContainer): ReadonlyMap<string, string> {
-  const named = new Set([...project.volumes.values()].map(({ name }) => name));
-  return new Map([...volumes].filter(([, name]) => !named.has(name) && /^[0-9a-f]{64}$/.test(name)));
+  /** Anonymous volumes of a container that its successor takes over: those that its service or its image still has. */
+  async #inherited({ volumes }: ObservedContainer): Promise<ReadonlyMap<string, string>> {
+    const named = new Set([...this.#project.volumes.values()].map(({ name }) => name));
+    const anonymous = [...volumes].filter(([, name]) => !named.has(name) && /^[0-9a-f]{64}$/.test(name));
+    if (anonymous.length === 0) return new Map();
+    const { service } = this.#plan;
+    const image = await findImage(this.#session.client, this.#options.images.get(service.name) ?? service.imageName);
+    const wanted = new Set([
+      ...(service.volumes ?? []).map(({ target }) => target),
+      ...Object.keys(image?.Config?.Volumes ?? {}),
+    ]);
+    return new Map(anonymous.filter(([target]) => wanted.has(target)));
+  }
 }
 
 /** Asks the engine for a container of the service. */

@@ -123,11 +123,9 @@ function withTag(reference: string): string {
 }
 
 function splitTag(reference: string): { readonly name: string; readonly tag: string | undefined } {
+  // `host:5000/name` has a port, no tag: a tag has no slash.
   const [, name = reference, tag] = /^(.+):([\w][\w.-]*)$/.exec(reference) ?? [];
-  // `host:5000/name` has a port, no tag.
-  return tag === undefined || reference.lastIndexOf('/') > reference.lastIndexOf(':')
-    ? { name: reference, tag: undefined }
-    : { name, tag };
+  return { name, tag };
 }
 
 /** Removes an image if nobody uses it. */

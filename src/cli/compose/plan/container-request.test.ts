@@ -187,14 +187,16 @@ describe('what the engine is asked for', () => {
       ['/anon', 'abc'],
       ['/image', 'def'],
       ['/d', 'ghi'],
+      ['/t', 'jkl'],
     ]);
-    const { Mounts } = request('volumes: ["/anon", "data:/d"]', 'volumes: {data: }', { inherited }).body.HostConfig;
+    const members = 'volumes: [{type: volume, target: /anon, read_only: true}, "data:/d"]\ntmpfs: [/t]';
+    const { Mounts } = request(members, 'volumes: {data: }', { inherited }).body.HostConfig;
     assert.deepEqual(
-      Mounts.map(({ Source, Target }: { Source: string; Target: string }) => [Target, Source]),
+      Mounts.map(({ Source, Target, ReadOnly }: Record<string, unknown>) => [Target, Source, ReadOnly]),
       [
-        ['/d', 'test_data'],
-        ['/anon', 'abc'],
-        ['/image', 'def'],
+        ['/anon', 'abc', true],
+        ['/d', 'test_data', false],
+        ['/image', 'def', undefined],
       ],
     );
   });

@@ -30,18 +30,20 @@ export function mountRequests(
   inherited: ReadonlyMap<string, string>,
 ): MountRequests {
   const own = service.volumes ?? [];
-  const taken = new Set(
-    own.filter(({ type, source }) => type !== 'volume' || source !== undefined).map(({ target }) => target),
-  );
-  const kept = [...inherited].filter(([target]) => !taken.has(target));
-  const keptTargets = new Set(kept.map(([target]) => target));
+  const tmpfs = (service.tmpfs ?? []).map((entry) => {
+    const at = entry.indexOf(':');
+    return at < 0 ? ([entry, ''] as const) : ([entry.slice(0, at), entry.slice(at + 1)] as const);
+  });
+  const taken = new Set([...own.map(({ target }) => target), ...tmpfs.map(([target]) => target)]);
   const files = grantsOf(project, service).filter(({ source, grant }) => !isCopied(source, grant));
   const binds = own.filter(isShortBind).map(bindLine);
   const mounts = [
     ...own
-      .filter((mount) => !isShortBind(mount) && !keptTargets.has(mount.target))
-      .map((mount) => mountRequest(project, mount)),
-    ...kept.map(([target, name]) => ({ Type: 'volume', Source: name, Target: target })),
+      .filter((mount) => !isShortBind(mount))
+      .map((mount) => mountRequest(project, mount, inherited.get(mount.target))),
+    ...[...inherited]
+      .filter(([target]) => !taken.has(target))
+      .map(([target, name]) => ({ Type: 'volume', Source: name, Target: target })),
     ...files.map(({ source, grant, kind }) => ({
       Type: 'bind',
       Source: existing(source.file!, kind, grant.source),
@@ -49,10 +51,6 @@ export function mountRequests(
       ReadOnly: true,
     })),
   ];
-  const tmpfs = (service.tmpfs ?? []).map((entry) => {
-    const at = entry.indexOf(':');
-    return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)];
-  });
   return {
     ...(binds.length > 0 ? { Binds: binds } : {}),
     ...(mounts.length > 0 ? { Mounts: mounts } : {}),
@@ -121,7 +119,8 @@ function bindLine({ source, target, read_only: readOnly, bind }: Mount): string 
   return `${source}:${target}:${modes.join(',')}`;
 }
 
-function mountRequest(project: Project, mount: Mount): Record<string, unknown> {
+/** `inherited` is the volume that a mount without a source had before. */
+function mountRequest(project: Project, mount: Mount, inherited: string | undefined): Record<string, unknown> {
   const { type, source, target, read_only: readOnly = false, bind, volume, tmpfs } = mount;
   const common = { Type: type, Target: target, ReadOnly: readOnly };
   if (type === 'bind') {
@@ -143,9 +142,10 @@ function mountRequest(project: Project, mount: Mount): Record<string, unknown> {
       },
     };
   }
+  const name = source === undefined ? inherited : project.volumes.get(source)!.name;
   return {
     ...common,
-    ...(source === undefined ? {} : { Source: project.volumes.get(source)!.name }),
+    ...(name === undefined ? {} : { Source: name }),
     VolumeOptions: {
       NoCopy: volume?.nocopy ?? false,
       ...(volume?.labels === undefined ? {} : { Labels: Object.fromEntries(volume.labels) }),
