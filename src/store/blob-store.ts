@@ -42,10 +42,19 @@ export interface BlobStore {
   lease(digest: string): Promise<(Blob & BlobLease) | undefined>;
   /** Path of the finished file, for mounting and for sendfile. */
   path(digest: string): string;
-  /** Adds a reference inside `transaction`. `owner` names who refers to it, e.g. `['s3', account, bucket, key, version]`. */
+  /**
+   * Adds a reference inside `transaction`. `owner` names who refers to it, e.g. `['s3', account, bucket, key, version]`. A SHA-512
+   * digest names no file here, but references by it are kept like others, for who gives blobs second names.
+   */
   reference(transaction: Transaction, digest: string, owner: readonly string[]): void;
   /** Removes that reference inside `transaction`; the file goes at the next collection when none is left. */
   dereference(transaction: Transaction, digest: string, owner: readonly string[]): void;
+  /** Whether anything refers to it. */
+  isReferenced(digest: string, reader?: Pick<Transaction, 'range'>): Promise<boolean>;
+  /** Has `forget` take away references that mean nothing any more, before each collection; a later one takes its place. */
+  beforeCollecting(forget: () => Promise<void>): void;
+  /** Has files collected by and by, when there is a clock. */
+  collectLater(): void;
   /** Deletes files without a reference or lease. */
   collect(): Promise<{ readonly deleted: number; readonly bytes: number }>;
   close(): Promise<void>;

@@ -4,6 +4,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import type { Clock } from '../../base/clock.ts';
+import { createManualClock } from '../../base/system-clock.ts';
 import { createSeededRandom } from '../../base/system-random.ts';
 import { BlobDigestError, BlobNotFoundError, openBlobStore, openMemoryStore, type Store } from '../../store/index.ts';
 import { type ContentStore, SizeMismatchError } from '../content.ts';
@@ -18,10 +20,10 @@ interface Opened extends AsyncDisposable {
   forget(digest: string, ...owner: string[]): Promise<void>;
 }
 
-async function open(): Promise<Opened> {
+async function open(clock?: Clock): Promise<Opened> {
   const directory = await mkdtemp(join(tmpdir(), 'kobune-content-'));
   const store = openMemoryStore();
-  const blobs = await openBlobStore({ directory, store, random: createSeededRandom() });
+  const blobs = await openBlobStore({ directory, store, random: createSeededRandom(), ...(clock && { clock }) });
   const content = createContentStore({ store, blobs });
   return {
     directory,
@@ -144,5 +146,37 @@ describe('content store: collection', () => {
     await at.content.collect();
     assert.equal(await at.content.stat(sha512), undefined);
     assert.deepEqual(await at.content.stat(sha256), { size: 1000 });
+  });
+
+  it('happens by itself, by the clock, when nothing refers to a SHA-512 name any more or ever did', async () => {
+    const clock = createManualClock();
+    await using at = await open(clock);
+    clock.advance(60_000); // what an earlier process left is looked for only now
+    const [kept, dropped] = [bytesOf(10, 1), bytesOf(10, 2)];
+    const blob = await at.content.write(kept, { digest: digestOf('sha512', kept) });
+    await at.refer(blob.digest, 'a');
+    blob.release();
+    (await at.content.write(dropped, { digest: digestOf('sha512', dropped) })).release();
+    clock.advance(60_000);
+    while ((await at.files()).length > 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(kept.equals(await at.content.read(blob.digest)));
+    await at.forget(blob.digest, 'a');
+    clock.advance(60_000);
+    while ((await at.files()).length > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(await at.store.range({ prefix: [] }), []);
+  });
+
+  it('deletes what references by a SHA-512 name were erased of, with all else of their owner', async () => {
+    await using at = await open();
+    const bytes = bytesOf(1000);
+    const digest = digestOf('sha512', bytes);
+    (await at.content.write(bytes, { digest })).release();
+    await at.refer(digest, 'a');
+    // As a reset of the service erases it.
+    for (const { key } of await at.store.range({ prefix: ['blob-references'] })) {
+      if (key[2] === 'test') await at.store.delete(key);
+    }
+    assert.deepEqual(await at.content.collect(), { deleted: 1, bytes: 1000 });
+    assert.deepEqual(await at.store.range({ prefix: [] }), []);
   });
 });

@@ -14,11 +14,10 @@ import { type ContentStore, SizeMismatchError, type WriteContentOptions } from '
 import { Holds } from '../holds.ts';
 import { isDigest, isSha512 } from './digest.ts';
 
-/** First part of the keys of this room: second names of blobs, and who refers to them by those. */
+/** First part of the keys of this room: second names of blobs. Who refers to one by its name is kept with the blobs' references. */
 const CONTENT = 'image-content';
 
 const nameKey = (digest: string) => [CONTENT, 'name', digest] as const;
-const referencesKey = (digest: string) => [CONTENT, 'reference', digest] as const;
 
 /** The record of a SHA-512 name. While it is there, it refers to the blob itself. */
 interface SecondName {
@@ -44,6 +43,7 @@ class BlobContentStore implements ContentStore {
   constructor({ store, blobs }: ContentStoreOptions) {
     this.#store = store;
     this.#blobs = blobs;
+    blobs.beforeCollecting(() => this.#forgetNames());
   }
 
   async stat(digest: string): Promise<{ readonly size: number } | undefined> {
@@ -91,7 +91,7 @@ class BlobContentStore implements ContentStore {
     try {
       const name = await this.#store.get<SecondName>(nameKey(digest));
       const blob = name && (await this.#blobs.lease(name.value.digest));
-      if (blob) return { digest, size: blob.size, release: both(release, blob.release) };
+      if (blob) return { digest, size: blob.size, release: all(release, blob.release) };
     } catch (error) {
       release();
       throw error;
@@ -101,20 +101,14 @@ class BlobContentStore implements ContentStore {
   }
 
   reference(transaction: Transaction, digest: string, owner: readonly string[]): void {
-    if (isSha512(digest)) transaction.put([...referencesKey(digest), ...owner], true);
-    else this.#blobs.reference(transaction, digest, owner);
+    this.#blobs.reference(transaction, digest, owner);
   }
 
   dereference(transaction: Transaction, digest: string, owner: readonly string[]): void {
-    if (isSha512(digest)) transaction.delete([...referencesKey(digest), ...owner]);
-    else this.#blobs.dereference(transaction, digest, owner);
+    this.#blobs.dereference(transaction, digest, owner);
   }
 
-  async collect(): Promise<{ readonly deleted: number; readonly bytes: number }> {
-    for (const { key } of await this.#store.range({ prefix: [CONTENT, 'name'] })) {
-      const digest = String(key[2]);
-      await this.#names.unlessHeld(digest, () => this.#forgetName(digest));
-    }
+  collect(): Promise<{ readonly deleted: number; readonly bytes: number }> {
     return this.#blobs.collect();
   }
 
@@ -134,7 +128,9 @@ class BlobContentStore implements ContentStore {
         transaction.put(nameKey(sha512), { digest: blob.digest } satisfies SecondName);
         this.#blobs.reference(transaction, blob.digest, [CONTENT, sha512]);
       });
-      return { digest: sha512, size: blob.size, release: both(release, blob.release) };
+      // The name refers to the blob, so that nobody else sees when nothing came to refer to the name.
+      const collectLater = () => this.#blobs.collectLater();
+      return { digest: sha512, size: blob.size, release: all(release, blob.release, collectLater) };
     } catch (error) {
       release();
       blob.release();
@@ -142,10 +138,18 @@ class BlobContentStore implements ContentStore {
     }
   }
 
+  async #forgetNames(): Promise<void> {
+    for (const { key } of await this.#store.range({ prefix: [CONTENT, 'name'] })) {
+      const digest = String(key[2]);
+      if (await this.#blobs.isReferenced(digest)) continue;
+      await this.#names.unlessHeld(digest, () => this.#forgetName(digest));
+    }
+  }
+
   /** Takes a second name away when nothing refers to the blob by it. */
   async #forgetName(digest: string): Promise<void> {
     await this.#store.transact(async (transaction) => {
-      if ((await transaction.range({ prefix: referencesKey(digest), limit: 1 })).length > 0) return;
+      if (await this.#blobs.isReferenced(digest, transaction)) return;
       const name = await transaction.get<SecondName>(nameKey(digest));
       if (!name) return;
       transaction.delete(nameKey(digest));
@@ -173,7 +177,7 @@ async function* checkedSource(
   if (sha512 !== undefined && actual !== sha512) throw new BlobDigestError(sha512, String(actual));
 }
 
-function both(...releases: readonly (() => void)[]): () => void {
+function all(...releases: readonly (() => void)[]): () => void {
   return () => {
     for (const release of releases) release();
   };

@@ -36,6 +36,7 @@ export interface BlobStoreOptions {
 
 const REFERENCES = 'blob-references';
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const SECOND_NAME = /^sha512:[0-9a-f]{128}$/;
 /** Bytes gathered before they are handed to the disk; the next ones are hashed meanwhile. */
 const GATHER = 1024 * 1024;
 const READ_CHUNK = 256 * 1024;
@@ -56,6 +57,7 @@ class BlobFiles implements BlobStore {
   readonly #working = new Set<Promise<unknown>>();
   #collecting: Promise<{ deleted: number; bytes: number }> | undefined;
   #timer: Timer | undefined;
+  #forget: () => Promise<void> = async () => {};
   #closed = false;
 
   constructor(options: BlobStoreOptions) {
@@ -71,7 +73,7 @@ class BlobFiles implements BlobStore {
     await mkdir(this.#files, { recursive: true });
     if (this.#options.durable !== false) await new DirectorySync(this.#options.directory).sync();
     // A killed process may have left finished files that no record came to name.
-    this.#collectLater();
+    this.collectLater();
   }
 
   write(source: AsyncIterable<Uint8Array> | Uint8Array, options: WriteBlobOptions = {}): Promise<Blob & BlobLease> {
@@ -124,13 +126,31 @@ class BlobFiles implements BlobStore {
   }
 
   reference(transaction: Transaction, digest: string, owner: readonly string[]): void {
-    this.path(digest);
+    if (!DIGEST.test(digest) && !SECOND_NAME.test(digest)) throw new BlobNotFoundError(digest);
     transaction.put([REFERENCES, digest, ...owner], true);
   }
 
   dereference(transaction: Transaction, digest: string, owner: readonly string[]): void {
     transaction.delete([REFERENCES, digest, ...owner]);
-    this.#collectLater();
+    this.collectLater();
+  }
+
+  async isReferenced(digest: string, reader: Pick<Transaction, 'range'> = this.#options.store): Promise<boolean> {
+    return (await reader.range({ prefix: [REFERENCES, digest], limit: 1 })).length > 0;
+  }
+
+  beforeCollecting(forget: () => Promise<void>): void {
+    this.#forget = forget;
+  }
+
+  collectLater(): void {
+    const { clock, collectAfter = 60_000 } = this.#options;
+    if (!clock || this.#timer || this.#closed) return;
+    this.#timer = clock.at(clock.now() + collectAfter, () => {
+      this.#timer = undefined;
+      // What fails now (a full disk, say) is tried again.
+      if (!this.#closed) this.collect().catch(() => this.collectLater());
+    });
   }
 
   collect(): Promise<{ readonly deleted: number; readonly bytes: number }> {
@@ -219,6 +239,7 @@ class BlobFiles implements BlobStore {
   }
 
   async #collect(): Promise<{ deleted: number; bytes: number }> {
+    await this.#forget();
     let deleted = 0;
     let bytes = 0;
     for (const [i, name] of (await readdir(this.#files)).entries()) {
@@ -228,7 +249,7 @@ class BlobFiles implements BlobStore {
       if (!DIGEST.test(digest)) continue;
       const removed = await this.#leases.unlessLeased(
         digest,
-        async () => !(await this.#isReferenced(digest)),
+        async () => !(await this.isReferenced(digest)),
         async () => {
           const path = this.path(digest);
           const { size } = await stat(path);
@@ -247,22 +268,8 @@ class BlobFiles implements BlobStore {
   #let(digest: string, release: () => void): void {
     release();
     if (!this.#options.clock || this.#timer || this.#closed) return;
-    const later = () => this.#collectLater();
-    this.#track(this.#isReferenced(digest)).then((referenced) => referenced || later(), later);
-  }
-
-  async #isReferenced(digest: string): Promise<boolean> {
-    return (await this.#options.store.range({ prefix: [REFERENCES, digest], limit: 1 })).length > 0;
-  }
-
-  #collectLater(): void {
-    const { clock, collectAfter = 60_000 } = this.#options;
-    if (!clock || this.#timer || this.#closed) return;
-    this.#timer = clock.at(clock.now() + collectAfter, () => {
-      this.#timer = undefined;
-      // What fails now (a full disk, say) is tried again.
-      if (!this.#closed) this.collect().catch(() => this.#collectLater());
-    });
+    const later = () => this.collectLater();
+    this.#track(this.isReferenced(digest)).then((referenced) => referenced || later(), later);
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
