@@ -8,8 +8,9 @@ import { guardedLookup, isAllowedHost, isLoopback } from './endpoint-guard.ts';
 const hostOf = (host: string): string => new URL(`http://${host}/`).hostname;
 
 describe('the host of an endpoint', () => {
-  const own = Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
+  // Bridges of containers (`kb…`) come and go.
+  const own = Object.entries(networkInterfaces())
+    .flatMap(([name, addresses]) => (name.startsWith('kb') ? [] : (addresses ?? [])))
     .map(({ address, family }) => (family === 'IPv6' ? `[${address.replace(/%.*/, '')}]` : address));
   for (const host of [
     '127.0.0.1',
