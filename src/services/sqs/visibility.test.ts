@@ -176,7 +176,7 @@ describe('SQS message retention', () => {
 });
 
 describe('SQS limits of messages in flight', () => {
-  it('has room for 120,000', { timeout: 60_000 }, async () => {
+  it('has room for 120,000', { timeout: 240_000 }, async () => {
     const reader = world.sqs.queues;
     const arn = 'arn:aws:sqs:us-east-1:000000000000:q';
     for (let n = 0; n < 12_000; n += 1) {
