@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ContainerSpec } from './container.ts';
 import { identify } from './runtime/processes.ts';
@@ -80,6 +80,20 @@ describe('containers and a Kobune that is killed', { skip: noContainersReason },
     process.kill(monitor, 'SIGKILL');
     assert.equal((await ended).exitCode, 137);
     assert.equal(identify(pid), undefined);
+  });
+
+  it('that cannot be followed any more are ended, and hold nobody else up', async () => {
+    const [lost, other] = [await start('sleep 1000'), await start('sleep 1000')];
+    const { pid, logPath } = await engine.call('get', lost).then(({ state, logPath }) => ({ ...state, logPath }));
+    await engine.kill();
+    await rm(join(dirname(logPath), 'run', 'alive'));
+    engine = await EngineProcess.start(directory);
+    const { state } = await engine.call('get', lost);
+    assert.deepEqual([state.status, state.exitCode], ['exited', 137]);
+    assert.match(state.error, /ENOENT/);
+    assert.equal(identify(pid), undefined);
+    assert.equal((await engine.call('get', other)).state.status, 'running');
+    for (const id of [lost, other]) await engine.call('remove', id, { force: true });
   });
 
   it('that were being made or started are whole, or gone', async () => {

@@ -27,13 +27,26 @@ export async function adoptContainers(parts: EngineParts, add: (container: LiveC
     add(container);
     complete.push(container);
   }
-  await Promise.all(complete.map((container) => adopt(parts, container)));
+  await Promise.all(complete.map((container) => adoptOrGiveUp(parts, container)));
   await removeOrphans(parts, new Set(complete.map(({ id }) => id)));
   const starting = complete.filter(wantsStart);
   // Those that others depend on need not be first: what cannot be started yet says so, and its policy tries again.
   for (const container of starting) {
     await container.start().catch((error: unknown) => {
       parts.logger.warn('a container could not be started', { container: container.id, error });
+    });
+  }
+}
+
+/** One that cannot be followed holds nobody else up. */
+async function adoptOrGiveUp(parts: EngineParts, container: LiveContainer): Promise<void> {
+  try {
+    await adopt(parts, container);
+  } catch (error) {
+    parts.logger.error('a container could not be taken over', { container: container.id, error });
+    if (container.record.status === 'removing') return;
+    await container.giveUp(error as Error).catch((failure: unknown) => {
+      parts.logger.error('a container could not be ended', { container: container.id, error: failure });
     });
   }
 }

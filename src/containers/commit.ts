@@ -48,7 +48,12 @@ export async function commit(
   const pausing = options.pause && record.status === 'running';
   const paused = async (): Promise<AsyncDisposable> => {
     await freeze(hierarchies, container.groupPath);
-    return { [Symbol.asyncDispose]: async () => thaw(hierarchies, container.groupPath) };
+    return {
+      [Symbol.asyncDispose]: async () => {
+        // It may have ended, or been paused by somebody else, meanwhile.
+        if (container.record.status === 'running') thaw(hierarchies, container.groupPath);
+      },
+    };
   };
   const root = await container.root();
   const made = await images.roots.commit(root, { exclude: OWN_PATHS, ...(pausing ? { paused } : {}) });

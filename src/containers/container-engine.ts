@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Change, Image, Root } from '../images/index.ts';
@@ -29,6 +28,7 @@ import { HealthMonitor, isCheck } from './health/health-monitor.ts';
 import { claimInstance, releaseInstance, sweepDeadInstances } from './instances.ts';
 import { type ContainerEnd, LiveContainer } from './live-container.ts';
 import { endOfLog, readLog } from './logs/read-log.ts';
+import { mountsBelow, unmount } from './mounts/mount-table.ts';
 import { connectNetwork, disconnectNetwork } from './network-changes.ts';
 import { openParts } from './open-parts.ts';
 import type { ContainerEngineOptions } from './options.ts';
@@ -62,13 +62,13 @@ class Engine implements ContainerEngine {
       directory: join(directory, 'volumes'),
       now: () => Date.now(),
       users: (name) => this.#usersOf(name),
+      removeFiles: (path) => this.#parts.removeFiles(path),
       emit: (action, id, attributes) => this.#tell({ kind: 'volume', action, id, attributes, time: Date.now() }),
     });
     this.#parts = openParts(options, {
       volumes: this.#volumes,
       emit: (action, subject, attributes) => this.#emit(action, subject, attributes),
       other: (nameOrId) => this.#other(nameOrId),
-      removeFiles: (path) => rm(path, { recursive: true, force: true }),
     });
     this.#execs = new Execs(this.#parts);
     this.#ephemeral = options.ephemeral;
@@ -324,6 +324,9 @@ class Engine implements ContainerEngine {
       await Promise.allSettled(
         containers.map((container) => this.remove(container.id, { force: true, volumes: true })),
       );
+      // Also of a container that would not go nothing leads out of what is deleted next.
+      const { kernel, directory } = this.#parts;
+      for (const path of mountsBelow(directory)) unmount(kernel, path);
     }
     const goOn = containers.some(({ running }) => running);
     await Promise.all(containers.map((container) => container.letGo()));

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import type { Endpoint } from '../network/index.ts';
+import { type Endpoint, GATEWAY_ADDRESS } from '../network/index.ts';
 
 interface NameResolution {
   readonly nameServers: readonly string[];
@@ -7,8 +7,8 @@ interface NameResolution {
   readonly options: readonly string[];
 }
 
-const LOOPBACK = [
-  '127.0.0.1\tlocalhost',
+const LOOPBACK = '127.0.0.1\tlocalhost';
+const LOOPBACK_V6 = [
   '::1\tlocalhost ip6-localhost ip6-loopback',
   'fe00::\tip6-localnet',
   'ff00::\tip6-mcastprefix',
@@ -16,27 +16,28 @@ const LOOPBACK = [
   'ff02::2\tip6-allrouters',
 ];
 
-/** `/etc/hosts`: this machine, what was asked for (`name:address`), and the container's own addresses. */
+/** `/etc/hosts`: the loopback, what was asked for (`name:address`), and the container's own addresses. */
 export function hostsFile(options: {
   readonly hostname: string;
   readonly domainname?: string;
-  readonly endpoints: readonly Pick<Endpoint, 'ipv4' | 'ipv6' | 'ipv4Gateway'>[];
+  readonly endpoints: readonly Pick<Endpoint, 'ipv4' | 'ipv6'>[];
   readonly extraHosts: readonly string[];
-  readonly links?: readonly { readonly address: string; readonly names: readonly string[] }[];
 }): string {
-  const gateway = options.endpoints.find(({ ipv4Gateway }) => ipv4Gateway)?.ipv4Gateway;
+  // Of this machine a container on a network reaches what this cloud serves, and that is there.
+  const machine = options.endpoints.length > 0 ? GATEWAY_ADDRESS : '127.0.0.1';
   const extra = options.extraHosts.flatMap((entry) => {
     const [, name, address] = /^([^:=]+)[:=](.+)$/.exec(entry) ?? [];
     if (name === undefined || address === undefined) return [];
-    const target = address === 'host-gateway' ? gateway : address.replace(/^\[(.*)\]$/, '$1');
-    return target === undefined ? [] : [`${target}\t${name}`];
+    const target = address === 'host-gateway' ? machine : address.replace(/^\[(.*)\]$/, '$1');
+    return [`${target}\t${name}`];
   });
-  const linked = (options.links ?? []).map(({ address, names }) => `${address}\t${names.join(' ')}`);
   const name = options.domainname ? `${options.hostname}.${options.domainname} ${options.hostname}` : options.hostname;
+  // Networks without addresses of version 6 switch that version off in the container, the loopback's too; Docker leaves them out then.
+  const hasV6 = options.endpoints.length === 0 || options.endpoints.some(({ ipv6 }) => ipv6 !== undefined);
   const own = options.endpoints.flatMap(({ ipv4, ipv6 }) =>
     [ipv4, ipv6].flatMap((address) => (address === undefined ? [] : [`${address}\t${name}`])),
   );
-  return `${[...LOOPBACK, ...extra, ...linked, ...own].join('\n')}\n`;
+  return `${[LOOPBACK, ...(hasV6 ? LOOPBACK_V6 : []), ...extra, ...own].join('\n')}\n`;
 }
 
 /** `/etc/resolv.conf`. Source: `resolv.conf(5)`. */

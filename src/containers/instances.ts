@@ -5,6 +5,7 @@ import type { Kernel } from '../network/index.ts';
 import type { Hierarchies } from './cgroups/hierarchies.ts';
 import { removeGroups } from './cgroups/remove-groups.ts';
 import { mountsBelow, unmount } from './mounts/mount-table.ts';
+import { removeFiles } from './mounts/remove-files.ts';
 import { groupPath } from './parts.ts';
 import { identify, isAlive, type ProcessIdentity } from './runtime/processes.ts';
 
@@ -44,8 +45,8 @@ export async function sweepDeadInstances(kernel: Kernel, hierarchies: Hierarchie
     const groups = [groupPath(instance, ''), `/kobune-${instance}-steps`];
     const gone = await Promise.all(groups.map((group) => removeGroups(hierarchies, group)));
     const roots = join(dirname(claim.directory), 'images', 'roots');
-    for (const mount of [...mountsBelow(claim.directory), ...mountsBelow(roots)]) unmount(kernel, mount);
-    await rm(claim.directory, { recursive: true, force: true });
+    for (const mount of mountsBelow(roots)) unmount(kernel, mount);
+    await removeFiles(kernel, claim.directory);
     // What would not go is tried again by the next one.
     if (gone.every(Boolean)) await releaseInstance(instance, claim.runtimeState);
   }

@@ -32,6 +32,30 @@ describe('limits of containers', { skip: noContainersReason }, () => {
     assert.equal((await world.engine.get(fine)).state.oomKilled, false);
   });
 
+  it('tell at once when another process than the first is ended for want of memory', async () => {
+    const id = await world.start('sleep 100', limited({ memory: 16 * MEBIBYTE, memorySwap: 16 * MEBIBYTE }));
+    for (let time = 0; time < 2; time++) {
+      const told = new Promise<void>((resolve) => {
+        const stop = world.engine.onEvent((event) => {
+          if (event.id !== id || event.action !== 'oom') return;
+          stop();
+          resolve();
+        });
+      });
+      const { exitCode } = await world.exec(id, ['sh', '-c', 'x=x; while :; do x=$x$x$x$x; done']);
+      assert.equal(exitCode, 137);
+      await told;
+      const { state } = await world.engine.get(id);
+      assert.deepEqual([state.status, state.oomKilled], ['running', true]);
+    }
+    const actions: string[] = [];
+    const stop = world.engine.onEvent(({ action }) => actions.push(action));
+    await world.engine.stop(id, { timeoutSeconds: 0 });
+    stop();
+    assert.ok(!actions.includes('oom'));
+    assert.equal((await world.engine.get(id)).state.oomKilled, true);
+  });
+
   it('hold the number of processes', async () => {
     const { stdout, stderr } = await world.run(
       'for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1 & done; echo begun',

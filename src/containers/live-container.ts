@@ -1,12 +1,13 @@
 import { ServiceError } from '../base/errors.ts';
 import type { Root } from '../images/index.ts';
 import { freeze, thaw } from './cgroups/freezer.ts';
-import { groupDirectories, membersOf } from './cgroups/hierarchies.ts';
+import { groupDirectories } from './cgroups/hierarchies.ts';
 import { oomKills } from './cgroups/memory-events.ts';
 import { makeReadyForMoves } from './cgroups/ready.ts';
+import { killMembers } from './cgroups/remove-groups.ts';
 import type { Health } from './container.ts';
 import { type ContainerFiles, containerFiles } from './directories.ts';
-import { inUse, notRunning } from './errors.ts';
+import { containerNotFound, inUse, notRunning } from './errors.ts';
 import { Lock } from './lock.ts';
 import { releaseMounts } from './mounts/run-mounts.ts';
 import { OutputHub } from './output/output-hub.ts';
@@ -31,9 +32,14 @@ export interface LifeListener {
   /** Its process has ended; `final` unless it is about to be started again. */
   ended?(end: ContainerEnd, final: boolean): void;
   removed?(end: ContainerEnd): void;
+  /** This Kobune has nothing to do with it any more. */
+  letGo?(): void;
 }
 
 const SIGKILL = 9;
+const SIGKILLED = 137;
+/** Timers take no more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** A container while Kobune knows it: its record, its run if it has one, and who waits for it. Its work is done one after the other. */
 export class LiveContainer {
@@ -53,6 +59,7 @@ export class LiveContainer {
   #pendingRestart: { cancel(): void } | undefined;
   #startedAtExactly = 0;
   #keepers = 0;
+  #gone = false;
   #health: () => Health | undefined = () => undefined;
 
   constructor(parts: EngineParts, record: ContainerRecord) {
@@ -108,9 +115,12 @@ export class LiveContainer {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Work that must not meet a start, a stop or a removal. */
+  /** Work that must not meet a start, a stop or a removal. Throws `ContainerNotFound` when it was removed meanwhile. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
-    return this.#lock.run(work);
+    return this.#lock.run(() => {
+      if (this.#gone) throw containerNotFound(this.id);
+      return work();
+    });
   }
 
   /** Changes the record, durably. */
@@ -169,7 +179,10 @@ export class LiveContainer {
     const run = this.#run;
     if (!run) return;
     this.#signal(run, signal);
-    const timer = seconds < 0 ? undefined : setTimeout(() => this.#signal(run, SIGKILL), seconds * 1000);
+    const milliseconds = seconds * 1000;
+    const never = milliseconds < 0 || milliseconds > LONGEST_TIMER_MS;
+    const timer = never ? undefined : setTimeout(() => this.#signal(run, SIGKILL), milliseconds);
+    await this.#goOn();
     await run.ended;
     clearTimeout(timer);
     await this.#settled();
@@ -184,6 +197,7 @@ export class LiveContainer {
     const last = number === SIGKILL || number === signalNumber(this.#record.spec.stopSignal || 'SIGTERM');
     if (last) await this.#stay();
     this.#signal(run, number);
+    if (last) await this.#goOn();
     if (number !== SIGKILL) return;
     await run.ended;
     await this.#settled();
@@ -202,9 +216,20 @@ export class LiveContainer {
   unpause(): Promise<void> {
     return this.#lock.run(async () => {
       if (this.#record.status !== 'paused') throw inUse(`container ${this.id} is not paused`);
-      thaw(this.#parts.hierarchies, this.groupPath);
-      await this.save({ status: 'running' });
-      this.#parts.emit('unpause', this.#record);
+      await this.#unpause();
+    });
+  }
+
+  async #unpause(): Promise<void> {
+    thaw(this.#parts.hierarchies, this.groupPath);
+    await this.save({ status: 'running' });
+    this.#parts.emit('unpause', this.#record);
+  }
+
+  /** What was paused takes the signal that is to end it only when it goes on. */
+  #goOn(): Promise<void> {
+    return this.#lock.run(async () => {
+      if (this.#run && this.#record.status === 'paused') await this.#unpause();
     });
   }
 
@@ -228,18 +253,40 @@ export class LiveContainer {
     return this.#lock.run(() => this.#undo());
   }
 
+  /** Its run cannot be followed: it is ended, so that nothing runs of which nobody knows. */
+  giveUp(error: Error): Promise<void> {
+    return this.#lock.run(async () => {
+      await this.#undo();
+      await this.save({
+        status: 'exited',
+        exitCode: SIGKILLED,
+        error: error.message,
+        finishedAt: Date.now(),
+        run: undefined,
+        endpoints: [],
+        ports: [],
+      });
+      this.#tellEnd(true);
+    });
+  }
+
   /** Lets go of the process, which goes on. */
-  async letGo(): Promise<void> {
-    this.#pendingRestart?.cancel();
-    await this.discardPreparation();
-    this.#run?.letGo();
-    this.#run = undefined;
-    this.hub.end();
+  letGo(): Promise<void> {
+    return this.#lock.run(async () => {
+      this.#cancelRestart();
+      await this.discardPreparation();
+      this.#run?.letGo();
+      this.#run = undefined;
+      this.hub.end();
+      for (const listener of [...this.#listeners]) listener.letGo?.();
+    });
   }
 
   /** Deletes everything of it, and does `also` before it is told to be gone. Its process must have ended. */
   remove(also: () => Promise<void> = async () => {}): Promise<void> {
     return this.#lock.run(async () => {
+      // Two have asked for it, or its end has.
+      if (this.#gone) return;
       if (this.#run) throw inUse(`container ${this.id} is running: stop the container before removing or force remove`);
       this.#cancelRestart();
       await this.discardPreparation();
@@ -254,6 +301,7 @@ export class LiveContainer {
     await this.#parts.removeFiles(this.files.directory);
     await images.letGo(this.#record.spec.image.id, this.id);
     await records.remove(this.#record);
+    this.#gone = true;
     await also();
     const end = { exitCode: this.#record.exitCode, error: this.#record.error };
     this.#parts.emit('destroy', this.#record);
@@ -284,11 +332,10 @@ export class LiveContainer {
     // Without a process namespace of its own, others do not end with the first.
     if (number === SIGKILL && this.#record.spec.pidMode !== 'private') {
       const directory = groupDirectories(hierarchies, this.groupPath)[0]!;
-      for (const pid of membersOf(directory)) process.kill(pid, 'SIGKILL');
+      killMembers(directory);
     }
     this.#parts.emit('kill', this.#record, { signal: String(number) });
-    // The signal is taken when it goes on.
-    if (this.#record.status === 'paused') thaw(hierarchies, this.groupPath);
+    if (number === SIGKILL && this.#record.status === 'paused') thaw(hierarchies, this.groupPath);
   }
 
   /** Everything that an end brings with it has been done. */
@@ -298,6 +345,7 @@ export class LiveContainer {
 
   async #begin({ restartCount }: { readonly restartCount: number }): Promise<void> {
     const parts = this.#parts;
+    const { status } = this.#record;
     try {
       makeReadyForMoves(parts.hierarchies);
       const { run, connected } = await this.#maker.makeConnected(await this.#takePreparation());
@@ -317,10 +365,19 @@ export class LiveContainer {
       });
       await Promise.all([run.release(), started]);
     } catch (error) {
-      await this.#undo();
+      await this.#undo().catch((undoing: unknown) => {
+        parts.logger.warn('something of a start that failed remains', { container: this.id, error: undoing });
+      });
       const { message } = error as Error;
       const exitCode = error instanceof ServiceError ? Number(error.members.exitCode ?? 128) : 128;
-      await this.save({ exitCode, error: message });
+      await this.save({
+        status: status === 'restarting' ? 'exited' : status,
+        exitCode,
+        error: message,
+        run: undefined,
+        endpoints: [],
+        ports: [],
+      });
       throw error;
     }
     parts.emit('start', this.#record);
@@ -342,18 +399,25 @@ export class LiveContainer {
   #follow(run: Run): void {
     this.#run = run;
     this.#startedAtExactly = performance.now();
-    run.ended.then(
-      (ending) => this.#lock.run(() => this.#end(run, ending)),
-      (error) => this.#parts.logger.error('a container cannot be followed', { container: this.id, error }),
-    );
+    const complain = (error: unknown) =>
+      this.#parts.logger.error('a container cannot be followed', { container: this.id, error });
+    run.watchMemory(() => void this.#lock.run(() => this.#outOfMemory(run)).catch(complain));
+    run.ended.then((ending) => this.#lock.run(() => this.#end(run, ending))).catch(complain);
+  }
+
+  /** The kernel has ended a process for want of memory, and it need not have been the first one. */
+  async #outOfMemory(run: Run): Promise<void> {
+    if (this.#run !== run) return;
+    await this.save({ oomKilled: true });
+    this.#parts.emit('oom', this.#record);
   }
 
   async #end(run: Run, { exitCode, finishedAt }: RunEnd): Promise<void> {
     // A start that failed has taken care of it.
     if (this.#run !== run) return;
     const parts = this.#parts;
-    const { spec, restartCount, stoppedByUser } = this.#record;
-    const oomKilled = oomKills(parts.hierarchies, this.groupPath) > 0;
+    const { spec, startedAt = 0, restartCount, stoppedByUser, oomKilled } = this.#record;
+    const outOfMemory = run.takeOutOfMemory() || (!oomKilled && oomKills(parts.hierarchies, this.groupPath) > 0);
     this.#run = undefined;
     const released = spec.network.mode === 'bridge' ? parts.networks.release(this.id) : undefined;
     const ranMs = performance.now() - this.#startedAtExactly;
@@ -361,14 +425,19 @@ export class LiveContainer {
     const saved = this.save({
       status: delay === undefined ? 'exited' : 'restarting',
       exitCode,
-      oomKilled,
-      finishedAt,
+      oomKilled: oomKilled || outOfMemory,
+      // The times of files are some milliseconds behind the clock that the start was told by.
+      finishedAt: Math.max(finishedAt, startedAt),
       run: undefined,
       endpoints: [],
       ports: [],
     });
-    await Promise.all([released, saved]);
-    if (oomKilled) parts.emit('oom', this.#record);
+    // What fails of it must not keep those who wait for the end from being told.
+    for (const result of await Promise.allSettled([released, saved])) {
+      if (result.status === 'fulfilled') continue;
+      parts.logger.error('the end of a container is not complete', { container: this.id, error: result.reason });
+    }
+    if (outOfMemory) parts.emit('oom', this.#record);
     parts.emit('die', this.#record, { exitCode: String(exitCode), execDuration: String(Math.round(ranMs / 1000)) });
     this.hub.end();
     if (delay !== undefined) this.#restartIn(delay);
@@ -391,7 +460,6 @@ export class LiveContainer {
         await this.#begin({ restartCount: this.#record.restartCount + 1 });
       } catch (error) {
         logger.warn('a container could not be started again', { container: this.id, error });
-        await this.save({ status: 'exited' });
         this.#tellEnd(true);
       }
     };

@@ -157,7 +157,9 @@ describe('containers on networks', { skip: noContainersReason }, () => {
       domainname: 'example.test',
       hostname: 'box',
     });
-    assert.match(stdout, /10\.1\.2\.3\tdb\n::5\tsix\n172\.[\d.]+\tgw\n/);
+    assert.match(stdout, /10\.1\.2\.3\tdb\n::5\tsix\n169\.254\.100\.1\tgw\n/);
+    assert.match(stdout, /^127\.0\.0\.1\tlocalhost\n10\./);
+    assert.match((await world.run('cat /etc/hosts')).stdout, /\n::1\tlocalhost/);
     assert.match(stdout, /\tbox\.example\.test box\n/);
     assert.match(stdout, /search example\.test\noptions ndots:3\n$/);
     for (const changes of [

@@ -3,6 +3,7 @@ import { ServiceError } from '../base/errors.ts';
 import { keepDescriptorsToOurselves, openKernel } from '../network/index.ts';
 import { findHierarchies } from './cgroups/hierarchies.ts';
 import { Budget, Slots } from './lock.ts';
+import { removeFiles } from './mounts/remove-files.ts';
 import type { ContainerEngineOptions } from './options.ts';
 import type { EngineParts } from './parts.ts';
 import { ContainerRecords } from './records.ts';
@@ -14,7 +15,7 @@ const MOST_PREPARATIONS = 4;
 /** Finds what containers need on this machine. Throws `NotSupported`, naming what is missing. */
 export function openParts(
   options: ContainerEngineOptions,
-  own: Pick<EngineParts, 'volumes' | 'emit' | 'other' | 'removeFiles'>,
+  own: Pick<EngineParts, 'volumes' | 'emit' | 'other'>,
 ): EngineParts {
   const missing = (what: string) =>
     new ServiceError('NotSupported', `containers cannot run here: ${what}`, { status: 501 });
@@ -38,6 +39,7 @@ export function openParts(
     runtime,
     monitorProgram,
     hierarchies,
+    removeFiles: (directory) => removeFiles(kernel, directory),
     directory: options.directory,
     instance: options.instance,
     starts: new Slots(STARTS_PER_PROCESSOR * availableParallelism()),

@@ -41,7 +41,7 @@ export interface EngineParts {
   readonly cloud: () => Promise<CloudAccess | undefined>;
   /** Tells the engine's listeners. */
   readonly emit: (action: string, container: EventSubject, attributes?: Readonly<Record<string, string>>) => void;
-  /** Deletes files, however many. */
+  /** Deletes files, however many, and nothing that is only mounted among them. */
   readonly removeFiles: (directory: string) => Promise<void>;
   /** What one container needs to know of another. Throws `ContainerNotFound`. */
   readonly other: (nameOrId: string) => OtherContainer;

@@ -18,7 +18,7 @@ export class Preparation {
   readonly #sources: string;
   readonly #made: Promise<Prepared | undefined>;
   readonly #timer: NodeJS.Timeout;
-  #over = false;
+  #discarded: Promise<void> | undefined;
 
   private constructor(parts: EngineParts, maker: RunMaker, spec: ContainerSpec) {
     this.#parts = parts;
@@ -26,7 +26,9 @@ export class Preparation {
     this.#spec = spec;
     this.#sources = sourcesOf(spec);
     this.#made = this.#make();
-    this.#timer = setTimeout(() => void this.discard(), LIFETIME_MS);
+    this.#timer = setTimeout(() => {
+      this.discard().catch((error: unknown) => parts.logger.warn('a process that was made ahead remains', { error }));
+    }, LIFETIME_MS);
     this.#timer.unref();
   }
 
@@ -38,19 +40,26 @@ export class Preparation {
 
   /** What was made, if it still is what the container wants; nothing of it is left otherwise. */
   async take(spec: ContainerSpec): Promise<Prepared | undefined> {
+    // From here on it is the start that needs it, however long the making takes.
+    clearTimeout(this.#timer);
     const made = await this.#made;
-    if (this.#over) return undefined;
-    if (!made?.run.goesOn || !isSame(spec, this.#spec) || sourcesOf(spec) !== this.#sources) {
+    if (this.#discarded || !made?.run.goesOn || !isSame(spec, this.#spec) || sourcesOf(spec) !== this.#sources) {
       await this.discard();
       return undefined;
     }
-    this.#finish();
+    this.#parts.preparations.giveBack();
     return made;
   }
 
-  async discard(): Promise<void> {
-    if (this.#over) return;
-    this.#finish();
+  /** Resolves when nothing of it is left. */
+  discard(): Promise<void> {
+    this.#discarded ??= this.#discard();
+    return this.#discarded;
+  }
+
+  async #discard(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#parts.preparations.giveBack();
     const made = await this.#made;
     if (!made) return;
     made.run.letGo();
@@ -63,15 +72,11 @@ export class Preparation {
       return { network, run: await this.#maker.make(network) };
     } catch {
       // The start will meet the same and say so.
-      await this.#maker.undo();
+      await this.#maker.undo().catch((error: unknown) => {
+        this.#parts.logger.warn('a process that was made ahead remains', { error });
+      });
       return undefined;
     }
-  }
-
-  #finish(): void {
-    this.#over = true;
-    clearTimeout(this.#timer);
-    this.#parts.preparations.giveBack();
   }
 }
 

@@ -10,7 +10,7 @@ import { OutputSpool } from './logs/output-spool.ts';
 import type { OutputHub } from './output/output-hub.ts';
 import { type EngineParts, groupPath } from './parts.ts';
 import type { RunRecord } from './records.ts';
-import { onMonitorEnd, type RunEnd, readEnd, startMonitor } from './runtime/conmon.ts';
+import { onMonitorEnd, onOutOfMemory, type RunEnd, readEnd, startMonitor, takeOutOfMemory } from './runtime/conmon.ts';
 import { makeSpec, type RunPlan } from './runtime/make-spec.ts';
 import { forget, releaseProcess } from './runtime/oci-runtime.ts';
 import { endProcess, identify, isAlive, type ProcessIdentity, sendSignal } from './runtime/processes.ts';
@@ -40,6 +40,7 @@ export class Run {
   readonly #parts: EngineParts;
   readonly #options: RunOptions;
   readonly #stopWaiting: () => void;
+  #stopWatchingMemory = () => {};
 
   private constructor(parts: EngineParts, options: RunOptions, record: RunRecord) {
     this.#parts = parts;
@@ -96,15 +97,27 @@ export class Run {
     return releaseProcess(this.#parts.runtime, this.#options.id, this.record.process);
   }
 
+  /** Calls `told` whenever a process of the container has been ended for want of memory. */
+  watchMemory(told: () => void): void {
+    this.#stopWatchingMemory = onOutOfMemory(this.#options.files.run, told);
+  }
+
+  /** Whether there was such an end of which nobody has been told. */
+  takeOutOfMemory(): boolean {
+    return takeOutOfMemory(this.#options.files.run);
+  }
+
   /** Stops following; the process goes on. */
   letGo(): void {
     this.#stopWaiting();
+    this.#stopWatchingMemory();
     this.spool.close();
   }
 
   async #finish(): Promise<RunEnd> {
     const { files, id } = this.#options;
     // A monitor that was killed leaves its process behind, whose output nobody reads any more.
+    this.#stopWatchingMemory();
     const end = await readEnd(files.run, id, () => this.goesOn);
     if (!end) await endProcess(this.record.process);
     await this.spool.finish();

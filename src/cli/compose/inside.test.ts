@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Compose files write variables like this
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -38,16 +39,19 @@ configs: {inline: {content: "${content}"}}`;
   });
 
   it('networks: names in turn, aliases, links, addresses, and no way from one to another', async () => {
+    // Networks of this machine must not overlap, and others may run this test beside.
+    const [second, third] = randomBytes(2);
+    const net = `10.${192 + (second! % 64)}.${third}`;
     await using project = compose.project(
       'nets',
       `
 services:
   web: {${SLEEPER}, networks: [front], links: ["api:linked"]}
   api: {${SLEEPER}, scale: 2, networks: {front: {aliases: [backend]}, back: }}
-  db: {${SLEEPER}, networks: {back: {ipv4_address: 10.217.9.40}}, extra_hosts: ["known=10.9.8.7"]}
+  db: {${SLEEPER}, networks: {back: {ipv4_address: ${net}.40}}, extra_hosts: ["known=10.9.8.7"]}
   lonely: {${SLEEPER}, network_mode: none}
   beside: {${SLEEPER}, network_mode: "service:db"}
-networks: {front: , back: {internal: true, ipam: {config: [{subnet: 10.217.9.0/24}]}}}`,
+networks: {front: , back: {internal: true, ipam: {config: [{subnet: ${net}.0/24}]}}}`,
     );
     await project.ok('up', '-d');
     const lookup = async (service: string, name: string) => {
@@ -59,10 +63,10 @@ networks: {front: , back: {internal: true, ipam: {config: [{subnet: 10.217.9.0/2
     assert.deepEqual(await lookup('web', 'backend'), api);
     assert.ok((await lookup('web', 'linked')).every((address) => api.includes(address)));
     assert.deepEqual(await lookup('web', 'db'), []);
-    assert.deepEqual(await lookup('api', 'db'), ['10.217.9.40']);
+    assert.deepEqual(await lookup('api', 'db'), [`${net}.40`]);
     assert.equal(await run(project, 'db', 'grep known /etc/hosts | cut -f1'), '10.9.8.7\n');
     assert.equal(await run(project, 'lonely', 'ls /sys/class/net'), 'lo\n');
-    assert.match(await run(project, 'beside', 'hostname -i || true; ip -4 addr'), /10\.217\.9\.40\/24/);
+    assert.match(await run(project, 'beside', 'hostname -i || true; ip -4 addr'), new RegExp(`${net}.40/24`));
     assert.equal((await project.run('exec', '-T', 'db', 'sh', '-c', 'ip route | grep default')).status, 1);
     await project.ok('down');
   });

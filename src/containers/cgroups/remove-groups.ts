@@ -34,10 +34,15 @@ async function removeGroup(directory: string): Promise<boolean> {
     }
     for (const child of childGroups(directory)) await removeGroup(child);
     thaw(directory);
-    for (const pid of membersOf(directory)) kill(pid);
+    killMembers(directory);
     await new Promise((resolve) => setTimeout(resolve, attempt === 0 ? 1 : PAUSE_MS));
   }
   return !existsSync(directory);
+}
+
+/** Kills every process of a group and those below it. */
+export function killMembers(directory: string): void {
+  for (const pid of membersOf(directory)) kill(pid);
 }
 
 /** Frozen processes do not die. */
@@ -46,8 +51,11 @@ function thaw(directory: string): void {
     ['freezer.state', 'THAWED'],
     ['cgroup.freeze', '0'],
   ] as const) {
-    const path = join(directory, file);
-    if (existsSync(path)) writeFileSync(path, value);
+    try {
+      writeFileSync(join(directory, file), value, { flag: 'r+' });
+    } catch {
+      // Another hierarchy's file, or the group has gone meanwhile.
+    }
   }
 }
 

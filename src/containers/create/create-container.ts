@@ -35,27 +35,31 @@ export async function createContainer(
   if (holder !== undefined) throw nameInUse(name, holder);
   const id = parts.random.hex(64);
   const { layers } = await parts.images.get(spec.image.id);
-  const { mounts, madeVolumes } = await resolveMounts(spec, parts.volumes, known.mountsOf);
-  const held = parts.volumes.holdAll(mounts.flatMap(({ point }) => point.name ?? []));
-  const record: ContainerRecord = {
-    id,
-    name,
-    spec,
-    created: Date.now(),
-    status: 'creating',
-    exitCode: 0,
-    error: '',
-    oomKilled: false,
-    startedAt: undefined,
-    finishedAt: undefined,
-    restartCount: 0,
-    stoppedByUser: false,
-    run: undefined,
-    mounts,
-    endpoints: [],
-    ports: [],
-  };
+  const held = parts.volumes.hold();
+  const madeVolumes: string[] = [];
   try {
+    const mounts = await resolveMounts(spec, parts.volumes, known.mountsOf, (volume, made) => {
+      held.add(volume);
+      if (made) madeVolumes.push(volume);
+    });
+    const record: ContainerRecord = {
+      id,
+      name,
+      spec,
+      created: Date.now(),
+      status: 'creating',
+      exitCode: 0,
+      error: '',
+      oomKilled: false,
+      startedAt: undefined,
+      finishedAt: undefined,
+      restartCount: 0,
+      stoppedByUser: false,
+      run: undefined,
+      mounts,
+      endpoints: [],
+      ports: [],
+    };
     await parts.records.add(record);
     return { record: await fill(parts, record, layers), warnings };
   } catch (error) {

@@ -69,14 +69,14 @@ export class ExecProcess {
     const exited = exitOf(child);
     await appearance(pidFile, exited);
     if (!existsSync(pidFile)) {
-      await drained(child, terminal);
+      await drained(child, terminal, output);
       await removeFiles(files);
       throw startError(complaintOf(output.held()) || 'the process could not be started');
     }
     output.release();
     const pid = Number(readFileSync(pidFile, 'latin1'));
     void exited.then(async (exitCode) => {
-      await drained(child, terminal);
+      await drained(child, terminal, output);
       await removeFiles(files);
       options.onExit(exitCode);
       output.queue.end();
@@ -109,6 +109,7 @@ class ExecOutput {
   readonly #readers: Readable[] = [];
   #held: { readonly stream: 'stdout' | 'stderr'; readonly bytes: Buffer }[] = [];
   #released = false;
+  #hasPaused = false;
 
   constructor(running: () => boolean) {
     this.#running = running;
@@ -121,8 +122,17 @@ class ExecOutput {
       if (!this.#released && this.#running()) this.release();
       if (!this.#released) this.#held.push({ stream, bytes });
       else this.queue.push({ stream, bytes });
-      if (this.queue.bytes >= CONGESTED_BYTES) reader.pause();
+      if (this.queue.bytes < CONGESTED_BYTES) return;
+      reader.pause();
+      this.#hasPaused = true;
     });
+  }
+
+  /** Whether somebody who reads slowly has kept it from going on since this was last asked, or does so now. */
+  takePause(): boolean {
+    const paused = this.#hasPaused;
+    this.#hasPaused = this.#readers.some((reader) => reader.isPaused());
+    return paused;
   }
 
   held(): string {
@@ -163,15 +173,17 @@ async function appearance(path: string, ended: Promise<unknown>): Promise<void> 
 }
 
 /** Everything that was written has been read. */
-async function drained(child: ChildProcess, terminal: Terminal | undefined): Promise<void> {
+async function drained(child: ChildProcess, terminal: Terminal | undefined, output: ExecOutput): Promise<void> {
   const streams = [child.stdout, child.stderr, terminal?.stream].flatMap((stream) =>
     stream && !stream.closed ? [stream] : [],
   );
   const closed = Promise.all(streams.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timeout = setTimeout(resolve, LINGER_MS);
-  await Promise.race([closed, late]);
-  clearTimeout(timeout);
+  for (let waiting = true; waiting; ) {
+    const { promise: late, resolve } = Promise.withResolvers<boolean>();
+    const timeout = setTimeout(() => resolve(output.takePause()), LINGER_MS);
+    waiting = await Promise.race([closed.then(() => false), late]);
+    clearTimeout(timeout);
+  }
   for (const stream of streams) stream.destroy();
 }
 

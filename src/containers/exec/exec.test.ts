@@ -83,6 +83,19 @@ describe('exec', { skip: noContainersReason }, () => {
     assert.equal((await world.engine.getExec(exec)).exitCode, 137);
   });
 
+  it('is read to its end by who reads slowly, also when it has ended long before', async () => {
+    const bytes = 1_100_000;
+    const { id } = await world.engine.createExec(container, spec(['head', '-c', String(bytes), '/dev/zero']));
+    const streams = await world.engine.startExec(id, { detach: false });
+    let length = 0;
+    for await (const chunk of streams!.output) {
+      length += chunk.bytes.length;
+      await new Promise((resolve) => setTimeout(resolve, length < 200_000 ? 300 : 0));
+    }
+    assert.equal(length, bytes);
+    assert.equal((await world.engine.getExec(id)).exitCode, 0);
+  });
+
   it('goes on when nobody reads', async () => {
     const { id } = await world.engine.createExec(container, spec(['sh', '-c', 'yes | head -c 300000; touch /done']));
     const ended = new Promise<void>((resolve) => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createManualClock } from '../../base/system-clock.ts';
 import type { Health } from '../container.ts';
@@ -83,6 +85,18 @@ describe('containers with a health check', { skip: noContainersReason }, () => {
     clearInterval(advancing);
     assert.ok((await world.engine.get(id)).state.health!.failingStreak >= 2);
     await world.engine.remove(id, { force: true });
+  });
+
+  it('are not asked any more by an engine that has let go of them', async () => {
+    const own = createManualClock();
+    await using other = await TestEngine.open({ clock: own });
+    const id = await other.start('sleep 100', { healthcheck: { Test: ['CMD', 'touch', '/asked'], Interval: SECOND } });
+    const { path } = await other.engine.root(id);
+    await other.engine.close();
+    own.advance(1000);
+    await other.engine.start();
+    await other.exec(id, ['true']);
+    assert.equal(existsSync(join(path, 'asked')), false);
   });
 
   it('are unhealthy when the answer takes too long or cannot be had, and much output is cut', async () => {

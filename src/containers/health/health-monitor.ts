@@ -10,6 +10,8 @@ const NANOSECONDS_PER_MS = 1e6;
 /** Source: Dockerfile reference, "HEALTHCHECK". */
 const DEFAULTS = { intervalMs: 30_000, timeoutMs: 30_000, startPeriodMs: 0, startIntervalMs: 5000, retries: 3 };
 const LONGEST_OUTPUT = 4096;
+/** Timers take no more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const STARTING: Health = { status: 'starting', failingStreak: 0, log: [] };
 
 /**
@@ -36,12 +38,16 @@ export class HealthMonitor {
       nanoseconds ? nanoseconds / NANOSECONDS_PER_MS : usual;
     this.#times = {
       intervalMs: ms(check.Interval, DEFAULTS.intervalMs),
-      timeoutMs: ms(check.Timeout, DEFAULTS.timeoutMs),
+      timeoutMs: Math.min(ms(check.Timeout, DEFAULTS.timeoutMs), LONGEST_TIMER_MS),
       startPeriodMs: ms(check.StartPeriod, DEFAULTS.startPeriodMs),
       startIntervalMs: ms(check.StartInterval, DEFAULTS.startIntervalMs),
       retries: check.Retries || DEFAULTS.retries,
     };
-    container.listen({ running: (adopted) => this.#start(adopted), ended: () => this.#stop() });
+    container.listen({
+      running: (adopted) => this.#start(adopted),
+      ended: () => this.#stop(),
+      letGo: () => this.#stop(),
+    });
   }
 
   get health(): Health | undefined {
@@ -71,18 +77,25 @@ export class HealthMonitor {
     const { clock } = this.#parts;
     const soon = this.#health?.status === 'starting' && this.#startingUp;
     const delay = soon ? this.#times.startIntervalMs : this.#times.intervalMs;
-    this.#timer = clock.at(clock.now() + delay, () => void this.#probe(run));
+    this.#timer = clock.at(clock.now() + delay, () => {
+      this.#probe(run).catch((error: unknown) => {
+        if (run !== this.#run) return;
+        this.#parts.logger.error('a health check has failed', { container: this.#container.id, error });
+        this.#schedule(run);
+      });
+    });
   }
 
   async #probe(run: number): Promise<void> {
     const startingUp = this.#startingUp;
     const result = this.#container.record.status === 'paused' ? undefined : await this.#runCheck();
     if (run !== this.#run) return;
-    if (result) await this.#take(result, startingUp);
+    if (result) await this.#container.exclusively(() => this.#take(run, result, startingUp));
     if (run === this.#run) this.#schedule(run);
   }
 
-  async #take(result: ProbeResult, startingUp: boolean): Promise<void> {
+  async #take(run: number, result: ProbeResult, startingUp: boolean): Promise<void> {
+    if (run !== this.#run) return;
     const before = this.#health ?? STARTING;
     this.#health = afterProbe(before, result, { retries: this.#times.retries, startingUp });
     const { status } = this.#health;

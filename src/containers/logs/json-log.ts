@@ -79,13 +79,15 @@ export class JsonLog {
   /** The file becomes `.1`, that one `.2`, and so on; the last one goes. */
   rotate(): void {
     const { path, maxFiles } = this.#options;
-    closeSync(this.#fd);
-    if (maxFiles <= 1) rmSync(path);
+    if (maxFiles <= 1) rmSync(path, { force: true });
     for (let index = maxFiles - 1; index >= 1; index--) {
       const from = index === 1 ? path : `${path}.${index - 1}`;
       if (isThere(from)) renameSync(from, `${path}.${index}`);
     }
+    // Closed last: with a number that is another file's by now, its lines would go there.
+    const before = this.#fd;
     this.#fd = openSync(path, 'ax', 0o640);
+    closeSync(before);
     this.#place = { inode: fstatSync(this.#fd).ino, size: 0 };
     this.#sequence++;
   }

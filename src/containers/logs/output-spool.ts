@@ -218,8 +218,9 @@ export class OutputSpool {
     if (!now || now.ino === this.#inode) return false;
     if (fstatSync(this.#fd).size > this.#offset + this.#chunk.kept) return true;
     this.#lines.flush();
-    closeSync(this.#fd);
+    const before = this.#fd;
     this.#fd = openSpool(this.#options.path);
+    closeSync(before);
     this.#inode = fstatSync(this.#fd).ino;
     this.#offset = 0;
     this.#freed = 0;

@@ -14,11 +14,8 @@ export interface PlannedMount {
   readonly subpath: string | undefined;
 }
 
-export interface MountResolution {
-  readonly mounts: readonly PlannedMount[];
-  /** Volumes made for this container alone; to be removed when it cannot be made. */
-  readonly madeVolumes: readonly string[];
-}
+/** Told of each volume that is used; `made`: for this container, to be removed when that cannot be made. */
+export type VolumeUse = (name: string, made: boolean) => void;
 
 const PROPAGATIONS = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
 /** Where the kernel's own file systems are; nothing else may be put there. */
@@ -32,11 +29,14 @@ export async function resolveMounts(
   spec: Pick<ContainerSpec, 'mounts' | 'imageVolumes' | 'volumesFrom'>,
   volumes: VolumeStore,
   mountsOf: (container: string) => readonly MountPoint[],
-): Promise<MountResolution> {
+  uses: VolumeUse,
+): Promise<readonly PlannedMount[]> {
   const planned = new Map<string, PlannedMount>();
-  const madeVolumes: string[] = [];
   const add = (mount: PlannedMount) => planned.set(mount.point.destination, mount);
-  for (const from of spec.volumesFrom) for (const mount of inherited(from, mountsOf)) add(mount);
+  for (const mount of spec.volumesFrom.flatMap((from) => inherited(from, mountsOf))) {
+    if (mount.point.name !== undefined) uses(mount.point.name, false);
+    add(mount);
+  }
   const own = new Set<string>();
   for (const mount of spec.mounts) {
     const target = checkTarget(mount.target);
@@ -44,15 +44,15 @@ export async function resolveMounts(
     own.add(target);
     if (mount.type === 'bind') add(await bind(mount, target));
     else if (mount.type === 'tmpfs') add(tmpfs(mount, target));
-    else add(await volume(mount, target, volumes, madeVolumes));
+    else add(await volume(mount, target, volumes, uses));
   }
   for (const path of spec.imageVolumes) {
     const target = checkTarget(path);
     if (planned.has(target)) continue;
     const anonymous = { type: 'volume', volume: '', target, readOnly: false, noCopy: false } as const;
-    add(await volume(anonymous, target, volumes, madeVolumes));
+    add(await volume(anonymous, target, volumes, uses));
   }
-  return { mounts: [...planned.values()], madeVolumes };
+  return [...planned.values()];
 }
 
 function checkTarget(target: string): string {
@@ -104,7 +104,7 @@ async function volume(
   mount: MountSpec & { type: 'volume' },
   destination: string,
   volumes: VolumeStore,
-  made: string[],
+  uses: VolumeUse,
 ): Promise<PlannedMount> {
   const known = mount.volume === '' ? undefined : volumes.find(mount.volume);
   const { name, mountpoint } =
@@ -114,7 +114,7 @@ async function volume(
       ...(mount.labels ? { labels: mount.labels } : {}),
       ...(mount.driverOptions ? { driverOptions: mount.driverOptions } : {}),
     }));
-  if (!known) made.push(name);
+  uses(name, !known);
   return {
     point: {
       type: 'volume',

@@ -1,17 +1,27 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import type { Kernel } from '../../network/index.ts';
 
 const MNT_DETACH = 2;
 
 /** Places where something is mounted at or below `directory`, innermost first. */
 export function mountsBelow(directory: string): string[] {
+  const real = realPath(directory);
   return mountPoints()
-    .filter((point) => point === directory || point.startsWith(`${directory}/`))
+    .filter((point) => point === real || point.startsWith(`${real}/`))
     .reverse();
 }
 
 export function isMountPoint(path: string): boolean {
-  return mountPoints().includes(path);
+  return mountPoints().includes(realPath(path));
+}
+
+/** Mounts are known by paths without links. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** In the order in which they were made. Spaces and the like are written as octal numbers. Source: `proc_pid_mountinfo(5)`. */

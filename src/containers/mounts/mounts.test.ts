@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -69,7 +70,11 @@ describe('mounts of containers', { skip: noContainersReason }, () => {
     ] as const) {
       await assert.rejects(world.create('true', { mounts: [mount] }), { code: 'InvalidContainer', message });
     }
-    await assert.rejects(world.create('true', { mounts: [bind('/x'), bind('/x/')] }), /Duplicate mount point/);
+    await assert.rejects(
+      world.create('true', { mounts: [volume('half', '/v'), volume('', '/w'), bind('/x'), bind('/x/')] }),
+      /Duplicate mount point/,
+    );
+    assert.deepEqual(await world.engine.volumes.list(), []);
   });
 
   it('put memory in place', async () => {
@@ -158,6 +163,26 @@ describe('mounts of containers', { skip: noContainersReason }, () => {
     });
     await world.run('touch /m/there', { mounts: [volume('elsewhere', '/m')] });
     assert.ok(existsSync(join(directory, 'there')));
+    for (const driverOptions of [
+      { type: 'none', device: directory, o: 'bind,ro' },
+      { type: 'tmpfs', device: 'tmpfs', o: 'noatime,ro' },
+    ]) {
+      const { name } = await world.engine.volumes.create({ driverOptions });
+      const { stderr } = await world.run('touch /m/not', { mounts: [volume(name, '/m')] });
+      assert.match(stderr, /Read-only file system/);
+    }
+  });
+
+  it('that a kill has left in a volume are no part of it: what they show stays when it is removed', async () => {
+    const { mountpoint } = await world.engine.volumes.create({
+      name: 'left',
+      driverOptions: { type: 'none', device: directory, o: 'bind' },
+    });
+    await writeFile(join(directory, 'precious'), 'x');
+    execFileSync('mount', ['--bind', directory, mountpoint]);
+    await world.engine.volumes.remove('left');
+    assert.ok(existsSync(join(directory, 'precious')));
+    assert.equal(existsSync(mountpoint), false);
   });
 
   it('show a part of a volume, through no link that leads out of it', async () => {

@@ -22,13 +22,18 @@ const MS_RDONLY = 1;
 const MS_NOSUID = 2;
 const MS_NODEV = 4;
 const MS_NOEXEC = 8;
+const MS_REMOUNT = 32;
+const MS_NOATIME = 1024;
 const MS_BIND = 4096;
 const MS_REC = 16384;
+const MS_RELATIME = 1 << 21;
 const FLAGS: Readonly<Record<string, number>> = {
   ro: MS_RDONLY,
   nosuid: MS_NOSUID,
   nodev: MS_NODEV,
   noexec: MS_NOEXEC,
+  noatime: MS_NOATIME,
+  relatime: MS_RELATIME,
 };
 /** Options of `mount(8)` that take a flag away, which is not set unless told. */
 const UNFLAGGED = new Set(['rw', 'suid', 'dev', 'exec']);
@@ -71,7 +76,10 @@ function mountVolume(parts: EngineParts, container: string, name: string, path: 
   if (!wanted || isMountPoint(path)) return;
   const { kernel } = parts;
   if (wanted.type === 'bind') {
-    kernel.call('mount', wanted.device, path, '', BigInt(MS_BIND | MS_REC), '');
+    const bind = MS_BIND | (wanted.options.includes('rbind') ? MS_REC : 0);
+    kernel.call('mount', wanted.device, path, '', BigInt(bind), '');
+    // The flag of a bind is only taken when it is mounted again.
+    if (wanted.options.includes('ro')) kernel.call('mount', '', path, '', BigInt(bind | MS_REMOUNT | MS_RDONLY), '');
     return;
   }
   const flags = wanted.options.reduce((sum, option) => sum | (FLAGS[option] ?? 0), 0);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, type FSWatcher, openSync, readFileSync, statSync, unlinkSync, watch } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -20,6 +20,8 @@ export function runFiles(directory: string) {
     /** conmon's own process. */
     monitor: join(directory, 'conmon.pid'),
     exits: join(directory, 'exits'),
+    /** There when the kernel has ended a process for want of memory: conmon writes it where it was started, which is beside the exit codes. */
+    outOfMemory: join(directory, 'exits', 'oom'),
   };
 }
 
@@ -72,7 +74,7 @@ export async function startMonitor(options: MonitorOptions): Promise<MonitoredPr
   ];
   try {
     const child = spawn(options.program, args, {
-      cwd: files.directory,
+      cwd: files.exits,
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', alive],
       // It writes local time otherwise.
       env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', TZ: 'UTC', _OCI_SYNCPIPE: String(SYNC_FD) },
@@ -110,6 +112,34 @@ export function onMonitorEnd(files: RunFiles, ended: () => void): () => void {
     stopped = true;
     socket.destroy();
   };
+}
+
+/** Whether a process has been ended for want of memory since this was last asked. */
+export function takeOutOfMemory(files: RunFiles): boolean {
+  try {
+    unlinkSync(files.outOfMemory);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Calls `told` when a process has been ended for want of memory, each time; answers what stops that. */
+export function onOutOfMemory(files: RunFiles, told: () => void): () => void {
+  const look = () => {
+    if (takeOutOfMemory(files)) told();
+  };
+  let watcher: FSWatcher;
+  try {
+    watcher = watch(files.exits, { persistent: false }, look);
+  } catch {
+    // The machine gives no more watches: it is told at the run's end.
+    return () => {};
+  }
+  watcher.on('error', () => {});
+  // It may have been there before, while nobody looked.
+  look();
+  return () => watcher.close();
 }
 
 export interface RunEnd {

@@ -96,6 +96,15 @@ describe('a build step', { skip: noContainersReason }, () => {
     await assert.rejects(run('', { command: ['nothing'] }), { code: 'CannotStart', members: { exitCode: 127 } });
   });
 
+  it('is not begun when it was told to end while it was prepared', async () => {
+    const stopping = new AbortController();
+    const running = run('touch /begun', { signal: stopping.signal });
+    stopping.abort(new Error('too late'));
+    await assert.rejects(running, /too late/);
+    assert.equal(existsSync(join(root.path, 'begun')), false);
+    assert.deepEqual(await readdir(join(directory, 'steps')), []);
+  });
+
   it('ends when it is told to, with all that it has started', async () => {
     const stopping = new AbortController();
     const running = run('sleep 1000 & sleep 1000', { signal: stopping.signal });

@@ -202,6 +202,8 @@ class RuncSteps implements StepRunner {
       pidFile,
       id,
     ];
+    // While it was being prepared nobody listened.
+    step.signal?.throwIfAborted();
     const child = spawn(runtime.path, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     const complaint = forward(child.stderr!, step.stderr, () => existsSync(pidFile));
     child.stdout!.pipe(step.stdout, { end: false });

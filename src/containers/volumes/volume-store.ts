@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, opendir, readdir, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Random } from '../../base/random.ts';
 import type { Store } from '../../store/index.ts';
@@ -16,7 +16,14 @@ export interface VolumeStoreOptions {
   readonly now: () => number;
   /** Containers that use a volume. */
   readonly users: (name: string) => readonly string[];
+  readonly removeFiles: (directory: string) => Promise<void>;
   readonly emit: (action: string, name: string, attributes: Readonly<Record<string, string>>) => void;
+}
+
+/** Volumes that are not removed until it is released. */
+export interface VolumeHold {
+  add(name: string): void;
+  release(): void;
 }
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
@@ -26,7 +33,7 @@ export class VolumeStore implements Volumes {
   readonly #options: VolumeStoreOptions;
   readonly #records: VolumeRecords;
   readonly #volumes = new Map<string, VolumeRecord>();
-  readonly #holds = new Set<{ readonly names: readonly string[] }>();
+  readonly #holds = new Set<ReadonlySet<string>>();
   /** Containers that use it and run, by volume. */
   readonly #running = new Map<string, Set<string>>();
   readonly #lock = new Lock();
@@ -38,19 +45,19 @@ export class VolumeStore implements Volumes {
 
   /** Finds what there is; removes directories whose making or removal a kill has cut short. */
   async start(): Promise<void> {
-    const { directory } = this.#options;
+    const { directory, removeFiles } = this.#options;
     await mkdir(directory, { recursive: true, mode: 0o711 });
     for (const record of await this.#records.all()) this.#volumes.set(record.name, record);
     for (const name of await readdir(directory)) {
-      if (!this.#volumes.has(name)) await rm(join(directory, name), { recursive: true, force: true });
+      if (!this.#volumes.has(name)) await removeFiles(join(directory, name));
     }
   }
 
   /** Keeps volumes that a container is about to use, until it is in the list of users. */
-  holdAll(names: readonly string[]): { release(): void } {
-    const hold = { names };
-    this.#holds.add(hold);
-    return { release: () => void this.#holds.delete(hold) };
+  hold(): VolumeHold {
+    const names = new Set<string>();
+    this.#holds.add(names);
+    return { add: (name) => void names.add(name), release: () => void this.#holds.delete(names) };
   }
 
   /** A container that uses it runs. */
@@ -118,11 +125,11 @@ export class VolumeStore implements Volumes {
         throw volumeNotFound(name);
       }
       const users = this.#options.users(name);
-      const held = [...this.#holds].some(({ names }) => names.includes(name));
+      const held = [...this.#holds].some((names) => names.has(name));
       if (users.length > 0 || held) throw volumeInUse(name, users);
       this.#volumes.delete(name);
       await this.#records.remove(name);
-      await rm(join(this.#options.directory, name), { recursive: true, force: true });
+      await this.#options.removeFiles(join(this.#options.directory, name));
       this.#options.emit('destroy', name, { driver: 'local' });
     });
   }
