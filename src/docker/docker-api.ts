@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
+import { EventHistory } from './events/event-history.ts';
 import { LazyHandler } from './server/lazy-handler.ts';
 import { listenOnSocket, listenOnTls, type OpenListener, type TlsAddress } from './server/listener.ts';
 import type { DockerHost, DockerRooms } from './server/rooms.ts';
@@ -28,22 +29,20 @@ export interface DockerApi {
 
 /** The Docker Engine API, versions 1.24 to 1.48, over the rooms that are given. */
 export function createDockerApi(options: DockerApiOptions): DockerApi {
-  let host: Promise<DockerHost> | undefined;
+  const host = createHost(options);
   // Loaded with the first request: a start does not pay for it.
   const handler = () =>
     new LazyHandler(async () => {
       const [{ Dispatcher }, { routes }] = await Promise.all([import('./server/dispatcher.ts'), import('./routes.ts')]);
-      host ??= createHost(options);
-      return new Dispatcher(await host, routes);
-    });
+      return new Dispatcher(host, routes);
+    }, options);
   return {
     listen: (path) => listenOnSocket(handler(), path),
     listenTls: (address) => listenOnTls(handler(), address),
   };
 }
 
-async function createHost(options: DockerApiOptions): Promise<DockerHost> {
-  const { EventHistory } = await import('./events/event-history.ts');
+function createHost(options: DockerApiOptions): DockerHost {
   const events = new EventHistory();
   return {
     ...options,

@@ -3,7 +3,9 @@ import type { Container, LogOptions } from '../../containers/index.ts';
 import { serveStreams } from '../server/attached.ts';
 import { readDetachKeys } from '../server/detach-keys.ts';
 import { frame, streamType } from '../server/multiplexed-stream.ts';
+import { writeTo } from '../server/raw-connection.ts';
 import type { Answer, Call } from '../server/route.ts';
+import { checkHandshake } from '../server/websocket.ts';
 import { invalid, readWhole } from '../shapes/shape.ts';
 import { readExactTime } from '../shapes/timestamp.ts';
 
@@ -33,6 +35,7 @@ export async function containerAttach(call: Call): Promise<Answer> {
 
 export async function containerAttachWebsocket(call: Call): Promise<Answer> {
   const { query, api } = call;
+  checkHandshake(call);
   const detachKeys = readDetachKeys(query.text('detachKeys'));
   const container = await attachable(call);
   const { tty } = container.spec;
@@ -83,7 +86,7 @@ function oldOutput(call: Call, container: Container, wanted: Pick<LogOptions, 's
     run: async (connection) => {
       const engine = await call.host.engine();
       for await (const line of engine.logs(container.id, { ...wanted, follow: false, signal: call.gone })) {
-        connection.write(tty ? line.bytes : frame(line));
+        if (!(await writeTo(connection, tty ? line.bytes : frame(line)))) return;
       }
     },
   };

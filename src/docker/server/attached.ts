@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Duplex, Writable } from 'node:stream';
 import type { AttachedStreams } from '../../containers/index.ts';
 import { DetachWatch } from './detach-keys.ts';
@@ -61,8 +60,7 @@ async function copyInput(
   try {
     for await (const chunk of connection.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       const { passed, detached } = watch?.take(chunk) ?? { passed: chunk, detached: false };
-      if (passed.length > 0 && stdin.writable && !stdin.write(passed))
-        await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]);
+      if (passed.length > 0) await writeTo(stdin, passed);
       if (detached) {
         detach();
         return;

@@ -22,10 +22,15 @@ export interface RequestHandler {
   end(): void;
   /** Gives up what is still under way. */
   abort(): void;
+  /** Resolves when nothing is under way, also nothing whose client has gone. */
+  settled(): Promise<void>;
 }
 
 export interface OpenListener {
-  /** Takes nothing new; what never ends by itself ends, the rest has `graceMs`, then is cut. */
+  /**
+   * Takes nothing new; what never ends by itself ends, the rest has `graceMs`, then is cut. What was begun for clients that are gone has as long
+   * again: it needs what is closed next.
+   */
   close(graceMs: number): Promise<void>;
 }
 
@@ -94,7 +99,11 @@ function configure<S extends Server>(server: S, dispatcher: RequestHandler): S {
   server.timeout = 0;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.on('request', (request, response) => void dispatcher.handle(request, response));
-  server.on('upgrade', (request, connection) => void dispatcher.upgrade(request, connection));
+  server.on('upgrade', (request, connection) => {
+    // node:http listens no more. A peer that went away is seen by whoever reads or writes; without a listener it would end the process.
+    connection.on('error', () => {});
+    void dispatcher.upgrade(request, connection);
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy();
@@ -138,4 +147,8 @@ async function close(
   await closed;
   clearInterval(drain);
   clearTimeout(cut);
+  const { promise: patience, resolve: lose } = Promise.withResolvers<void>();
+  const timer = setTimeout(lose, graceMs);
+  await Promise.race([dispatcher.settled(), patience]);
+  clearTimeout(timer);
 }

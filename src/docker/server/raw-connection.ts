@@ -1,20 +1,24 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 
 /**
  * Takes the connection out of the hands of node:http after the request was read, for clients that do not ask for an upgrade and
  * simply go on with raw bytes after the answer's headers. What listens to the socket on the server's behalf is taken off; adding a reader
- * then makes Node stop feeding the parser. Source of the protocol: "Attach to a container", Hijacking.
+ * then makes Node stop feeding the parser. A client that has gone gives a connection that is destroyed. Source of the protocol:
+ * "Attach to a container", Hijacking.
  */
 export async function takeConnection(request: IncomingMessage, response: ServerResponse): Promise<Duplex> {
   const socket = request.socket;
   // What an operation does not want of a body must not become input. One without a length may never end.
-  if (!request.complete && request.headers['content-length'] !== undefined) {
+  if (!request.complete && !request.closed && request.headers['content-length'] !== undefined) {
     request.resume();
-    await once(request, 'close');
+    // A client that goes meanwhile is seen below.
+    await once(request, 'close').catch(() => {});
   }
-  response.detachSocket(socket);
+  // A request that was sent before the answer to the one before it has no connection to be given.
+  if (response.socket === socket) response.detachSocket(socket);
+  else socket.destroy();
   for (const event of ['data', 'end', 'drain', 'timeout', 'error']) socket.removeAllListeners(event);
   socket.setTimeout(0);
   // A peer that went away is seen by whoever reads or writes; without a listener it would end the process.
@@ -37,7 +41,7 @@ export function headerLines(headers: Readonly<Record<string, string>>): string[]
 }
 
 /** Writes with back-pressure. False when the other side has gone. */
-export async function writeTo(connection: Duplex, bytes: Uint8Array | string): Promise<boolean> {
+export async function writeTo(connection: Writable, bytes: Uint8Array | string): Promise<boolean> {
   if (connection.destroyed || connection.writableEnded) return false;
   if (connection.write(bytes)) return true;
   return new Promise((resolve) => {

@@ -14,6 +14,8 @@ export interface Call {
   readonly query: Query;
   /** For headers, and to stream the body. */
   readonly request: IncomingMessage;
+  /** The client asks for another protocol, which these connections can be given. */
+  readonly upgraded: boolean;
   /** The client has gone, or was given up. */
   readonly gone: AbortSignal;
   /** Kobune stops: what would never end by itself ends now. Aborted together with `gone`. */
@@ -63,7 +65,11 @@ export interface Route {
   readonly note?: string;
 }
 
-export const json = (body: unknown, status = 200, headers?: AnswerHeaders): Answer =>
+export const json = (
+  body: unknown,
+  status = 200,
+  headers?: AnswerHeaders,
+): Extract<Answer, { readonly kind: 'json' }> =>
   headers === undefined ? { kind: 'json', status, body } : { kind: 'json', status, body, headers };
 
 export const empty = (status = 204, headers?: AnswerHeaders): Answer =>

@@ -4,6 +4,7 @@ import { stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { ServiceError } from '../../base/errors.ts';
 import { object, text } from '../shapes/shape.ts';
 import { systemRoutes } from '../system/routes.ts';
@@ -280,6 +281,53 @@ describe('a raw connection', () => {
     });
   }
 
+  it('that is closed tells its operation that the client has gone, also without an upgrade', async () => {
+    const { promise: told, resolve: tell } = Promise.withResolvers<void>();
+    const attach: Route = {
+      ...echo,
+      handle: async ({ gone }) => ({
+        kind: 'raw',
+        contentType: 'application/vnd.docker.raw-stream',
+        run: async (connection) => {
+          gone.addEventListener('abort', () => tell());
+          // Reading tells that the other half has ended; that it is closed, the next write would.
+          for await (const _ of connection.iterator({ destroyOnReturn: false }));
+          connection.destroy();
+        },
+      }),
+    };
+    await using server = await startTestServer([attach]);
+    const socket = await server.open(plain);
+    await readUntil(socket, '\r\n\r\n');
+    socket.destroy();
+    await told;
+  });
+
+  it('is run, to let go of what it has, when the client goes before it could be had', async () => {
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+    const attach: Route = {
+      ...echo,
+      handle: async ({ gone }) => {
+        ask();
+        await once(gone, 'abort');
+        return {
+          kind: 'raw',
+          contentType: 'application/vnd.docker.raw-stream',
+          run: async (connection) => {
+            assert.ok(connection.destroyed);
+            leave();
+          },
+        };
+      },
+    };
+    await using server = await startTestServer([attach]);
+    const socket = await server.open(plain.replace('Content-Length: 0', 'Content-Length: 5'));
+    await asked;
+    socket.destroy();
+    await left;
+  });
+
   it('that cannot be had is refused in HTTP', async () => {
     await using server = await startTestServer(routes);
     const answer = await server.exchange(upgrade.replace('/containers', '/v1.99/containers'));
@@ -297,6 +345,30 @@ describe('closing the Docker API', () => {
     const closed = server.listener.close(10_000);
     assert.match(await readAll(socket), /ended/);
     await closed;
+  });
+
+  it('waits for what was begun for a client that has gone', async () => {
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    let done = false;
+    const work: Route = {
+      method: 'POST',
+      path: '/work',
+      operation: 'Work',
+      handle: async ({ gone }) => {
+        begin();
+        await once(gone, 'abort');
+        // Far longer than connections need to close.
+        await setTimeout(300);
+        done = true;
+        return empty();
+      },
+    };
+    await using server = await startTestServer([work]);
+    const socket = await server.open('POST /work HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n');
+    await begun;
+    socket.destroy();
+    await server.listener.close(10_000);
+    assert.equal(done, true);
   });
 
   it('cuts what goes on after the grace', async () => {

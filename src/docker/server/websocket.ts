@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
+import type { ServiceError } from '../../base/errors.ts';
 import { invalid } from '../shapes/shape.ts';
 import { headerLines, writeTo } from './raw-connection.ts';
-import type { AnswerHeaders } from './route.ts';
+import type { AnswerHeaders, Call } from './route.ts';
 
 /** Source: RFC 6455 section 1.3. */
 const KEY_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -14,15 +15,26 @@ const PROTOCOL_ERROR = 1002;
 /** What a terminal or a pipe sends in one message is far less. */
 const LARGEST_MESSAGE = 1024 * 1024;
 
+export function notUpgraded(): ServiceError {
+  return invalid('the request must ask for an upgrade to websocket');
+}
+
+/** Throws (400) when the request is no proper handshake: before anything is done for it. Answers its key. */
+export function checkHandshake({ request, upgraded }: Pick<Call, 'request' | 'upgraded'>): string {
+  if (!upgraded) throw notUpgraded();
+  const { 'sec-websocket-key': key, 'sec-websocket-version': version, upgrade } = request.headers;
+  if (upgrade?.toLowerCase() !== 'websocket' || typeof key !== 'string' || version !== '13') {
+    throw invalid('the request is not a handshake of WebSocket version 13');
+  }
+  return key;
+}
+
 /**
  * Answers the handshake and makes a byte stream of the connection: what is written goes out as binary messages, what comes in messages is
  * read. Source: RFC 6455. Throws (400) when the request is no proper handshake.
  */
 export function acceptWebSocket(request: IncomingMessage, connection: Duplex, headers: AnswerHeaders): Duplex {
-  const { 'sec-websocket-key': key, 'sec-websocket-version': version, upgrade } = request.headers;
-  if (upgrade?.toLowerCase() !== 'websocket' || typeof key !== 'string' || version !== '13') {
-    throw invalid('the request is not a handshake of WebSocket version 13');
-  }
+  const key = checkHandshake({ request, upgraded: true });
   const accept = createHash('sha1')
     .update(key + KEY_SUFFIX)
     .digest('base64');
