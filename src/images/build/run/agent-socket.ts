@@ -34,11 +34,17 @@ export async function openAgentSocket(
     server.once('error', reject);
     server.listen(path, resolve);
   });
-  await chown(path, uid, gid);
-  await chmod(path, mode);
-  return () =>
-    new Promise((resolve) => {
+  const close = () =>
+    new Promise<void>((resolve) => {
       server.close(() => resolve());
       for (const socket of open) socket.destroy();
     });
+  try {
+    await chown(path, uid, gid);
+    await chmod(path, mode);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return close;
 }

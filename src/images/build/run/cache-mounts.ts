@@ -61,11 +61,14 @@ export class CacheMounts {
     this.#now = now;
   }
 
+  /** Names the directories that the request may get: who holds one of them may wait for others in one order only. */
+  familyOf({ id, origin, mode, uid, gid }: Omit<CacheMountRequest, 'sharing'>): string {
+    return keyOf({ id, origin, mode, uid, gid }).slice(0, 32);
+  }
+
   /** Waits for its turn, and makes the directory if it is not there. Rejects when the signal is aborted. */
   async acquire(request: CacheMountRequest, signal: AbortSignal): Promise<CacheMount> {
-    const { id, origin, mode, uid, gid, sharing } = request;
-    const family = keyOf({ id, origin, mode, uid, gid }).slice(0, 32);
-    const use = await this.#take(family, sharing, signal);
+    const use = await this.#take(this.familyOf(request), request.sharing, signal);
     try {
       const directory = await this.#prepare(use.name, request);
       return { directory, release: () => this.#give(use) };

@@ -11,6 +11,7 @@ import type { FileSystemSource, OperationParts } from '../operation.ts';
 import { EMPTY_SNAPSHOT } from '../stages/snapshot.ts';
 import type { StepMount } from '../step-runner.ts';
 import { openAgentSocket } from './agent-socket.ts';
+import type { CacheMountRequest } from './cache-mounts.ts';
 import type { MountPoints } from './mount-points.ts';
 
 /** A mount of RUN with what it takes its files from; undefined: the build context, or nothing. */
@@ -65,11 +66,7 @@ export async function prepareMounts(
 ): Promise<PreparedMounts> {
   const preparation = new Preparation(session, root, workingDirectory, points);
   try {
-    // Caches in one order, so that no two steps wait for each other.
-    const caches = planned
-      .filter((one) => one.mount.type === 'cache')
-      .sort((a, b) => (cacheId(a) < cacheId(b) ? -1 : 1));
-    for (const cache of caches) await preparation.acquire(cache);
+    await preparation.acquireCaches(planned);
     for (const one of planned) await preparation.add(one);
     return preparation;
   } catch (error) {
@@ -78,8 +75,15 @@ export async function prepareMounts(
   }
 }
 
-function cacheId({ mount }: PlannedMount): string {
-  return mount.type === 'cache' ? mount.id : '';
+type CacheMount = Extract<RunMount, { type: 'cache' }>;
+
+/** The strictest of what is asked for comes first. */
+const SHARING: readonly CacheMount['sharing'][] = ['locked', 'private', 'shared'];
+
+/** Mounts of one step that show the same directory, and how it is made. */
+interface CacheFamily {
+  readonly mounts: CacheMount[];
+  readonly request: Omit<CacheMountRequest, 'sharing'>;
 }
 
 class Preparation implements PreparedMounts {
@@ -105,25 +109,36 @@ class Preparation implements PreparedMounts {
     this.#releases.length = 0;
   }
 
-  async acquire({ mount, source }: PlannedMount): Promise<void> {
-    if (mount.type !== 'cache') return;
-    const { id, sharing, mode, uid, gid } = mount;
-    const cache = await this.#session.parts.mounts.acquire(
-      {
-        id,
-        origin: source === undefined ? '' : JSON.stringify([await source.definition(), mount.source]),
-        sharing,
-        mode,
-        uid,
-        gid,
-        ...(source === undefined
-          ? {}
-          : { fill: async (directory) => this.#copyTree(await source.tree(), mount.source, directory) }),
-      },
-      this.#session.signal,
-    );
+  /** Waits for every directory of a cache: each once, and in one order, so that no two steps wait for each other. */
+  async acquireCaches(planned: readonly PlannedMount[]): Promise<void> {
+    const families = new Map<string, CacheFamily>();
+    for (const { mount, source } of planned) {
+      if (mount.type !== 'cache') continue;
+      const request = await this.#cacheRequest(mount, source);
+      const name = this.#session.parts.mounts.familyOf(request);
+      const family = families.get(name) ?? { mounts: [], request };
+      family.mounts.push(mount);
+      families.set(name, family);
+    }
+    for (const name of [...families.keys()].sort()) await this.#acquire(families.get(name)!);
+  }
+
+  async #cacheRequest(
+    mount: CacheMount,
+    source: FileSystemSource | undefined,
+  ): Promise<Omit<CacheMountRequest, 'sharing'>> {
+    const { id, mode, uid, gid } = mount;
+    if (source === undefined) return { id, origin: '', mode, uid, gid };
+    const origin = JSON.stringify([await source.definition(), mount.source]);
+    const fill = async (directory: string) => this.#copyTree(await source.tree(), mount.source, directory);
+    return { id, origin, mode, uid, gid, fill };
+  }
+
+  async #acquire({ mounts, request }: CacheFamily): Promise<void> {
+    const sharing = SHARING.find((one) => mounts.some((mount) => mount.sharing === one))!;
+    const cache = await this.#session.parts.mounts.acquire({ ...request, sharing }, this.#session.signal);
     this.#releases.push(() => cache.release());
-    this.#caches.set(mount, cache.directory);
+    for (const mount of mounts) this.#caches.set(mount, cache.directory);
   }
 
   async add(planned: PlannedMount): Promise<void> {
@@ -151,7 +166,6 @@ class Preparation implements PreparedMounts {
   }
 
   async #addBind(mount: Extract<RunMount, { type: 'bind' }>, source: FileSystemSource | undefined): Promise<void> {
-    if (this.#target(mount.target) === '/') throw new Error('nothing can be mounted on /');
     const { path, kind } =
       source === undefined
         ? await this.#contextFiles(mount.source, mount.writable)
@@ -241,6 +255,8 @@ class Preparation implements PreparedMounts {
   }
 
   #target(target: string): string {
-    return posix.resolve(this.#workingDirectory, target);
+    const path = posix.resolve(this.#workingDirectory, target);
+    if (path === '/') throw new Error('nothing can be mounted on /');
+    return path;
   }
 }

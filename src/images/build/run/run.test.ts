@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ServiceError } from '../../../base/errors.ts';
@@ -187,7 +188,10 @@ describe('RUN', { skip }, () => {
         /Dockerfile:2: "l" is not found/,
       );
       await assert.rejects(run('RUN --mount=target=/m,source=../../etc true', { files }), /is not found in the build/);
-      await assert.rejects(run('RUN --mount=target=/,source=src true', { files }), /nothing can be mounted on \//);
+      for (const type of ['bind,source=src', 'cache', 'tmpfs']) {
+        const lines = `RUN --mount=type=${type},target=/ true`;
+        await assert.rejects(run(lines, { files }), /Dockerfile:2: nothing can be mounted on \//);
+      }
     });
   });
 
@@ -246,6 +250,35 @@ describe('RUN', { skip }, () => {
         return `touch /c/${me}; for i in $(seq 600); do test -e /c/${other} && break; sleep 0.05; done; test -e /c/${other} && echo met > /c/log`;
       });
       assert.deepEqual(logs, ['met\n', 'met\n']);
+    });
+
+    it('in two places of one step is one directory, whatever its sharing', { timeout: 60_000 }, async () => {
+      for (const [first, second] of [
+        ['locked', 'locked'],
+        ['shared', 'locked'],
+        ['private', 'private'],
+      ]) {
+        const mount = (target: string, sharing?: string) =>
+          `--mount=type=cache,id=twice,target=${target},sharing=${sharing}`;
+        const lines = `RUN ${mount('/c', first)} ${mount('/d', second)} echo ${first} > /c/x; cat /d/x`;
+        assert.equal(await outputOf(lines), `${first}\n`);
+      }
+    });
+
+    it('that begins with files of a stage does not keep the stage from being made', { timeout: 60_000 }, async () => {
+      const users = Array.from({ length: availableParallelism() + 1 }, (_, n) => `user${n}`);
+      const text = [
+        'FROM busybox AS seed',
+        ...[1, 2, 3].map((n) => `RUN mkdir -p /s && echo ${n} > /s/f && sleep 0.1`),
+        ...users.flatMap((name) => [
+          `FROM busybox AS ${name}`,
+          `RUN --mount=type=cache,id=${name},target=/c,from=seed,source=/s cp /c/f /${name}`,
+        ]),
+        'FROM scratch',
+        ...users.map((name) => `COPY --from=${name} /${name} /`),
+      ].join('\n');
+      const { image } = await scratch.build(text);
+      for (const name of users) assert.equal(await scratch.read(image, name), '3\n');
     });
 
     it('read-only cannot be written', async () => {

@@ -284,6 +284,8 @@ export class StageBuild implements FileSystemSource {
     keys: readonly string[],
   ): Promise<StepResult> {
     const session = this.#session;
+    // Whoever waits for a stage must not take the place that its steps need.
+    for (const source of operation.sources) await source.tree();
     return await session.limit(async () => {
       const root = await session.root(operation.independent ? EMPTY_SNAPSHOT : below.snapshot, { volatile: true });
       try {
