@@ -63,7 +63,7 @@ export {
 export { createRepositories, type RepositoriesOptions } from './repositories/create-repositories.ts';
 export { tiedTo } from './repositories/delete-manifest.ts';
 export { isDigest, isRepositoryName, isTag } from './repositories/grammar.ts';
-export { MANIFEST_TYPES, MAX_MANIFEST_SIZE } from './repositories/manifest-document.ts';
+export { MANIFEST_TYPES, MAX_MANIFEST_SIZE, readManifest } from './repositories/manifest-document.ts';
 export {
   type EcrRegistryId,
   ecrHost,

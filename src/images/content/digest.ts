@@ -12,6 +12,11 @@ export function isSha512(digest: string): boolean {
   return SHA512.test(digest);
 }
 
+/** Whether what is small enough to be in memory has this digest. */
+export function hasDigest(bytes: Uint8Array, digest: string): boolean {
+  return digest === (isSha512(digest) ? `sha512:${hash('sha512', bytes)}` : sha256Of(bytes));
+}
+
 /** Digest of what is small enough to be in memory. */
 export function sha256Of(bytes: Uint8Array | string): string {
   return `sha256:${hash('sha256', bytes)}`;

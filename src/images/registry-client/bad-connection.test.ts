@@ -176,4 +176,27 @@ describe('pulling over a bad connection', { skip }, () => {
     await second.pulling;
     assert.equal(registry.made(new RegExp(layers[0]!)).length, 1);
   });
+
+  it('goes on for others when one of them aborts before the registry has answered at all', async () => {
+    await using registry = await TestRegistry.start();
+    await using at = await openTestImages();
+    registry.addImage('app:1', [layerOf('a')]);
+    const asked = Promise.withResolvers<void>();
+    const aborted = Promise.withResolvers<void>();
+    registry.intercept = async ({ path }) => {
+      if (path !== '/v2/') return false;
+      asked.resolve();
+      await aborted.promise;
+      return false;
+    };
+    const abort = new AbortController();
+    const first = at.images.pull(`${registry.host}/app:1`, { signal: abort.signal });
+    const second = at.images.pull(`${registry.host}/app:1`);
+    await asked.promise;
+    abort.abort();
+    await assert.rejects(first, { name: 'AbortError' });
+    aborted.resolve();
+    await second;
+    assert.equal(registry.made(/ \/v2\/$/).length, 1);
+  });
 });

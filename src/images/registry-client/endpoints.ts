@@ -3,6 +3,7 @@ import type { RegistryAuth, RegistryLocations } from '../images.ts';
 import { Authorizer } from './authorizer.ts';
 import { type Address, type HttpConnections, isLoopback } from './http-connection.ts';
 import { answerError } from './registry-errors.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** A registry that has answered: how it is reached and what it wants to see. */
 export interface Endpoint {
@@ -34,24 +35,27 @@ export class Endpoints {
     const { clock } = this.#options;
     const key = JSON.stringify([domain, auth ?? null]);
     const known = this.#known.get(key);
-    if (known && known.until > clock.now()) return known.endpoint;
-    const endpoint = this.#ask(domain, auth, signal);
+    if (known && known.until > clock.now()) return untilAborted(known.endpoint, signal);
+    for (const [other, { until }] of this.#known) if (until <= clock.now()) this.#known.delete(other);
+    const endpoint = this.#ask(domain, auth);
     this.#known.set(key, { endpoint, until: clock.now() + KEPT_MS });
     endpoint.catch(() => this.#known.delete(key));
-    return endpoint;
+    return untilAborted(endpoint, signal);
   }
 
-  async #ask(domain: string, auth: RegistryAuth | undefined, signal: AbortSignal | undefined): Promise<Endpoint> {
+  async #ask(domain: string, auth: RegistryAuth | undefined): Promise<Endpoint> {
     const { connections, clock } = this.#options;
     const candidates = this.#addresses(domain);
     for (const [i, address] of candidates.entries()) {
       const isLast = i === candidates.length - 1;
       const authorizer = new Authorizer({ connections, clock, auth, locate: (url) => this.#locate(url) });
       try {
-        const response = await connections.send(address, { method: 'GET', path: '/v2/', signal });
+        const response = await connections.send(address, { method: 'GET', path: '/v2/' });
         const { statusCode = 0, headers } = response;
-        if (statusCode === 401) authorizer.challenged(headers['www-authenticate'] ?? 'none');
-        else if (statusCode !== 200) {
+        if (statusCode === 401) {
+          response.resume();
+          authorizer.challenged(headers['www-authenticate'] ?? 'none');
+        } else if (statusCode !== 200) {
           // A server that waits for TLS answers so to HTTP; and there may be no registry at all.
           if (!isLast && statusCode === 400) {
             response.destroy();

@@ -15,7 +15,6 @@ import {
   familiarName,
   familiarRepository,
   parseReference,
-  type Reference,
   repositoryOf,
   withDefaultTag,
 } from '../references/reference.ts';
@@ -39,7 +38,7 @@ export async function pullImage(
   try {
     const found = await findManifest(registries, reference, options);
     const { manifest, descriptor, bytes } = await imageManifest(found, wanted);
-    say({ status: `Pulling from ${statusName(reference)}`, id: reference.digest ?? reference.tag! });
+    say({ status: `Pulling from ${reference.path}`, id: reference.digest ?? reference.tag! });
     if (manifest.config.size > MAX_CONFIG_SIZE) {
       throw new ServiceError('InvalidImage', `the configuration of the image is larger than ${MAX_CONFIG_SIZE} bytes`);
     }
@@ -54,7 +53,7 @@ export async function pullImage(
       );
     }
     leases.add(await parts.content.write(bytes, { digest: descriptor.digest }));
-    const before = await parts.images.findId(text);
+    const before = await parts.images.findId(canonicalName(reference));
     const digestName = `${repositoryOf(reference)}@${found.fetched.digest}`;
     const names = [
       { name: digestName, manifest: descriptor },
@@ -68,24 +67,16 @@ export async function pullImage(
     if (holder !== undefined) return image;
     say({ status: `Digest: ${found.fetched.digest}` });
     const isNew = before !== image.id;
-    say({
-      status: `Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${statusReference(reference)}`,
-    });
     const name = familiarName(reference);
+    say({
+      status: `Status: ${isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${name}`,
+    });
     parts.tell({ action: 'pull', id: name, attributes: { name: familiarRepository(reference) } });
     return image;
   } catch (error) {
     options.signal?.throwIfAborted();
     throw transferError(imageError(error), reference);
   }
-}
-
-function statusName(reference: Reference): string {
-  return reference.domain === 'docker.io' ? reference.path : `${reference.path}`;
-}
-
-function statusReference(reference: Reference): string {
-  return familiarName(reference);
 }
 
 /** The content of one image on its way. */
@@ -140,9 +131,8 @@ class ImageFetch {
       arrived.catch(() => this.#stop.abort());
       return { descriptor, arrived };
     });
-    let settled: PromiseSettledResult<void>[] = [];
     try {
-      const image = await admitImage(
+      return await admitImage(
         this.#parts.images,
         this.#parts.layers,
         { config, layers: layers.map(({ descriptor }) => descriptor), ...arriving },
@@ -152,10 +142,9 @@ class ImageFetch {
           onUnpacked: (i) => stages[i]!.complete(),
         },
       );
-      return image;
     } catch (error) {
       this.#stop.abort();
-      settled = await Promise.allSettled(layers.map(({ arrived }) => arrived));
+      const settled = await Promise.allSettled(layers.map(({ arrived }) => arrived));
       // The first failure has stopped the others, whose failure is only that.
       const first = settled.find((one) => one.status === 'rejected' && !isAbort(one.reason));
       throw first?.status === 'rejected' ? first.reason : error;

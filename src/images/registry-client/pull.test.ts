@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { makeCertificate } from '../../base/x509/certificate.ts';
 import { MEDIA_TYPES } from '../oci.ts';
-import { noRootsReason, openTestImages, refusedWith } from '../test-support.ts';
+import { addImage, makeArchive, noRootsReason, openTestImages, refusedWith } from '../test-support.ts';
 import { layerOf, TestRegistry } from './test-registry.ts';
 
 const skip = noRootsReason;
@@ -44,6 +44,17 @@ describe('pulling an image', { skip }, () => {
     assert.equal((await at.images.pull(`${name}@${digest}`)).id, image.id);
     const root = await at.images.roots.create('r', image.layers);
     assert.equal(readFileSync(join(root.path, 'a')).length, 100_000);
+  });
+
+  it('takes a name that several IDs begin with for the name that it is', async () => {
+    await using registry = await TestRegistry.start();
+    // Enough for two IDs with the same first digit.
+    await using at = await openTestImages({ locate: () => ({ url: `http://${registry.host}` }) });
+    for (let i = 0; i < 17; i++) await addImage(at, `made:${i}`, [makeArchive([{ path: String(i) }])]);
+    const first = (await at.images.list()).map(({ id }) => id['sha256:'.length]!);
+    const twice = first.find((digit, i) => first.indexOf(digit) !== i)!;
+    registry.addImage(`library/${twice}:latest`, [layerOf('a')]);
+    assert.deepEqual((await at.images.pull(twice)).tags, [`${twice}:latest`]);
   });
 
   it('chooses the platform', async () => {

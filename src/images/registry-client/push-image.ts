@@ -186,11 +186,14 @@ class ImagePush {
       // Some registries find the blob in whatever repository of theirs.
       const session = await this.#client.startUpload(digest, undefined);
       if (!session) return;
-      const content = Readable.from(counted(await this.#parts.content.open(digest), onProgress), { objectMode: false });
+      const file = await this.#parts.content.open(digest);
+      const content = Readable.from(counted(file, onProgress), { objectMode: false });
       try {
         await this.#client.finishUpload(session, digest, content, descriptor.size);
       } finally {
         content.destroy();
+        // Where nothing was read of it, it is still open.
+        file.destroy();
       }
     });
     return 'Pushed';

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
+import { ServiceError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
-import { isDigest, sha256Of } from '../content/digest.ts';
+import { hasDigest, isDigest, sha256Of } from '../content/digest.ts';
 import { ACCEPTED_MANIFESTS, MAX_MANIFEST_SIZE } from '../documents/parse-manifest.ts';
 import type { Descriptor } from '../oci.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -24,6 +25,7 @@ export interface RegistryClientOptions {
 export interface FetchedManifest {
   readonly bytes: Buffer;
   readonly mediaType: string | undefined;
+  /** The one that it was asked for by; SHA-256 when that was a tag. */
   readonly digest: string;
 }
 
@@ -50,21 +52,28 @@ export class RegistryClient {
     this.#options = options;
   }
 
-  /** By tag or digest; `undefined` when there is none and `optional`. Verified where a digest is told. */
+  /** By tag or digest. Verified where a digest is told. */
   async manifest(reference: string): Promise<FetchedManifest> {
+    // A tag has no colon.
+    if (reference.includes(':') && !isDigest(reference)) {
+      throw new ServiceError(
+        'InvalidReference',
+        `the digest ${reference} cannot be verified: it is of no supported kind`,
+      );
+    }
     const response = await this.#ask({
       method: 'GET',
       path: this.#path(`manifests/${reference}`),
       headers: { accept: ACCEPTED_MANIFESTS.join(', ') },
     });
     const bytes = await readBody(response, MAX_MANIFEST_SIZE);
-    const digest = sha256Of(bytes);
     const told = response.headers['docker-content-digest'];
-    for (const expected of [isDigest(reference) ? reference : undefined, typeof told === 'string' ? told : undefined]) {
-      if (expected?.startsWith('sha256:') && expected !== digest) {
-        throw protocolError(`the registry answered a manifest with digest ${digest} instead of ${expected}`);
+    for (const expected of [reference, told]) {
+      if (isDigest(expected) && !hasDigest(bytes, expected)) {
+        throw protocolError(`the registry answered a manifest with digest ${sha256Of(bytes)} instead of ${expected}`);
       }
     }
+    const digest = isDigest(reference) ? reference : sha256Of(bytes);
     return { bytes, mediaType: response.headers['content-type'], digest };
   }
 
@@ -173,9 +182,9 @@ export class RegistryClient {
       const response = await connections.send(address, { ...request, headers, signal });
       const canRepeat = request.body === undefined || request.body instanceof Uint8Array;
       if (response.statusCode === 401 && attempt === 1 && !foreign && canRepeat) {
+        response.resume();
         authorizer.forget();
         authorizer.challenged(response.headers['www-authenticate'] ?? 'none');
-        response.resume();
         continue;
       }
       return isRead(request) && isRedirect(response)

@@ -1,5 +1,6 @@
 import type { Blob, BlobLease } from '../../store/index.ts';
 import type { ContentStore } from '../content.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** Downloads a blob into the content store. */
 export type FetchBlob = (signal: AbortSignal, onProgress: (bytes: number) => void) => Promise<Blob & BlobLease>;
@@ -77,14 +78,4 @@ export class SharedDownloads {
     this.#running.set(digest, running);
     return running;
   }
-}
-
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

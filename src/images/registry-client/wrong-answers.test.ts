@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { MEDIA_TYPES } from '../oci.ts';
@@ -151,6 +152,32 @@ describe('pulling from a registry that answers wrongly', { skip }, () => {
       await assertNothingKept(at);
     });
   }
+
+  it('verifies a manifest by whichever digest it was asked for', async () => {
+    await using registry = await TestRegistry.start();
+    await using at = await openTestImages();
+    registry.addImage('app:1', [layerOf('a')]);
+    const { bytes, mediaType } = registry.manifests.get('app:1')!;
+    const sha512 = `sha512:${hash('sha512', bytes)}`;
+    registry.addImage('other:1', [layerOf('b')]);
+    const wrong = registry.manifests.get('other:1')!;
+    for (const [digest, code, problem] of [
+      [sha512, 'RegistryError', /manifest with digest sha256:\w+ instead of sha512:/],
+      [`sha256:${hash('sha256', bytes)}`, 'RegistryError', /manifest with digest sha256:\w+ instead of sha256:/],
+      [`sha256:${hash('sha256', bytes).toUpperCase()}`, 'InvalidReference', /cannot be verified/],
+      [`sha384:${'0'.repeat(96)}`, 'InvalidReference', /cannot be verified/],
+    ] as const) {
+      registry.manifests.set(`app:${digest}`, wrong);
+      await assert.rejects(at.images.pull(`${registry.host}/app@${digest}`), refusedWith(code, problem), digest);
+    }
+    await assertNothingKept(at);
+    registry.manifests.set(`app:${sha512}`, { bytes, mediaType });
+    const image = await at.images.pull(`${registry.host}/app@${sha512}`);
+    assert.deepEqual(image.digests, [`${registry.host}/app@${sha512}`]);
+    assert.equal((await at.images.get(`${registry.host}/app@${sha512}`)).id, image.id);
+    await at.images.remove(image.id);
+    await assertNothingKept(at);
+  });
 
   it('tells that nobody listens there', async () => {
     await using at = await openTestImages();

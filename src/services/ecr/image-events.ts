@@ -31,6 +31,7 @@ export function emitImageAction(
   }
 }
 
+/** Tells the default bus of a copy, where it is. */
 export function emitReplication(
   parts: Parts,
   transaction: Transaction,
@@ -49,6 +50,7 @@ export function emitReplication(
   });
 }
 
+/** Tells the default bus of an image that was brought. */
 export function emitPullThrough(
   parts: Parts,
   transaction: Transaction,
@@ -57,20 +59,17 @@ export function emitPullThrough(
     readonly prefix: string;
     readonly url: string;
     readonly tag: string | undefined;
-    readonly digest: string | undefined;
-    /** Why nothing was brought. */
-    readonly failure?: string;
+    readonly digest: string;
   },
 ): void {
   emit(parts, transaction, id, 'ECR Pull Through Cache Action', {
     'rule-version': '1',
-    'sync-status': sync.failure === undefined ? 'SUCCESS' : 'FAILED',
+    'sync-status': 'SUCCESS',
     'ecr-repository-prefix': sync.prefix,
     'repository-name': id.name,
     'upstream-registry-url': sync.url,
     ...(sync.tag === undefined ? {} : { 'image-tag': sync.tag }),
-    ...(sync.digest === undefined ? {} : { 'image-digest': sync.digest }),
-    ...(sync.failure === undefined ? {} : { 'failure-code': sync.failure }),
+    'image-digest': sync.digest,
   });
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ServiceError } from '../../../base/errors.ts';
+import type { Principal } from '../../service.ts';
 import { digestOf, HOST, imageOf, startTestEcr, type TestEcr } from '../test-ecr.ts';
 import type { UpstreamRepository, Upstreams } from './upstream.ts';
 
@@ -175,11 +176,50 @@ describe('ECR pull through cache', { timeout: 20_000 }, () => {
   it('keeps nothing of what is not what it says it is', async () => {
     await using at = await withRule();
     at.upstream.push('app', 'v1', 'layer');
-    at.upstream.blobs.set(digestOf('layer'), 'something else');
-    await assert.rejects(pull(at, 'hub/app', 'v1'), { code: 'DIGEST_INVALID' });
+    const fault = { code: 'UpstreamUnavailable', status: 502 };
+    for (const other of ['else!', 'something longer']) {
+      at.upstream.blobs.set(digestOf('layer'), other);
+      await assert.rejects(pull(at, 'hub/app', 'v1'), { ...fault, message: /^registry\.example\.com: / });
+    }
     await assert.rejects(digestHere(at, 'hub/app', 'v1'), { code: 'MANIFEST_UNKNOWN' });
-    at.upstream.put('app', 'v2', '{"mediaType":"text/html"}');
-    await assert.rejects(pull(at, 'hub/app', 'v2'), { code: 'MANIFEST_INVALID' });
+    const layers = [{ digest: 1 }];
+    for (const text of ['{"mediaType":"text/html"}', '[]', JSON.stringify({ layers }), '{"config":1,"layers":{}}']) {
+      at.upstream.put('app', 'v2', text);
+      await assert.rejects(pull(at, 'hub/app', 'v2'), fault, text);
+    }
+    const { failures } = await at.call('BatchGetImage', { repositoryName: 'hub/app', imageIds: [{ imageTag: 'v2' }] });
+    assert.equal(failures[0].failureCode, 'UpstreamUnavailable');
+  });
+
+  it('reads nothing beyond the size that a blob is to have', async () => {
+    await using at = await withRule();
+    at.upstream.push('app', 'v1', 'layer');
+    let read = 0;
+    at.upstream.blob = async () =>
+      (async function* () {
+        for (;;) {
+          read++;
+          yield Buffer.from('layer');
+        }
+      })();
+    await assert.rejects(pull(at, 'hub/app', 'v1'), { code: 'UpstreamUnavailable', message: /more than the 2 bytes/ });
+    assert.equal(read, 1);
+  });
+
+  it('leaves layers where they are that are not kept in registries, as their type says', async () => {
+    await using at = await withRule();
+    const foreign = {
+      mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+      digest: digestOf('foreign'),
+      size: 7,
+    };
+    const image = JSON.parse(imageOf('layer'));
+    image.layers[0].urls = ['https://mirror.example.com/layer'];
+    image.layers.push(foreign);
+    at.upstream.push('app', undefined, 'layer');
+    const digest = at.upstream.put('app', 'v1', JSON.stringify(image));
+    await pull(at, 'hub/app', 'v1');
+    assert.equal(await digestHere(at, 'hub/app', 'v1'), digest);
   });
 
   it('goes below a prefix of its upstream, by the rule with the longest prefix, and as a template says', async () => {
@@ -261,8 +301,8 @@ describe('ECR pull through cache', { timeout: 20_000 }, () => {
       upstreams: upstream,
       enforce: true,
       authorizer: {
-        authorize: async (_principal, requests) => {
-          if (requests.every(({ action }) => action !== denied)) return;
+        authorize: async ({ arn }, requests) => {
+          if (arn !== 'arn:nobody' && requests.every(({ action }) => action !== denied)) return;
           throw new ServiceError('AccessDenied', `no ${denied}`, { status: 403 });
         },
       },
@@ -270,12 +310,14 @@ describe('ECR pull through cache', { timeout: 20_000 }, () => {
     const rule = { ecrRepositoryPrefix: 'hub', upstreamRegistryUrl: 'registry.example.com' };
     await at.call('CreatePullThroughCacheRule', rule);
     const principal = { type: 'User', account: '000000000000', arn: 'arn:u', userId: 'u', accessKeyId: 'k' } as const;
-    const pullAs = () => at.ecr.registry.pullThrough(`${HOST}/hub/app`, 'v1', principal);
+    const pullAs = (as: Principal = principal) => at.ecr.registry.pullThrough(`${HOST}/hub/app`, 'v1', as);
     for (denied of ['ecr:BatchImportUpstreamImage', 'ecr:CreateRepository']) {
       await assert.rejects(pullAs(), { code: 'AccessDenied' });
     }
+    const nobody = { ...principal, arn: 'arn:nobody' };
     denied = '';
-    await pullAs();
+    const [refused] = await Promise.allSettled([pullAs(nobody), pullAs()]);
+    assert.equal(refused.status, 'rejected', 'who may not waits for nobody who may');
     await digestHere(at, 'hub/app', 'v1');
   });
 });

@@ -1,4 +1,5 @@
 import { ServiceError } from '../../../base/errors.ts';
+import { type Descriptor, readManifest } from '../../../images/index.ts';
 import type { Principal } from '../../service.ts';
 import { emitPullThrough } from '../image-events.ts';
 import { completeName, repositoryArn } from '../names.ts';
@@ -34,14 +35,9 @@ export class PullThrough {
     if (!rule) return;
     const have = await this.#have(id, reference);
     if (have && (reference.includes(':') || (await this.#isFresh(id, reference)))) return;
-    const key = `${completeName(id)} ${reference}`;
-    let pull = this.#pulls.get(key);
-    if (!pull) {
-      pull = this.#pull(rule, id, reference, principal).finally(() => this.#pulls.delete(key));
-      this.#pulls.set(key, pull);
-    }
     try {
-      await pull;
+      await this.#authorize(id, principal);
+      await this.#pullOnce(rule, id, reference);
     } catch (error) {
       // What is here is better than nothing while its upstream cannot be reached.
       if (!have || !(error instanceof ServiceError)) throw error;
@@ -70,15 +66,19 @@ export class PullThrough {
     return checked !== undefined && clock.now() - checked < CHECK_INTERVAL_MS;
   }
 
-  async #pull(
-    rule: PullThroughRule,
-    id: RepositoryId,
-    reference: string,
-    principal: Principal | undefined,
-  ): Promise<void> {
+  #pullOnce(rule: PullThroughRule, id: RepositoryId, reference: string): Promise<void> {
+    const key = `${completeName(id)} ${reference}`;
+    let pull = this.#pulls.get(key);
+    if (!pull) {
+      pull = this.#pull(rule, id, reference).finally(() => this.#pulls.delete(key));
+      this.#pulls.set(key, pull);
+    }
+    return pull;
+  }
+
+  async #pull(rule: PullThroughRule, id: RepositoryId, reference: string): Promise<void> {
     const { store } = this.#state;
     const upstreams = this.#upstreams(rule, id);
-    await this.#authorize(id, principal);
     const credentials = await readCredentials(this.#secrets, rule.credentialArn, id);
     const from = { url: rule.url, repository: upstreamName(rule, id.name), credentials, local: rule.local };
     const tag = reference.includes(':') ? undefined : reference;
@@ -107,11 +107,16 @@ export class PullThrough {
   ): Promise<void> {
     const { repositories } = this.#state;
     const name = completeName(id);
-    for (const blob of blobsOf(bytes)) {
-      if (await this.#hasBlob(name, blob)) continue;
-      await repositories.putBlob(name, blob, await upstreams.blob(from, blob));
+    try {
+      for (const blob of readManifest(bytes, mediaType).blobs) {
+        if (await this.#hasBlob(name, blob.digest)) continue;
+        await repositories.putBlob(name, blob.digest, download(upstreams, from, blob));
+      }
+      await repositories.putManifest(name, tag ?? digest, { mediaType, bytes }, { cause: CAUSE, sparse: true });
+    } catch (error) {
+      const wrong = error instanceof ServiceError && ['MANIFEST_INVALID', 'DIGEST_INVALID'].includes(error.code);
+      throw wrong ? upstreamFault(from, error.message) : error;
     }
-    await repositories.putManifest(name, tag ?? digest, { mediaType, bytes }, { cause: CAUSE, sparse: true });
   }
 
   /** Another registry of this Kobune is read directly. */
@@ -161,13 +166,21 @@ export class PullThrough {
   }
 }
 
-/** Configuration and layers of an image that are kept in its registry. */
-function blobsOf(bytes: Uint8Array): readonly string[] {
-  const { config, layers } = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
-    config?: { digest: string };
-    layers?: readonly { digest: string; urls?: readonly string[] }[] | null;
-  };
-  if (!config) return [];
-  const kept = (layers ?? []).filter(({ urls }) => urls === undefined || urls.length === 0);
-  return [...new Set([config.digest, ...kept.map(({ digest }) => digest)])];
+/** A blob as it comes; asked for when it is read, and not read beyond the size that it is to have. */
+async function* download(
+  upstreams: Upstreams,
+  from: UpstreamRepository,
+  { digest, size }: Descriptor,
+): AsyncGenerator<Uint8Array> {
+  let left = size;
+  for await (const chunk of await upstreams.blob(from, digest)) {
+    left -= chunk.length;
+    if (left < 0) throw upstreamFault(from, `${digest} has more than the ${size} bytes that its manifest says`);
+    yield chunk;
+  }
+}
+
+/** What an upstream has sent is not what it should be: its fault, not that of the client. */
+function upstreamFault({ url }: UpstreamRepository, problem: string): ServiceError {
+  return new ServiceError('UpstreamUnavailable', `${new URL(url).host}: ${problem}`, { status: 502 });
 }

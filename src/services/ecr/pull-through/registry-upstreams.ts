@@ -24,7 +24,7 @@ export function createUpstreams(parts: { readonly clock: Clock; readonly random:
       const found = await ask(from, readerFor(from).manifest(remote(from), reference));
       return found && { ...found, mediaType: found.mediaType ?? '' };
     },
-    blob: (from, digest) => ask(from, readerFor(from).blob(remote(from), digest)),
+    blob: async (from, digest) => told(from, await ask(from, readerFor(from).blob(remote(from), digest))),
     check: (from) => ask(from, readerFor(from).check(remote({ ...from, repository: '' }))),
     close: () => {
       for (const reader of readers.values()) reader.close();
@@ -39,6 +39,18 @@ function remote({ url, repository, credentials }: UpstreamRepository) {
 async function ask<T>({ url }: Pick<UpstreamRepository, 'url'>, answer: Promise<T>): Promise<T> {
   try {
     return await answer;
+  } catch (error) {
+    throw upstreamError(error, new URL(url).host);
+  }
+}
+
+/** What comes, or what went wrong on the way. */
+async function* told(
+  { url }: Pick<UpstreamRepository, 'url'>,
+  body: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
   } catch (error) {
     throw upstreamError(error, new URL(url).host);
   }
