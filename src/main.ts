@@ -68,7 +68,9 @@ const GRACE_MS = 10_000;
 /** Starts everything and resolves when requests are answered. Rejects with `DirectoryInUseError` or the system's error. */
 export async function startKobune(options: KobuneOptions): Promise<Kobune> {
   const stops: Stop[] = [];
-  const stopAll = () => stopEach(stops.splice(0).reverse(), options.logger);
+  const stopAll = async () => {
+    await stopEach(stops.splice(0).reverse(), options.logger);
+  };
   try {
     const lock = await lockDirectory(options.dataDirectory);
     stops.push({ what: 'the lock', stop: () => lock.release() });

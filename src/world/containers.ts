@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { ServiceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { ContainerEngine } from '../containers/index.ts';
@@ -49,7 +50,10 @@ export interface Containers {
   running(): Promise<number>;
   /** Opens the Docker API; goes on with containers that an earlier run left. */
   start(): Promise<void>;
-  /** Lets go of what runs; with `erase`, ends and removes it: the state is about to go. */
+  /**
+   * Lets go of what runs; with `erase`, ends and removes it: the state is about to go. Throws only then, when something
+   * is left that only the state knows of.
+   */
   close(options: { readonly erase: boolean }): Promise<void>;
 }
 
@@ -146,14 +150,17 @@ export function createContainers(options: ContainersOptions): Containers {
     });
   });
   const listeners: OpenListener[] = [];
+  const anyKept = async () => {
+    const kept = await Promise.all(CONTAINER_KEYS.map((part) => store.range({ prefix: [part], limit: 1 })));
+    return kept.some((found) => found.length > 0);
+  };
   return {
     images,
     repositories,
     missing: async () => (await (await networks.made())?.missing()) ?? [],
     running: async () => (await (await engine.made())?.list())?.filter(({ state }) => state.pid !== 0).length ?? 0,
     start: async () => {
-      const kept = await Promise.all(CONTAINER_KEYS.map((part) => store.range({ prefix: [part], limit: 1 })));
-      if (kept.some((found) => found.length > 0)) {
+      if (await anyKept()) {
         await engine().catch((error: unknown) => {
           logger.error('containers of the last run cannot be looked after', { error: String(error) });
         });
@@ -173,27 +180,40 @@ export function createContainers(options: ContainersOptions): Containers {
         directory: docker,
       });
       listeners.push(await api.listen(join(options.dataDirectory, SOCKET)));
-      if (options.dockerTls) listeners.push(await api.listenTls(await tlsAddress(options, options.dockerTls)));
+      if (options.dockerTls) {
+        const { host } = options.dockerTls;
+        const { directory: certificates, ...identity } = await tlsIdentity(options, host);
+        const open = await api.listenTls({ ...options.dockerTls, ...identity });
+        listeners.push(open);
+        logger.info('the Docker API by TLS', { host, port: open.port, certificates });
+      }
     },
-    close: ({ erase }) =>
-      stopEach(
+    close: async ({ erase }) => {
+      const failed = await stopEach(
         [
           { what: 'the Docker API', stop: () => Promise.all(listeners.splice(0).map((open) => open.close(GRACE_MS))) },
           { what: 'builds', stop: async () => (await builder.made())?.close() },
           {
             what: 'containers',
             stop: async () =>
-              (await (erase ? engine() : engine.made()))?.close({ stopAll: erase || options.ephemeral }),
+              (await (erase && (await anyKept()) ? engine() : engine.made()))?.close({
+                stopAll: erase || options.ephemeral,
+              }),
           },
           { what: 'networks of containers', stop: async () => (await networks.made())?.close() },
           { what: 'the registry', stop: async () => (await repositories.made())?.close() },
           { what: 'images', stop: async () => (await images.made())?.close() },
-          ...(erase
-            ? [{ what: 'files of containers', stop: () => removeFiles([docker, join(directory, 'images')]) }]
-            : []),
         ],
         logger,
-      ),
+      );
+      if (!erase) return;
+      if (failed.length > 0) {
+        const reason = `Containers could not be removed, so their state was not either: ${failed.join('; ')}`;
+        throw new ServiceError('ContainersRemain', reason, { status: 500 });
+      }
+      const files = [docker, join(directory, 'images')];
+      await stopEach([{ what: 'files of containers', stop: () => removeFiles(files) }], logger);
+    },
   };
 }
 
@@ -236,13 +256,13 @@ function mirrorsOf(host: string, pairs: readonly string[]): readonly string[] {
   return pairs.filter((pair) => pair.startsWith(`${host}=`)).map((pair) => pair.slice(host.length + 1));
 }
 
-async function tlsAddress(
-  { dataDirectory, logger, random }: ContainersOptions,
-  { host, port }: { readonly host: string; readonly port: number },
-) {
-  const authority = new LocalAuthority({ directory: join(dataDirectory, TLS_DIRECTORY), random, names: () => [host] });
+/** What the Docker API shows by TLS and asks for, and the directory of what its clients show. */
+async function tlsIdentity({ dataDirectory, names, random }: ContainersOptions, host: string) {
+  const authority = new LocalAuthority({
+    directory: join(dataDirectory, TLS_DIRECTORY),
+    random,
+    names: () => [host, ...names],
+  });
   const { authority: ca, directory } = await authority.clientFiles();
-  const { cert, key } = await authority.identity();
-  logger.info('the Docker API by TLS', { host, port, certificates: directory });
-  return { host, port, ca, cert, key };
+  return { ...(await authority.identity()), ca, directory };
 }

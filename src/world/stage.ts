@@ -40,10 +40,14 @@ export class Stage implements FrontEnd {
       await this.#world.close(options);
       await between();
     } finally {
-      this.#world = this.#make();
-      await this.#world.start();
-      this.#exchange = undefined;
-      done.resolve();
+      try {
+        this.#world = this.#make();
+        await this.#world.start();
+      } finally {
+        // Also when the new one has not wholly begun: nobody is to wait for ever.
+        this.#exchange = undefined;
+        done.resolve();
+      }
     }
   }
 

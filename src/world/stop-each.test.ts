@@ -8,7 +8,7 @@ describe('stopping', () => {
     const stopped: string[] = [];
     const warned: unknown[] = [];
     const logger = { ...silentLogger, warn: (_message: string, fields?: object) => warned.push(fields) };
-    await stopEach(
+    const failed = await stopEach(
       [
         { what: 'a', stop: async () => stopped.push('a') },
         { what: 'b', stop: () => Promise.reject(new Error('stuck')) },
@@ -23,6 +23,7 @@ describe('stopping', () => {
       logger,
     );
     assert.deepEqual(stopped, ['a', 'd']);
+    assert.deepEqual(failed, ['b: stuck', 'c: broken']);
     assert.deepEqual(warned, [
       { what: 'b', error: 'stuck' },
       { what: 'c', error: 'broken' },

@@ -6,13 +6,20 @@ export interface Stop {
   readonly stop: () => Promise<unknown> | unknown;
 }
 
-/** Stops one after another. One that fails is logged, and the rest is stopped all the same: state must reach the disk. */
-export async function stopEach(stops: readonly Stop[], logger: Logger): Promise<void> {
+/**
+ * Stops one after another. One that fails is logged, and the rest is stopped all the same: state must reach the disk.
+ * Answers what failed, and why.
+ */
+export async function stopEach(stops: readonly Stop[], logger: Logger): Promise<readonly string[]> {
+  const failed: string[] = [];
   for (const { what, stop } of stops) {
     try {
       await stop();
     } catch (error) {
-      logger.warn('a part did not stop as it should', { what, error: error instanceof Error ? error.message : error });
+      const reason = error instanceof Error ? error.message : error;
+      logger.warn('a part did not stop as it should', { what, error: reason });
+      failed.push(`${what}: ${reason}`);
     }
   }
+  return failed;
 }

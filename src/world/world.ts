@@ -85,7 +85,10 @@ export interface World {
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry>;
   /** What would have left for mail servers, phones and mobile devices. */
   readonly outgoing: Outgoing;
-  /** With `erase`, what outlives this process (containers, networks) ends, too: the state is about to go. */
+  /**
+   * With `erase`, what outlives this process (containers, networks) ends, too: the state is about to go. Throws when it
+   * does not.
+   */
   close(options?: { readonly erase?: boolean }): Promise<void>;
 }
 
@@ -203,17 +206,18 @@ export function createWorld(options: WorldOptions): World {
     missing: async () => [...compute.missing(), ...(await containers.missing())],
     logs: (query, signal) => follow(services.logs, query, signal),
     outgoing: outgoingOf(services.sns),
-    close: ({ erase = false } = {}) =>
-      stopEach(
+    close: async ({ erase = false } = {}) => {
+      await stopEach(
         [
           { what: 'the wire', stop: () => aws.close() },
           { what: 'deliveries', stop: () => delivery.close() },
           ...stopsOf(services, { what: 'functions', stop: () => compute.close() }),
           { what: 'file systems of functions', stop: () => roots.close() },
-          { what: 'containers', stop: () => containers.close({ erase }) },
         ],
         logger,
-      ),
+      );
+      await containers.close({ erase });
+    },
   };
 }
 

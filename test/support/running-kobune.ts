@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createLogger } from '../../src/base/json-logger.ts';
+import type { Logger } from '../../src/base/logger.ts';
 import { type Kobune, startKobune } from '../../src/main.ts';
 
 export interface Keys {
@@ -19,6 +20,12 @@ export interface RunningKobuneOptions {
   readonly ephemeral?: boolean;
   /** Web origins that may call it. */
   readonly origins?: readonly string[];
+  /** Serve the Docker API by TLS. */
+  readonly dockerPort?: number;
+  /** `HOST=URL` */
+  readonly registryMirrors?: readonly string[];
+  /** Of its errors alone, unless told. */
+  readonly logger?: Logger;
 }
 
 /** A whole Kobune in this process, on a port of its own, for real clients to talk to. */
@@ -74,7 +81,10 @@ export async function runKobune(options: RunningKobuneOptions = {}): Promise<Run
     unsandboxed: false,
     hosts: [],
     origins: options.origins ?? [],
-    logger: createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) }),
+    dockerPort: options.dockerPort ?? 'off',
+    registryMirrors: options.registryMirrors ?? [],
+    logger:
+      options.logger ?? createLogger({ level: 'error', format: 'text', write: (line) => process.stderr.write(line) }),
     environment: process.env,
     onShutdown: () => {},
   });
