@@ -136,6 +136,14 @@ describe('containers', { skip: noContainersReason }, () => {
     await assert.rejects(world.engine.rename('found', 'findable'), { code: 'NameInUse' });
   });
 
+  it('made at the same time get names of their own, whatever was chosen first', async () => {
+    let chosen = 0;
+    await using own = await TestEngine.open({ fraction: () => (chosen++ < 8 ? 0 : Math.random()) });
+    const ids = await Promise.all(Array.from({ length: 4 }, () => own.create('true')));
+    const names = await Promise.all(ids.map(async (id) => (await own.engine.get(id)).name));
+    assert.equal(new Set(names).size, 4);
+  });
+
   it('are removed with all that is theirs', async () => {
     const id = await world.start('sleep 100');
     const { logPath } = await world.engine.get(id);

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { ServiceError } from '../../base/errors.ts';
 import type { Layer } from '../../images/index.ts';
 import type { ContainerSpec, MountPoint } from '../container.ts';
 import { containerFiles } from '../directories.ts';
@@ -30,9 +31,8 @@ export async function createContainer(
   known: KnownContainers,
 ): Promise<NewContainer> {
   const warnings = checkSpec(spec, parts.hierarchies);
-  const name = spec.name ?? inventName(parts.random, (taken) => known.holderOf(taken) !== undefined);
-  const holder = known.holderOf(name);
-  if (holder !== undefined) throw nameInUse(name, holder);
+  const holder = spec.name === undefined ? undefined : known.holderOf(spec.name);
+  if (spec.name !== undefined && holder !== undefined) throw nameInUse(spec.name, holder);
   const id = parts.random.hex(64);
   const { layers } = await parts.images.get(spec.image.id);
   const held = parts.volumes.hold();
@@ -42,9 +42,8 @@ export async function createContainer(
       held.add(volume);
       if (made) madeVolumes.push(volume);
     });
-    const record: ContainerRecord = {
+    const unnamed: Omit<ContainerRecord, 'name'> = {
       id,
-      name,
       spec,
       created: Date.now(),
       status: 'creating',
@@ -60,7 +59,7 @@ export async function createContainer(
       endpoints: [],
       ports: [],
     };
-    await parts.records.add(record);
+    const record = await addRecord(parts, unnamed, known);
     return { record: await fill(parts, record, layers), warnings };
   } catch (error) {
     held.release();
@@ -68,6 +67,26 @@ export async function createContainer(
     throw error;
   } finally {
     held.release();
+  }
+}
+
+/** Under the name that was asked for, or one that nobody has. */
+async function addRecord(
+  parts: EngineParts,
+  unnamed: Omit<ContainerRecord, 'name'>,
+  known: KnownContainers,
+): Promise<ContainerRecord> {
+  for (;;) {
+    const invented = unnamed.spec.name === undefined;
+    const name = unnamed.spec.name ?? inventName(parts.random, (taken) => known.holderOf(taken) !== undefined);
+    const record = { ...unnamed, name };
+    try {
+      await parts.records.add(record);
+      return record;
+    } catch (error) {
+      // One that is being made beside has come by the same name.
+      if (!invented || !(error instanceof ServiceError) || error.code !== 'NameInUse') throw error;
+    }
   }
 }
 

@@ -24,6 +24,8 @@ export interface TestEngineOptions {
   readonly clock?: Clock;
   readonly cloud?: ContainerEngineOptions['cloud'];
   readonly logger?: Logger;
+  /** Chooses names of containers, among others. */
+  readonly fraction?: () => number;
 }
 
 /** An engine of its own with the image `busybox`; everything that it made goes with it. */
@@ -45,7 +47,8 @@ export class TestEngine implements AsyncDisposable {
   static async open(options: TestEngineOptions = {}): Promise<TestEngine> {
     const at = await openTestImages();
     const { id: imageId } = await addBusybox(at);
-    const random = createSystemRandom();
+    const system = createSystemRandom();
+    const random = { ...system, fraction: options.fraction ?? system.fraction };
     const instance = random.hex(8);
     const logger = options.logger ?? silentLogger;
     const common = { store: at.store, random, logger, instance, ephemeral: true };
