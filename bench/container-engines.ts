@@ -45,6 +45,8 @@ export async function startKobuneEngine(): Promise<Engine> {
     registry: registry.address,
     processes: async () => [pid, ...(await pidsOf('conmon', data))],
     async [Symbol.asyncDispose]() {
+      // Containers that a failed measurement has left would go on.
+      await kobune('reset');
       await kobune('down');
       await registry.stop();
       await rm(data, { recursive: true, force: true });

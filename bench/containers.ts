@@ -37,6 +37,8 @@ interface Figures {
   readonly few: number;
   /** Bytes for each running container, beyond what it runs itself. */
   readonly overhead: number;
+  /** Bytes that the machine has less available for each running container, the kernel's and the container's own among them. */
+  readonly machine: number;
   /** Seconds of {@link WORK}. */
   readonly work: number;
 }
@@ -60,6 +62,7 @@ async function measure(engine: Engine): Promise<Figures> {
     await api.remove(id);
   }
   const before = await memoryOf(engine);
+  const available = await availableMemory();
   const ids: string[] = [];
   const began = performance.now();
   await Promise.all(
@@ -71,6 +74,7 @@ async function measure(engine: Engine): Promise<Figures> {
   );
   const few = performance.now() - began;
   const overhead = ((await memoryOf(engine)) - before) / FEW;
+  const machine = (available - (await availableMemory())) / FEW;
   await inLanes(ids, (id) => api.remove(id));
   const worker = await api.create(IMAGE, ['sh', '-c', WORK], { NetworkMode: 'none' });
   const worked = performance.now();
@@ -78,7 +82,7 @@ async function measure(engine: Engine): Promise<Figures> {
   await api.wait(worker);
   const work = (performance.now() - worked) / 1000;
   await api.remove(worker);
-  return { start, whole, few, overhead, work };
+  return { start, whole, few, overhead, machine, work };
 }
 
 async function memoryOf(engine: Engine): Promise<number> {
@@ -226,6 +230,8 @@ let docker: Figures | undefined;
       : []),
     { what: 'memory for each running container, beside its own', memory: own.overhead },
     ...(docker ? [{ what: '  Docker', memory: docker.overhead }] : []),
+    { what: `memory of the machine for each of ${FEW} running containers`, memory: own.machine },
+    ...(docker ? [{ what: '  Docker', memory: docker.machine }] : []),
   );
   const host = await hostWork();
   const efficiency = (seconds: number) =>
