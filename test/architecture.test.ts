@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { emptyNames, importViolations, roomCycles } from './support/architecture.ts';
+import { emptyNames, importViolations, loadedWith, roomCycles } from './support/architecture.ts';
 import { filesMatching, type SourceFile } from './support/source-files.ts';
 import { forbiddenWords } from './support/wording.ts';
 
@@ -16,6 +16,22 @@ describe('the architecture', () => {
 
   it('rooms do not depend on each other in a circle', () => {
     assert.deepEqual(roomCycles(files), []);
+  });
+
+  it('the start loads no engine, and no package that can wait', () => {
+    const loaded = [...loadedWith('src/main.ts', files)];
+    const engines = /^src\/(?:functions|containers|images|docker|network(?!\/addresses\b))\//;
+    assert.deepEqual(
+      loaded.filter((path) => engines.test(path)),
+      [],
+    );
+    assert.deepEqual(loaded.filter((path) => !path.startsWith('src/')).sort(), [
+      'lmdb',
+      'msgpackr',
+      'package.json',
+      'saxes',
+      'yauzl',
+    ]);
   });
 
   it('folders have names that say what is in them', async () => {

@@ -1,4 +1,4 @@
-export { GATEWAY_ADDRESS, isOffMachine } from './addresses.ts';
+export { GATEWAY_ADDRESS } from './addresses.ts';
 export { type ContainerNetworksOptions, createContainerNetworks } from './bridges/bridge-networks.ts';
 export type {
   AddressRange,

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import { pack } from 'tar-stream';
 import { ServiceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ImageRoot, ImageRoots } from '../functions/index.ts';
@@ -191,7 +190,7 @@ async function mountImage(images: Images, imageId: string): Promise<Mounted> {
     layers,
   );
   try {
-    await images.roots.writeArchive(root, '/', places());
+    await images.roots.writeArchive(root, '/', await places());
   } catch (error) {
     await root.remove();
     throw error;
@@ -210,7 +209,8 @@ async function mountImage(images: Images, imageId: string): Promise<Mounted> {
 }
 
 /** As an archive: it is unpacked where no link of the image leads out of it. */
-function places(): AsyncIterable<Uint8Array> {
+async function places(): Promise<AsyncIterable<Uint8Array>> {
+  const { pack } = await import('tar-stream');
   const archive = pack();
   for (const name of PLACES) archive.entry({ name, type: 'directory', mode: 0o755, mtime: new Date(0) });
   for (const name of FILES) archive.entry({ name, mode: 0o644, mtime: new Date(0) }, '');

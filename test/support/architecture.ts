@@ -17,6 +17,8 @@ const STARTERS = new Set(['src/cli/server.ts', 'src/cli/start.ts']);
 /** Names that say nothing of what is inside. */
 const EMPTY_NAMES = /^(utils?|helpers?|common|misc|core|lib|shared|stuff)$/;
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+|\brequire\s*\(\s*)(['"])(\.{1,2}\/[^'"]+)\1/g;
+/** Types are gone when the program runs. */
+const STATIC_IMPORT = /^(?:import|export)\s+(?!type\s)(?:[^'"();]*?\sfrom\s*)?['"]([^'"]+)['"]/gm;
 
 /** What is wrong with the way these files import each other; empty when nothing is. */
 export function importViolations(files: readonly SourceFile[]): string[] {
@@ -64,9 +66,27 @@ export function roomCycles(files: readonly SourceFile[]): string[] {
   return cycles;
 }
 
+/** What is loaded together with the file `entry`: files, and the names of packages. */
+export function loadedWith(entry: string, files: readonly SourceFile[]): ReadonlySet<string> {
+  const texts = new Map(files.map(({ path, text }) => [path, text]));
+  const loaded = new Set([entry]);
+  for (const path of loaded) {
+    for (const [, target] of withoutComments(texts.get(path) ?? '').matchAll(STATIC_IMPORT)) {
+      if (target!.startsWith('.')) loaded.add(posix.normalize(posix.join(posix.dirname(path), target!)));
+      else if (!target!.startsWith('node:')) loaded.add(target!);
+    }
+  }
+  return loaded;
+}
+
 function relativeImports({ path, text }: SourceFile): string[] {
-  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
-  return [...code.matchAll(IMPORT)].map(([, , target]) => posix.normalize(posix.join(posix.dirname(path), target!)));
+  return [...withoutComments(text).matchAll(IMPORT)].map(([, , target]) =>
+    posix.normalize(posix.join(posix.dirname(path), target!)),
+  );
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
 }
 
 function judge(from: string, to: string): string | undefined {

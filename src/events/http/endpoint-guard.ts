@@ -1,6 +1,6 @@
 import { type LookupAddress, lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { isOffMachine } from '../../network/index.ts';
+import { isOffMachine } from '../../network/addresses/index.ts';
 
 /**
  * A function in a sandbox does not reach the machine's own services; nor may it by asking for an endpoint there. So an
