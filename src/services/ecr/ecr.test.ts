@@ -385,7 +385,7 @@ describe('ECR images', { timeout: 20_000 }, () => {
       type: 'ECR Image Action',
       account: '000000000000',
       region: 'us-east-1',
-      resources: ['arn:aws:ecr:us-east-1:000000000000:repository/team/app'],
+      resources: [],
       detail: {
         result: 'SUCCESS',
         'repository-name': 'team/app',

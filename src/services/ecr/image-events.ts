@@ -19,7 +19,8 @@ export function emitImageAction(
 ): void {
   const tags: readonly (string | undefined)[] = event.tags.length > 0 ? event.tags : [undefined];
   for (const tag of tags) {
-    emit(parts, transaction, id, 'ECR Image Action', {
+    // AWS names no resources in these, only in the others.
+    emit(parts, transaction, id, 'ECR Image Action', [], {
       result: 'SUCCESS',
       'repository-name': id.name,
       'image-digest': event.digest,
@@ -31,16 +32,16 @@ export function emitImageAction(
   }
 }
 
-/** Tells the default bus of a copy, where it is. */
+/** Tells the default bus of a copy where it is, or was to be. */
 export function emitReplication(
   parts: Parts,
   transaction: Transaction,
   id: RepositoryId,
   source: RegistryId,
-  image: { readonly digest: string; readonly tag: string | undefined },
+  image: { readonly result: 'SUCCESS' | 'FAILED'; readonly digest: string; readonly tag: string | undefined },
 ): void {
-  emit(parts, transaction, id, 'ECR Replication Action', {
-    result: 'SUCCESS',
+  emit(parts, transaction, id, 'ECR Replication Action', [repositoryArn(id)], {
+    result: image.result,
     'repository-name': id.name,
     'image-digest': image.digest,
     'source-account': source.account,
@@ -62,7 +63,7 @@ export function emitPullThrough(
     readonly digest: string;
   },
 ): void {
-  emit(parts, transaction, id, 'ECR Pull Through Cache Action', {
+  emit(parts, transaction, id, 'ECR Pull Through Cache Action', [repositoryArn(id)], {
     'rule-version': '1',
     'sync-status': 'SUCCESS',
     'ecr-repository-prefix': sync.prefix,
@@ -73,13 +74,13 @@ export function emitPullThrough(
   });
 }
 
-function emit(parts: Parts, transaction: Transaction, id: RepositoryId, detailType: string, detail: object): void {
-  emitServiceEvent(parts, transaction, {
-    source: 'aws.ecr',
-    detailType,
-    resources: [repositoryArn(id)],
-    detail,
-    account: id.account,
-    region: id.region,
-  });
+function emit(
+  parts: Parts,
+  transaction: Transaction,
+  { account, region }: RegistryId,
+  detailType: string,
+  resources: readonly string[],
+  detail: object,
+): void {
+  emitServiceEvent(parts, transaction, { source: 'aws.ecr', detailType, resources, detail, account, region });
 }

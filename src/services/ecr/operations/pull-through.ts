@@ -41,7 +41,7 @@ export async function createPullThroughCacheRule(
     prefix,
     url,
     kind: kind ?? '',
-    credentialArn: input.credentialArn === undefined ? undefined : checkCredentialArn(input.credentialArn),
+    credentialArn: input.credentialArn === undefined ? undefined : checkCredentialArn(input.credentialArn, registry),
     upstreamPrefix: checkPrefix(input.upstreamRepositoryPrefix ?? ROOT_PREFIX, 'upstreamRepositoryPrefix'),
     local: isLoopback(context.sourceIp),
     createdAt: now,
@@ -90,7 +90,7 @@ export async function updatePullThroughCacheRule(
   const registry = registryOf(input, context);
   refuseRole(input.customRoleArn);
   if (input.credentialArn === undefined) throw constraint('credentialArn', 'is needed');
-  const credentialArn = checkCredentialArn(input.credentialArn);
+  const credentialArn = checkCredentialArn(input.credentialArn, registry);
   const rule = await store.transact(async (transaction) => {
     const before = (await transaction.get<PullThroughRule>(ruleKey(registry, input.ecrRepositoryPrefix!)))?.value;
     if (!before) throw ruleNotFound(registry, input.ecrRepositoryPrefix!);

@@ -7,11 +7,17 @@ import type { SecretReader, UpstreamCredentials } from './upstream.ts';
 /** Source: Amazon ECR User Guide, "Storing your upstream repository credentials in an AWS Secrets Manager secret". */
 const NAME_PREFIX = 'secret:ecr-pullthroughcache/';
 
-/** Throws InvalidParameterException for what is no ARN of such a secret. */
-export function checkCredentialArn(arn: string): string {
+/**
+ * Throws InvalidParameterException for what is no ARN of such a secret of the registry's own account and region: it is read
+ * in that account's name, so another account's must not be within reach.
+ */
+export function checkCredentialArn(arn: string, { account, region }: RegistryId): string {
   const parsed = parseArn(arn);
   if (parsed?.service !== 'secretsmanager' || !parsed.resource.startsWith(NAME_PREFIX)) {
     throw constraint('credentialArn', 'must be the ARN of a secret whose name begins with ecr-pullthroughcache/');
+  }
+  if (parsed.account !== account || parsed.region !== region) {
+    throw constraint('credentialArn', `must be the ARN of a secret of account ${account} in ${region}, as the rule is`);
   }
   return arn;
 }

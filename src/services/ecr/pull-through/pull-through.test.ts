@@ -273,9 +273,13 @@ describe('ECR pull through cache', { timeout: 20_000 }, () => {
       assert.equal(isValid, false);
       assert.match(failure, /secret/);
     }
-    await assert.rejects(update('arn:aws:secretsmanager:us-east-1:000000000000:secret:other'), {
-      code: 'InvalidParameterException',
-    });
+    for (const bad of [
+      'arn:aws:secretsmanager:us-east-1:000000000000:secret:other',
+      arn.replace('000000000000', '111122223333'),
+      arn.replace('us-east-1', 'eu-west-1'),
+    ]) {
+      await assert.rejects(update(bad), { code: 'InvalidParameterException' }, bad);
+    }
   });
 
   it('reads another registry of this Kobune directly', async () => {

@@ -26,24 +26,37 @@ export async function copyImage(state: EcrState, item: readonly string[], due: n
   const source: RepositoryId = { account, region, name };
   const to: RepositoryId = { account: toAccount, region: toRegion, name };
   let record: ReplicationRecord = { status: 'COMPLETE' };
+  let told: { readonly result: 'SUCCESS' | 'FAILED'; readonly tag: string | undefined } | undefined;
   try {
     await checkPermission(state, source, to);
     await ensureRepository(state, to);
-    await copyManifest(state, source, to, digest, tag === '' ? undefined : tag);
+    const current = await tagNow(state, source, digest, tag);
+    told = { result: 'SUCCESS', tag: await copyManifest(state, source, to, digest, current) };
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     // Deleted meanwhile, or refused there: tried no more, as on AWS.
     record = { status: 'FAILED', failure: error.code };
+    // An account that lets nobody in is not told of who came.
+    if (error.status !== 403) told = { result: 'FAILED', tag: tag === '' ? undefined : tag };
     state.logger.warn('an image could not be replicated', { name, digest, to: toAccount, error: error.message });
   }
   await state.store.transact(async (transaction) => {
     state.replication.move(transaction, item, due, undefined);
     if (!(await isThere(transaction, source, digest, to))) return;
     transaction.put(replicationKey(source, digest, to), record);
-    if (record.status === 'COMPLETE') {
-      emitReplication(state, transaction, to, source, { digest, tag: tag === '' ? undefined : tag });
-    }
+    if (told) emitReplication(state, transaction, to, source, { digest, ...told });
   });
+}
+
+/** The tag that was pushed, unless another image has it by now: that one is copied with it, be it before or after this one. */
+async function tagNow(
+  { repositories }: EcrState,
+  source: RepositoryId,
+  digest: string,
+  pushed: string,
+): Promise<string | undefined> {
+  const { tags } = await repositories.statManifest(completeName(source), digest);
+  return tags.includes(pushed) ? pushed : undefined;
 }
 
 /** Its record goes with the image: then nothing is to be told any more. */
@@ -51,24 +64,31 @@ async function isThere(transaction: Transaction, source: RepositoryId, digest: s
   return (await transaction.get(replicationKey(source, digest, to))) !== undefined;
 }
 
-/** What an index lists comes first. */
+/** What an index lists comes first. Answers the tag that the copy has. */
 async function copyManifest(
   state: EcrState,
   source: RepositoryId,
   to: RepositoryId,
   digest: string,
   tag: string | undefined,
-): Promise<void> {
+): Promise<string | undefined> {
   const { repositories } = state;
   const manifest = await repositories.getManifest(completeName(source), digest);
   for (const child of manifest.manifests) await copyManifest(state, source, to, child, undefined);
   for (const blob of blobsOf(manifest)) await repositories.mountBlob(completeName(to), blob, completeName(source));
-  await repositories.putManifest(
-    completeName(to),
-    tag ?? digest,
-    { mediaType: manifest.descriptor.mediaType, bytes: manifest.bytes },
-    { cause: CAUSE },
-  );
+  const put = async (reference: string) => {
+    const { mediaType } = manifest.descriptor;
+    await repositories.putManifest(completeName(to), reference, { mediaType, bytes: manifest.bytes }, { cause: CAUSE });
+  };
+  try {
+    await put(tag ?? digest);
+    return tag;
+  } catch (error) {
+    if (!(error instanceof ServiceError) || error.code !== 'ImageTagAlreadyExistsException') throw error;
+    // Amazon ECR User Guide, "Private image replication": an image whose tag may not move comes without it.
+    await put(digest);
+    return undefined;
+  }
 }
 
 function blobsOf({ bytes, manifests, configMediaType }: StoredManifest): readonly string[] {

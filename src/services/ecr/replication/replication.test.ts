@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ServiceError } from '../../../base/errors.ts';
+import { MEDIA_TYPES } from '../../../images/index.ts';
 import type { AuthorizationRequest } from '../../service.ts';
-import { startTestEcr, type TestEcr } from '../test-ecr.ts';
+import { digestOf, HOST, startTestEcr, type TestEcr } from '../test-ecr.ts';
 
 const name = { repositoryName: 'team/app' };
 const OTHER = '111122223333';
@@ -113,7 +114,7 @@ describe('ECR replication', { timeout: 20_000 }, () => {
     assert.deepEqual((await at.call('ListImages', name)).imageIds, []);
   });
 
-  it('makes the repository as a template says', async () => {
+  it('makes the repository as a template says, and copies without a tag what may not have it', async () => {
     await using at = await startTestEcr();
     await at.create('team/app');
     const template = { prefix: 'team', appliedFor: ['REPLICATION'], imageTagMutability: 'IMMUTABLE' };
@@ -123,10 +124,56 @@ describe('ECR replication', { timeout: 20_000 }, () => {
     await at.advance(0);
     const { repositories } = await at.call('DescribeRepositories', {}, { region: 'eu-west-1' });
     assert.equal(repositories[0].imageTagMutability, 'IMMUTABLE');
-    await at.push('team/app', 'v1', 'two');
+    const [first] = (await imagesIn(at, '000000000000', 'eu-west-1'))!;
+    at.events();
+    const second = await at.push('team/app', 'v1', 'two');
     await at.advance(0);
-    const [status] = await statuses(at, 'v1');
-    assert.deepEqual([status.status, status.failureCode], ['FAILED', 'ImageTagAlreadyExistsException']);
+    assert.equal((await statuses(at, 'v1'))[0].status, 'COMPLETE');
+    const images = (await imagesIn(at, '000000000000', 'eu-west-1'))!;
+    assert.deepEqual(new Set(images), new Set([first, { imageDigest: second }]));
+    const [event] = at.events().filter(({ type }) => type === 'ECR Replication Action');
+    assert.equal('image-tag' in event!.detail, false);
+  });
+
+  it('leaves a tag that has moved on to the image that has it, in whatever order they are copied', async () => {
+    await using at = await startTestEcr();
+    await at.create('team/app');
+    await replicate(at, [{ region: 'eu-west-1', registryId: '000000000000' }]);
+    await at.ecr.close();
+    const digests: string[] = [];
+    for (const layer of ['one', 'two', 'three', 'four']) digests.push(await at.push('team/app', 'v1', layer));
+    // Pushed at the same time, they are copied in the order of their digests.
+    assert.notEqual(digests.at(-1), digests.toSorted().at(-1));
+    await at.restart();
+    await at.advance(0);
+    const images = (await imagesIn(at, '000000000000', 'eu-west-1'))!;
+    assert.equal(images.length, 4);
+    assert.deepEqual(
+      images.filter(({ imageTag }) => imageTag === 'v1'),
+      [{ imageDigest: digests.at(-1), imageTag: 'v1' }],
+    );
+  });
+
+  it('tells of what could not be copied', async () => {
+    await using at = await startTestEcr();
+    await at.create('team/app');
+    await replicate(at, [{ region: 'eu-west-1', registryId: '000000000000' }]);
+    const gone = await at.push('team/app', 'gone');
+    await at.repositories.deleteManifest(`${HOST}/team/app`, gone);
+    const image = { mediaType: MEDIA_TYPES.ociManifest, digest: digestOf('an image that is not here'), size: 2 };
+    const bytes = Buffer.from(
+      JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [image] }),
+    );
+    await at.repositories.putManifest(`${HOST}/team/app`, 'v1', { mediaType: undefined, bytes }, { sparse: true });
+    at.events();
+    await at.advance(0);
+    assert.equal((await statuses(at, 'v1'))[0].status, 'FAILED');
+    const told = at.events().filter(({ type }) => type === 'ECR Replication Action');
+    assert.deepEqual(
+      told.map(({ region, detail }) => [region, detail.result, detail['image-digest'], detail['image-tag']]),
+      [['eu-west-1', 'FAILED', digestOf(bytes), 'v1']],
+      'nothing is told of what has been deleted',
+    );
   });
 
   it('asks the other account, where policies decide', async () => {
