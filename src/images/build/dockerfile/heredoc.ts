@@ -15,13 +15,15 @@ export function heredocMarks(line: string): HeredocMark[] {
 }
 
 /**
- * Reads a word such as `<<EOF`, `<<-EOF`, `3<<"EOF"`; undefined when it is none. A here-document is a word of its own: neither
- * `cat<<EOF` nor `<<<word` is one. Source: "Here-Documents"; that any quoting of the name turns expansion off, from POSIX.
+ * Reads a word such as `<<EOF`, `<<-EOF`, `3<<"EOF"`; undefined when it is none, or several words. A here-document is a word of its
+ * own: neither `cat<<EOF` nor `<<<word` is one. Source: "Here-Documents"; that any quoting of the name turns expansion off, from POSIX.
  */
 export function heredocMark(word: string): HeredocMark | undefined {
   const match = /^\d*<<(-?)([^<]+)$/.exec(word);
   if (match === null) return undefined;
   const written = match[2]!;
+  // `<<EOF bash` is a command that reads the document.
+  if (shellWords(written)[0] !== written) return undefined;
   const name = unquote(written);
   if (name === undefined || name === '') return undefined;
   return { name, expand: name === written, stripTabs: match[1] === '-' };

@@ -7,13 +7,13 @@ type Option = 'target' | 'source' | 'from' | 'id' | 'sharing' | 'mode' | 'uid' |
 
 const TYPES: readonly MountType[] = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'];
 const SHARING = ['shared', 'private', 'locked'] as const;
-const ALIASES: Readonly<Record<string, string>> = {
-  src: 'source',
-  dst: 'target',
-  destination: 'target',
-  ro: 'readonly',
-  rw: 'readwrite',
-};
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['src', 'source'],
+  ['dst', 'target'],
+  ['destination', 'target'],
+  ['ro', 'readonly'],
+  ['rw', 'readwrite'],
+]);
 /** What may be said of each type, besides its type. Source: "RUN --mount". */
 const OPTIONS: Readonly<Record<MountType, readonly string[]>> = {
   bind: ['target', 'source', 'from', 'readonly', 'readwrite'],
@@ -31,10 +31,10 @@ export function readMount(text: string): UnexpandedMount {
   const options = splitCommas(text).map((field) => {
     const equals = field.indexOf('=');
     const written = equals < 0 ? field : field.slice(0, equals);
-    const name = ALIASES[written.toLowerCase()] ?? written.toLowerCase();
+    const name = ALIASES.get(written.toLowerCase()) ?? written.toLowerCase();
     if (!KNOWN.has(name)) {
       throw new SyntaxProblem(
-        `unknown option ${written} of --mount.${suggestion(name, [...KNOWN, ...Object.keys(ALIASES)])}`,
+        `unknown option ${written} of --mount.${suggestion(name, [...KNOWN, ...ALIASES.keys()])}`,
       );
     }
     const value = equals < 0 ? undefined : field.slice(equals + 1);

@@ -367,6 +367,7 @@ describe('RUN --mount', () => {
       ['--mount=type=cahce,target=/x', /type of --mount must be .*, not cahce. Did you mean cache\?/],
       ['--mount=type=cache', /--mount=type=cache needs target=/],
       ['--mount=typ=cache', /unknown option typ of --mount. Did you mean type\?/],
+      ['--mount=constructor=x', /unknown option constructor of --mount/],
       ['--mount=type=tmpfs,target=/x,sharing=locked', /--mount=type=tmpfs has no option sharing/],
       ['--mount=type=tmpfs,target=/x,size=big', /size of --mount/],
       ['--mount=type=secret', /needs id= or target=/],

@@ -48,6 +48,7 @@ describe('RUN', { skip }, () => {
       assert.equal(await outputOf('RUN <<EOF\necho one\necho two\nEOF'), 'one\ntwo\n');
       assert.equal(await outputOf('RUN <<EOF\n#!/bin/cat\nhello\nEOF'), '#!/bin/cat\nhello\n');
       assert.equal(await outputOf('RUN cat <<A && cat <<B\nfirst\nA\nsecond\nB'), 'first\nsecond\n');
+      assert.equal(await outputOf('RUN <<EOF cat\necho $PATH\nEOF'), 'echo /bin\n');
       assert.deepEqual(await added('RUN <<EOF\n#!/bin/sh\ntouch /made\nEOF'), [...ALWAYS, 'made'].sort());
     });
 
