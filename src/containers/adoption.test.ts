@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ContainerSpec } from './container.ts';
-import { identify } from './runtime/processes.ts';
+import { mountsBelow } from './mounts/mount-table.ts';
+import { identify, isAlive, sendSignal } from './runtime/processes.ts';
 import { EngineProcess } from './testing/engine-process.ts';
 import { defaultSpec, noContainersReason } from './testing/test-engine.ts';
 
@@ -132,6 +134,36 @@ describe('containers and a Kobune that is killed', { skip: noContainersReason },
     if (path) assert.equal(existsSync(`/sys/fs/cgroup/pids${path}`), false);
     assert.equal(existsSync(join(scratch, 'docker')), false);
     assert.equal(readFileSync('/proc/self/mountinfo', 'utf8').includes(scratch), false);
+    await rm(scratch, { recursive: true, force: true });
+  });
+
+  it('whose state was deleted are ended by the next Kobune on the machine, and those whose state is there are not', async () => {
+    const scratch = await mkdtemp(join(tmpdir(), 'kobune-deleted-'));
+    const deleted = await EngineProcess.start(join(scratch, 'deleted'));
+    const moved = await EngineProcess.start(join(scratch, 'moved'));
+    const begun = await Promise.all(
+      [deleted, moved, engine].map(async (by) => {
+        const id = await start('sleep 1000', {}, by);
+        return { id, process: identify((await by.call('get', id)).state.pid)! };
+      }),
+    );
+    const isRunning = () => begun.map(({ process }) => isAlive(process));
+    await deleted.kill();
+    await moved.kill();
+    // As a user does: what is mounted stays.
+    spawnSync('rm', ['-rf', join(scratch, 'deleted')]);
+    await rename(join(scratch, 'moved'), join(scratch, 'elsewhere'));
+    const another = await EngineProcess.start(join(scratch, 'another'));
+    assert.deepEqual(isRunning(), [false, true, true]);
+    assert.equal(readFileSync('/proc/self/mountinfo', 'utf8').includes(join(scratch, 'deleted')), false);
+    assert.deepEqual(await readdir(join(scratch, 'deleted')), []);
+    await another.stop();
+    sendSignal(begun[1]!.process, 'SIGKILL');
+    for (const mount of mountsBelow(scratch)) spawnSync('umount', ['--lazy', mount]);
+    await rm(scratch, { recursive: true, force: true });
+    // What was moved is deleted now.
+    await (await EngineProcess.start(join(scratch, 'last'))).stop();
+    await engine.call('remove', begun[2]!.id, { force: true });
     await rm(scratch, { recursive: true, force: true });
   });
 });

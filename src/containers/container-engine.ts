@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Change, Image, Root } from '../images/index.ts';
 import type { Endpoint, EndpointSpec } from '../network/index.ts';
+import { noteStorePlace, type Store } from '../store/index.ts';
 import { adoptContainers } from './adoption.ts';
 import { type AttachOptions, attach } from './attach.ts';
 import { removeEmptyGroup } from './cgroups/remove-groups.ts';
@@ -49,6 +50,7 @@ export function createContainerEngine(options: ContainerEngineOptions): Containe
 class Engine implements ContainerEngine {
   readonly #parts: EngineParts;
   readonly #ephemeral: boolean;
+  readonly #store: Store;
   readonly #volumes: VolumeStore;
   readonly #containers = new ContainerRegistry();
   readonly #execs: Execs;
@@ -72,6 +74,7 @@ class Engine implements ContainerEngine {
     });
     this.#execs = new Execs(this.#parts);
     this.#ephemeral = options.ephemeral;
+    this.#store = store;
   }
 
   get volumes(): Volumes {
@@ -83,6 +86,7 @@ class Engine implements ContainerEngine {
     await sweepDeadInstances(kernel, hierarchies, logger);
     await claimInstance(instance, {
       ephemeral: this.#ephemeral,
+      store: noteStorePlace(this.#store),
       directory,
       runtimeState: runtime.stateDirectory,
     });

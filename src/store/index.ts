@@ -18,3 +18,4 @@ export type {
   Watch,
 } from './store.ts';
 export { CompactedError } from './store.ts';
+export { isGone, noteStorePlace, type StorePlace } from './store-place.ts';

@@ -40,7 +40,11 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
   try {
     claim(tables, directory);
     await migrate(tables, directory, fresh, formats);
-    return new RevisionedStore(new LmdbDriver(tables, directory), { ...DEFAULT_HISTORY, ...options.history });
+    return new RevisionedStore(
+      new LmdbDriver(tables, directory),
+      { ...DEFAULT_HISTORY, ...options.history },
+      directory,
+    );
   } catch (error) {
     await tables.root.close();
     throw error;

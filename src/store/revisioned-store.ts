@@ -28,6 +28,7 @@ const NOTHING: ReadonlyMap<EncodedKey, StoredRecord | undefined> = new Map();
 
 /** The store over a driver: revisions, optimistic transactions, history and watches. */
 export class RevisionedStore implements Store {
+  readonly directory?: string;
   readonly #driver: Driver;
   readonly #queue: CommitQueue;
   readonly #hub: WatchHub;
@@ -35,7 +36,8 @@ export class RevisionedStore implements Store {
   readonly #recent = new RecentWrites();
   #closing: Promise<void> | undefined;
 
-  constructor(driver: Driver, limits: HistoryLimits) {
+  constructor(driver: Driver, limits: HistoryLimits, directory?: string) {
+    if (directory !== undefined) this.directory = directory;
     this.#driver = driver;
     this.#queue = new CommitQueue(driver, limits, {
       committed: (changes) => this.#hub.publish(changes),

@@ -72,6 +72,8 @@ export interface TransactOptions {
 }
 
 export interface Store {
+  /** The directory of this machine that everything is kept in; none when that is in memory, or somewhere else. */
+  readonly directory?: string;
   /** The revision of the last commit; 0 for a new store. */
   readonly revision: number;
   get<V = Value>(key: Key, options?: { readonly revision?: number }): Promise<Entry<V> | undefined>;

@@ -31,6 +31,9 @@ export function findProgram(...names: readonly string[]): string | undefined {
   return undefined;
 }
 
+/** What the runtime knows of one Kobune's containers, or of its build steps. */
+export const stateDirectoryOf = (kind: 'containers' | 'steps', instance: string) => join('/run/kobune', kind, instance);
+
 /**
  * The runtime to use with control groups of `version`; why there is none otherwise. Its state is lost with a reboot, as
  * the containers are. `instance` keeps those of several Kobunes apart.
@@ -40,7 +43,7 @@ export function findRuntime(
   version: 1 | 2,
   kind: 'containers' | 'steps' = 'containers',
 ): OciRuntime | string {
-  const stateDirectory = join('/run/kobune', kind, instance);
+  const stateDirectory = stateDirectoryOf(kind, instance);
   for (const name of version === 1 ? (['runc'] as const) : (['crun', 'runc'] as const)) {
     const path = findProgram(name);
     if (path !== undefined) return { name, path, stateDirectory };

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
-import type { Store } from '../../store/index.ts';
+import { noteStorePlace, type Store } from '../../store/index.ts';
 import { GATEWAY_ADDRESS } from '../addresses.ts';
 import type {
   Connected,
@@ -143,10 +143,10 @@ class BridgeNetworks implements ContainerNetworks {
   }
 
   async #start(): Promise<void> {
-    const { instance, ephemeral = false, logger } = this.#options;
+    const { instance, ephemeral = false, logger, store } = this.#options;
     const swept = await removeDeadInstances(this.#wiring, this.#runDirectory);
-    for (const dead of swept) logger.info('removed the networks of a Kobune that was killed', { instance: dead });
-    await claimInstanceDirectory(this.#directory, ephemeral);
+    for (const dead of swept) logger.info('removed the networks of a Kobune that is gone', { instance: dead });
+    await claimInstanceDirectory(this.#directory, { ephemeral, store: noteStorePlace(store) });
     await forwardPackets(4);
     const { networks, containers } = await this.#records.all();
     const used = containers.filter(({ connected }) => connected).flatMap(({ endpoints }) => endpoints);

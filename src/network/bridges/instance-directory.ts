@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isGone, type StorePlace } from '../../store/index.ts';
 
 /** One directory for each Kobune of this machine; gone with the machine's next start, as interfaces and rules are. */
 export const RUN_DIRECTORY = '/run/kobune/networks';
@@ -13,12 +14,17 @@ interface Owner {
   readonly started: string;
   /** Nothing of it is wanted when its process has ended. */
   readonly ephemeral: boolean;
+  /** Where the records of its networks are; when they are gone, nobody can want what they told of. */
+  readonly store?: StorePlace | undefined;
 }
 
 /** Makes the directory of an instance, and notes who has it. */
-export async function claimInstanceDirectory(directory: string, ephemeral: boolean): Promise<void> {
+export async function claimInstanceDirectory(
+  directory: string,
+  { ephemeral, store }: Pick<Owner, 'ephemeral' | 'store'>,
+): Promise<void> {
   await mkdir(join(directory, NAMESPACES), { recursive: true, mode: 0o700 });
-  const owner: Owner = { pid: process.pid, started: (await startOf(process.pid)) ?? '', ephemeral };
+  const owner: Owner = { pid: process.pid, started: (await startOf(process.pid)) ?? '', ephemeral, store };
   await writeFile(join(directory, OWNER_FILE), JSON.stringify(owner), { mode: 0o600 });
 }
 
@@ -34,7 +40,7 @@ export async function removeInstanceDirectory(directory: string): Promise<void> 
   await rm(directory, { recursive: true, force: true });
 }
 
-/** Ephemeral instances whose process has ended without cleaning up. */
+/** Instances whose process has ended without cleaning up, and that are ephemeral or whose state was deleted. */
 export async function deadInstances(runDirectory: string): Promise<readonly string[]> {
   const dead: string[] = [];
   for (const instance of await readdir(runDirectory).catch(() => [])) {
@@ -46,7 +52,8 @@ export async function deadInstances(runDirectory: string): Promise<readonly stri
     } catch {
       continue;
     }
-    if (owner.ephemeral && (await startOf(owner.pid)) !== owner.started) dead.push(instance);
+    if ((await startOf(owner.pid)) === owner.started) continue;
+    if (owner.ephemeral || (owner.store !== undefined && isGone(owner.store))) dead.push(instance);
   }
   return dead;
 }

@@ -149,21 +149,37 @@ for (const { by, options } of WIRINGS) {
   });
 }
 
-describe('an ephemeral Kobune that was killed', { skip }, () => {
-  it('is cleared away by the next one that starts', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'kobune-killed-'));
-    const instance = random.hex(8);
-    const run = join(directory, 'run');
-    const left = await runAndKill(join(directory, 'store'), run, instance, 'ephemeral', 'system calls');
-    try {
-      assert.notDeepEqual(devicesOf(instance), []);
-      await using _other = await startNetworks({ runDirectory: run });
-      assert.deepEqual(devicesOf(instance), []);
-      assert.ok(!existsSync(join(run, instance)));
-      assert.doesNotMatch(await runProgram('nft', ['list', 'tables']), new RegExp(instance));
-    } finally {
-      for (const { pid } of left.guests) process.kill(pid, 'SIGKILL');
-      await rm(directory, { recursive: true, force: true });
-    }
-  });
+describe('a Kobune that was killed', { skip }, () => {
+  for (const [state, kind, isCleared] of [
+    ['is ephemeral', 'ephemeral', true],
+    ['has its state', 'lasting', false],
+    ['has lost its state', 'lasting', true],
+  ] as const) {
+    it(`and ${state} is ${isCleared ? 'cleared away' : 'left as it is'} by the next one that starts`, async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'kobune-killed-'));
+      const instance = random.hex(8);
+      const [run, store] = [join(directory, 'run'), join(directory, 'store')];
+      const left = await runAndKill(store, run, instance, kind, 'system calls');
+      const isThere = async () => [
+        devicesOf(instance).length > 0,
+        existsSync(join(run, instance)),
+        (await runProgram('nft', ['list', 'tables'])).includes(instance),
+      ];
+      const startAnother = async () => {
+        await using _other = await startNetworks({ runDirectory: run });
+      };
+      try {
+        assert.deepEqual(await isThere(), [true, true, true]);
+        if (state === 'has lost its state') await rm(store, { recursive: true });
+        await startAnother();
+        const there = !isCleared;
+        assert.deepEqual(await isThere(), [there, there, there]);
+      } finally {
+        for (const { pid } of left.guests) process.kill(pid, 'SIGKILL');
+        await rm(store, { recursive: true, force: true });
+        await startAnother();
+        await rm(directory, { recursive: true, force: true });
+      }
+    });
+  }
 });

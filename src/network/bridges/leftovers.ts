@@ -50,7 +50,7 @@ export async function removeLeftovers(wiring: Wiring, { namespaces, devices }: L
 
 const NOTHING = { devices: new Set<string>(), namespaces: new Set<string>() };
 
-/** Removes everything of ephemeral instances that were killed. Answers which. */
+/** Removes everything of instances that were killed and are ephemeral, or whose state was deleted. Answers which. */
 export async function removeDeadInstances(wiring: Wiring, runDirectory: string): Promise<readonly string[]> {
   const dead = await deadInstances(runDirectory);
   for (const instance of dead.filter((name) => /^[0-9a-z]+$/i.test(name))) {
