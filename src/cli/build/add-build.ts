@@ -1,7 +1,4 @@
 import { type Command, Option } from 'commander';
-import { CommandError } from '../command-error.ts';
-import { EXIT } from '../exit-codes.ts';
-import { readSettings } from '../settings.ts';
 import type { Terminal } from '../terminal.ts';
 import type { BuildCommandOptions } from './build.ts';
 
@@ -11,8 +8,24 @@ Example:
   kobune build -t app --explain .
   kobune build -t app --secret id=token,src=token.txt --cache-to type=local,dest=/tmp/cache .`;
 
-type Flags = Omit<BuildCommandOptions, 'json' | 'quiet' | 'explain' | 'pull'> &
-  Partial<Pick<BuildCommandOptions, 'json' | 'quiet' | 'explain' | 'pull'>> & {
+/** Options that commander leaves out when they are not given. */
+type Optional =
+  | 'json'
+  | 'quiet'
+  | 'explain'
+  | 'pull'
+  | 'tag'
+  | 'buildArg'
+  | 'label'
+  | 'secret'
+  | 'ssh'
+  | 'cacheFrom'
+  | 'cacheTo'
+  | 'addHost'
+  | 'ulimit';
+
+type Flags = Omit<BuildCommandOptions, Optional> &
+  Partial<Pick<BuildCommandOptions, Optional>> & {
     readonly data?: string;
     readonly config?: string;
   };
@@ -52,14 +65,19 @@ export function addBuild(program: Command, terminal: Terminal): void {
     .option('--config <file>', 'configuration file (default: kobune.yaml here, if there is one)')
     .option('--json', 'print JSON')
     .action(async (context: string, flags: Flags) => {
-      const { build, engineOf } = await import('./build.ts');
-      const { data, config } = flags;
-      if (data === '') throw new CommandError('--data must be the path of a directory', { exitCode: EXIT.usage });
-      const { environment, workingDirectory } = terminal;
-      const settings = await readSettings({ flags: { data, config }, environment, workingDirectory });
-      const isNamed = data !== undefined || config !== undefined;
-      await build(terminal, await engineOf(terminal, settings.data, isNamed), context, {
+      const { build } = await import('./build.ts');
+      const { findEngine } = await import('../docker-client/find-engine.ts');
+      await build(terminal, await findEngine(terminal, flags), context, {
         ...flags,
+        tag: flags.tag ?? [],
+        buildArg: flags.buildArg ?? [],
+        label: flags.label ?? [],
+        secret: flags.secret ?? [],
+        ssh: flags.ssh ?? [],
+        cacheFrom: flags.cacheFrom ?? [],
+        cacheTo: flags.cacheTo ?? [],
+        addHost: flags.addHost ?? [],
+        ulimit: flags.ulimit ?? [],
         json: flags.json === true,
         quiet: flags.quiet === true,
         explain: flags.explain === true,
@@ -68,9 +86,10 @@ export function addBuild(program: Command, terminal: Terminal): void {
     });
 }
 
-/** An option that may be given several times. */
+/** An option that may be given several times. Without a default, which the help would print. */
 function several(flags: string, description: string): Option {
-  return new Option(flags, description)
-    .argParser((value: string, before: readonly string[]) => [...before, value])
-    .default([], 'none');
+  return new Option(flags, description).argParser((value: string, before: readonly string[] = []) => [
+    ...before,
+    value,
+  ]);
 }

@@ -10,6 +10,7 @@ import { DOCKER_28, noDockerReason, TestDocker } from '../../docker/testing/test
 import { CommandError } from '../command-error.ts';
 import { EXIT } from '../exit-codes.ts';
 import { createProgram } from '../program.ts';
+import type { Terminal } from '../terminal.ts';
 
 class Collected extends Writable {
   text = '';
@@ -156,6 +157,14 @@ describe('kobune build', { skip: noDockerReason(DOCKER_28) }, () => {
     assert.equal(again.status, 0, again.err);
   });
 
+  it('tells its options, and no default of those that may be given several times', () => {
+    const help = createProgram({} as Terminal, '0.0.0', () => undefined)
+      .commands.find((one) => one.name() === 'build')!
+      .helpInformation();
+    assert.match(help, /--secret <id=name,src=file>/);
+    assert.doesNotMatch(help, /default: (none|\[\])/);
+  });
+
   it('a wrong command line ends with status 2, and says what is wrong', async () => {
     for (const [words, pattern] of [
       [['https://example.com/x.git'], /the context https:.* is not supported/],
@@ -166,6 +175,7 @@ describe('kobune build', { skip: noDockerReason(DOCKER_28) }, () => {
       [['--cache-to', 'type=s3,bucket=x', '.'], /--cache-to .* is not supported/],
       [['--ulimit', 'nofile', '.'], /--ulimit nofile is not of the form/],
       [['--shm-size', 'big', '.'], /--shm-size big is not a size/],
+      [['--data', '', '.'], /--data must be the path of a directory/],
     ] as const) {
       const { status, err } = await build(words, { env: { SSH_AUTH_SOCK: '' } });
       assert.equal(status, EXIT.usage, err);

@@ -1,13 +1,11 @@
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { CommandError } from '../command-error.ts';
-import { type DockerAddress, parseDockerHost, socketOf } from '../docker-client/address.ts';
+import type { DockerAddress } from '../docker-client/address.ts';
 import { BuildDisplay } from '../docker-client/build-display.ts';
 import { DockerClient, DockerError } from '../docker-client/client.ts';
 import { type BuildLine, buildImage } from '../docker-client/image-build.ts';
 import { CredentialStore } from '../docker-client/registry-credentials.ts';
-import { requireInstance } from '../instance.ts';
 import { print, printJson, type Terminal } from '../terminal.ts';
 import { type BuildFlags, readBuild } from './build-options.ts';
 import { explain, outcomeOf, type StepOutcome } from './explanation.ts';
@@ -72,15 +70,6 @@ export async function build(
     if (options.explain) explain(terminal, steps);
     print(terminal, imageId);
   }
-}
-
-/** The engine of `--data`, else of `DOCKER_HOST`, else of the usual data directory. */
-export async function engineOf({ environment }: Terminal, directory: string, isNamed: boolean): Promise<DockerAddress> {
-  const { DOCKER_HOST: host } = environment;
-  if (host && !isNamed) return parseDockerHost(host, environment);
-  const socketPath = socketOf(directory);
-  if (!existsSync(socketPath)) await requireInstance(directory);
-  return { socketPath };
 }
 
 function displayOf(terminal: Terminal, { progress, quiet, json }: BuildCommandOptions): Display {
