@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import manifest from '../package.json' with { type: 'json' };
 import type { AdjustableClock } from './base/clock.ts';
@@ -10,6 +9,7 @@ import type { Random } from './base/random.ts';
 import { createSystemClock } from './base/system-clock.ts';
 import { createSystemRandom } from './base/system-random.ts';
 import { type Control, createAdmin, Gateway, LocalAuthority, Metrics, processGauges } from './gateway/index.ts';
+import { makeEphemeralDirectory, sweepEphemeralDirectories } from './world/ephemeral-directory.ts';
 import { Stage } from './world/stage.ts';
 import { openState } from './world/state.ts';
 import { type Stop, stopEach } from './world/stop-each.ts';
@@ -167,6 +167,9 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
     const { port } = await gateway.listen({ host: options.host, port: options.port }, 'host');
     endpoint = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
     await stage.world.start();
+    // Nobody waits for it.
+    const sweeping = sweepEphemeralDirectories(options.logger);
+    stops.push({ what: 'files of killed ones', stop: () => sweeping });
     return { endpoint, port, close: stopAll };
   } catch (error) {
     await stopAll();
@@ -192,8 +195,9 @@ async function createBase(options: KobuneOptions, stops: Stop[]): Promise<Base> 
   stops.push({ what: 'the clock', stop: () => clock.close() });
   let directory = options.dataDirectory;
   if (options.ephemeral) {
-    directory = await mkdtemp(join(tmpdir(), 'kobune-'));
-    stops.push({ what: directory, stop: () => rm(directory, { recursive: true, force: true }) });
+    const ephemeral = await makeEphemeralDirectory();
+    directory = ephemeral.path;
+    stops.push({ what: directory, stop: () => ephemeral.remove() });
   }
   await mkdir(directory, { recursive: true, mode: 0o700 });
   return { clock, random: createSystemRandom(), logger: options.logger, directory };

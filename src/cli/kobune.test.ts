@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -136,6 +136,20 @@ describe('kobune up, status and down', () => {
     await kobune(['clock', 'freeze', '--data', place]);
     await kobune(['down', '--data', place]);
     await assert.rejects(stat(join(place, 'store')), { code: 'ENOENT' });
+  });
+
+  it('removes what a killed one with --ephemeral has left', async () => {
+    const place = join(directory, 'ephemeral');
+    const temporary = join(directory, 'temporary');
+    await mkdir(temporary);
+    const env = { TMPDIR: temporary };
+    const up = ['up', '--detach', '--ephemeral', '--port', '0', '--data', place, '--json'];
+    const { pid } = JSON.parse((await kobune(up, { env })).out);
+    process.kill(pid, 'SIGKILL');
+    assert.equal((await readdir(temporary)).length, 1);
+    await kobune(up, { env });
+    await kobune(['down', '--data', place]);
+    assert.deepEqual(await readdir(temporary), []);
   });
 });
 

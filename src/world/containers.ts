@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
@@ -12,6 +12,7 @@ import { type Gateway, LocalAuthority } from '../gateway/index.ts';
 import type { Builder, ContentStore, Images, Repositories, RepositoryPolicy } from '../images/index.ts';
 import { GATEWAY_ADDRESS } from '../network/addresses/index.ts';
 import type { ContainerNetworks } from '../network/index.ts';
+import { mountPointsBelow } from './mount-points.ts';
 import { type Once, once } from './once.ts';
 import type { State } from './state.ts';
 import { stopEach } from './stop-each.ts';
@@ -220,19 +221,11 @@ export function createContainers(options: ContainersOptions): Containers {
 
 /** Removes directories in which nothing is mounted any more: what is mounted below them may be the user's own. */
 async function removeFiles(directories: readonly string[]): Promise<void> {
-  const mounts = (await readFile('/proc/self/mounts', 'utf8').catch(() => ''))
-    .split('\n')
-    .map((line) => unescaped(line.split(' ')[1] ?? ''));
   for (const directory of directories) {
-    const mounted = mounts.find((point) => point.startsWith(`${directory}/`));
+    const [mounted] = await mountPointsBelow(directory);
     if (mounted !== undefined) throw new Error(`${mounted} is still mounted`);
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-/** Spaces and the like are octal numbers in the kernel's table of mounts (proc(5)). */
-function unescaped(path: string): string {
-  return path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
 /** What containers may read of the authority's files: never its key. Returns the directory. */

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ServiceError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
@@ -10,6 +11,11 @@ import type { Once } from './once.ts';
 /** Under this name functions hold images, beside containers. */
 const HOLDER = 'lambda';
 const ROOT_PREFIX = 'function-';
+
+/** Whether `path` is in the file system of a function that is mounted for the Kobune whose files are in `directory`. */
+export function isFunctionRoot(directory: string, path: string): boolean {
+  return path.startsWith(join(directory, 'images', 'roots', ROOT_PREFIX));
+}
 
 /** Places at which a sandbox shows something of its own; an image need not have them. */
 const PLACES = ['proc', 'dev', 'tmp', 'run', 'run/kobune', 'run/kobune-shell', 'etc', 'etc/kobune'];
