@@ -11,6 +11,7 @@ import { CommandError } from '../command-error.ts';
 import { EXIT } from '../exit-codes.ts';
 import { createProgram } from '../program.ts';
 import type { Terminal } from '../terminal.ts';
+import { LiveDisplay } from './live-display.ts';
 
 class Collected extends Writable {
   text = '';
@@ -181,6 +182,20 @@ describe('kobune build', { skip: noDockerReason(DOCKER_28) }, () => {
       assert.equal(status, EXIT.usage, err);
       assert.match(err, pattern);
     }
+  });
+
+  it('on a terminal keeps the end of a line that is very long', () => {
+    const stderr = new Collected(true);
+    const display = new LiveDisplay({ stderr: stderr as unknown as NodeJS.WriteStream, environment: {} } as Terminal);
+    const step = { number: 1, total: 1, stage: '0', text: 'RUN x', line: 2 };
+    display.take({ event: { kind: 'step', step, state: 'started' } });
+    for (const text of ['begin'.repeat(1 << 18), 'e'.repeat(1 << 20), '\u001b[2J']) {
+      const bytes = Buffer.from(text).toString('base64');
+      display.take({ event: { kind: 'output', step, stream: 'stdout', bytes } });
+    }
+    display.end(true);
+    assert.match(stderr.text, /RUN x\n {2}e+\n$/);
+    assert.ok(stderr.text.length < 10_000, `${stderr.text.length} characters`);
   });
 
   it('on a terminal draws what runs, and leaves the steps that are done', async () => {

@@ -17,6 +17,8 @@ interface Running {
 const SHOWN = 5;
 /** Lines that are kept, to be shown when the step fails. */
 const KEPT = 100;
+/** Characters of a line that are kept: a command may print any amount without ending one. */
+const LONGEST = 4096;
 /** How often what is shown is brought up to date. It is about a person's eyes: the machine's clock. */
 const REFRESH_MS = 100;
 
@@ -51,7 +53,7 @@ export class LiveDisplay {
     for (const { step, lines, rest } of this.#running.values()) {
       if (lines.length === 0 && rest === '') continue;
       this.#write(`${this.#head(step)}\n`);
-      for (const line of rest === '' ? lines : [...lines, rest]) this.#write(`  ${line}\n`);
+      for (const line of rest === '' ? lines : [...lines, clean(rest)]) this.#write(`  ${line}\n`);
     }
   }
 
@@ -92,8 +94,8 @@ export class LiveDisplay {
     const running = this.#running.get(number);
     if (running === undefined) return;
     const lines = (running.rest + running.decoder.write(bytes)).split(/\r?\n|\r/);
-    running.rest = lines.pop()!;
-    running.lines = [...running.lines, ...lines.map(clean)].slice(-KEPT);
+    running.rest = lines.pop()!.slice(-LONGEST);
+    running.lines = [...running.lines, ...lines.map((line) => clean(line.slice(-LONGEST)))].slice(-KEPT);
   }
 
   #transfer(event: Extract<BuildEvent, { kind: 'transfer' }>): void {
