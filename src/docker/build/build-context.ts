@@ -5,7 +5,7 @@ import { type BuildOptions, checkOut, parseGitAddress, resolveCommit } from '../
 import { piecesOf } from '../server/request-body.ts';
 import type { Call } from '../server/route.ts';
 import { invalid } from '../shapes/shape.ts';
-import { unpackContext } from './context-directory.ts';
+import { type MakeDirectory, unpackContext } from './context-directory.ts';
 import { fetchRemote } from './remote.ts';
 
 /** A Dockerfile is text that people write. */
@@ -13,13 +13,13 @@ const LARGEST_DOCKERFILE = 16 * 1024 * 1024;
 
 type Prepared = Pick<BuildOptions, 'context' | 'dockerfile' | 'ignore'>;
 
-/** Puts the context of a build into `directory`, from the request's body or from where `remote` says, and reads its Dockerfile. */
-export async function prepareContext(call: Call, directory: string, signal: AbortSignal): Promise<Prepared> {
+/** Puts the context of a build into a directory, from the request's body or from where `remote` says, and reads its Dockerfile. */
+export async function prepareContext(call: Call, make: MakeDirectory, signal: AbortSignal): Promise<Prepared> {
   const { query, request } = call;
   const remote = query.text('remote');
   const name = dockerfileName(query.text('dockerfile'));
-  const context = remote === '' ? directory : await fetchContext(remote, directory, name, signal);
-  if (remote === '') await unpackContext(piecesOf(request), directory);
+  const context =
+    remote === '' ? await unpackContext(piecesOf(request), make) : await fetchContext(remote, make, name, signal);
   const text = await readInside(context, name);
   if (text === undefined) {
     throw invalid(`failed to read dockerfile: Cannot locate specified Dockerfile: ${name}`);
@@ -44,12 +44,12 @@ function dockerfileName(given: string): string {
  * Text is the Dockerfile itself, an archive is the context, and so is a Git repository (`#reference:directory`). Answers the directory of
  * the context. Source: "Build an image", remote.
  */
-async function fetchContext(remote: string, directory: string, name: string, signal: AbortSignal): Promise<string> {
+async function fetchContext(remote: string, make: MakeDirectory, name: string, signal: AbortSignal): Promise<string> {
   if (remote === 'client-session') throw invalid('remote=client-session is BuildKit’s: the classic builder is served');
   // GitHub's repositories may be named without the rest of their address.
   const [, path, rest = ''] = /^(github\.com\/[\w.-]+\/[\w.-]+?)(?:\.git)?(#.*)?$/.exec(remote) ?? [];
   const repository = parseGitAddress(path === undefined ? remote : `https://${path}.git${rest}`);
-  if (repository !== undefined) return checkOutContext(repository, directory, signal);
+  if (repository !== undefined) return checkOutContext(repository, await make(false), signal);
   if (!/^https?:\/\//.test(remote)) {
     const shown = JSON.stringify(remote.slice(0, 200));
     throw invalid(
@@ -57,8 +57,9 @@ async function fetchContext(remote: string, directory: string, name: string, sig
     );
   }
   const { body, type } = await fetchRemote(remote, signal);
-  if (type === 'text/plain') await writeFile(join(directory, name), await textOf(body));
-  else await unpackContext(body, directory);
+  if (type !== 'text/plain') return unpackContext(body, make);
+  const directory = await make(false);
+  await writeFile(join(directory, name), await textOf(body));
   return directory;
 }
 

@@ -29,7 +29,8 @@ describe('an uploaded build context', () => {
   });
   afterEach(() => rm(parent, { recursive: true, force: true }));
 
-  const unpack = async (entries: readonly Entry[]) => unpackContext(Readable.from([await tarOf(entries)]), directory);
+  const unpack = async (entries: readonly Entry[]) =>
+    unpackContext(Readable.from([await tarOf(entries)]), async () => directory);
   const refused = async (entries: readonly Entry[], message: RegExp) => {
     await assert.rejects(unpack(entries), { status: 400, message });
     assert.deepEqual(await readdir(parent), [directory.slice(parent.length + 1)], 'nothing was made outside');
@@ -42,13 +43,17 @@ describe('an uploaded build context', () => {
       { name: './src', type: 'directory', mode: 0o700, mtime },
       { name: 'src/run.sh', mode: 0o750, mtime, content: 'echo' },
       { name: 'deep/er/file', mode: 0o644, mtime, content: 'x' },
+      { name: 'shared', mode: 0o664, mtime, content: 'x' },
+      { name: 'setuid', mode: 0o4755, mtime, content: 'x' },
       { name: 'link', type: 'symlink', linkname: '/etc/passwd', mtime },
       { name: 'same', type: 'link', linkname: 'src/run.sh', mtime },
     ]);
     assert.equal(await readFile(join(directory, 'src/run.sh'), 'utf8'), 'echo');
-    const [file, folder, same] = await Promise.all(
-      ['src/run.sh', 'src', 'same'].map((name) => stat(join(directory, name))),
+    const [file, folder, same, shared, setuid] = await Promise.all(
+      ['src/run.sh', 'src', 'same', 'shared', 'setuid'].map((name) => stat(join(directory, name))),
     );
+    assert.equal(shared!.mode & 0o7777, 0o664);
+    assert.equal(setuid!.mode & 0o7777, 0o4755);
     assert.equal(file!.mode & 0o777, 0o750);
     assert.equal(file!.mtimeMs, mtime.getTime());
     assert.equal(folder!.mode & 0o777, 0o700);
@@ -113,14 +118,20 @@ describe('an uploaded build context', () => {
 
   it('that is no archive, or ends too early, is refused', async () => {
     const bytes = await tarOf([{ name: 'a', content: 'x'.repeat(2000) }]);
-    await assert.rejects(unpackContext(Readable.from([Buffer.from('x'.repeat(600))]), directory), {
-      status: 400,
-      message: /Error processing tar file/,
-    });
-    await assert.rejects(unpackContext(Readable.from([bytes.subarray(0, 1000)]), directory), {
-      status: 400,
-      message: /ends in the middle/,
-    });
+    await assert.rejects(
+      unpackContext(Readable.from([Buffer.from('x'.repeat(600))]), async () => directory),
+      {
+        status: 400,
+        message: /Error processing tar file/,
+      },
+    );
+    await assert.rejects(
+      unpackContext(Readable.from([bytes.subarray(0, 1000)]), async () => directory),
+      {
+        status: 400,
+        message: /ends in the middle/,
+      },
+    );
   });
 });
 
@@ -137,7 +148,7 @@ describe('an uploaded build context that is compressed', () => {
       Readable.from(
         Array.from({ length: Math.ceil(bytes.length / 3) }, (_, index) => bytes.subarray(index * 3, index * 3 + 3)),
       ),
-      directory,
+      async () => directory,
     );
 
   it('is read with gzip and with zstd', async () => {

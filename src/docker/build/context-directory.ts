@@ -1,5 +1,6 @@
 import {
   closeSync,
+  fchmodSync,
   ftruncateSync,
   futimesSync,
   linkSync,
@@ -14,32 +15,60 @@ import { chmod, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decompressed, type TarEntry, TarError, type TarHandler, TarReader } from '../../images/index.ts';
 import { invalid } from '../shapes/shape.ts';
+import { SMALL_CONTEXT_BYTES } from './context-places.ts';
 
 /** Chunks of an archive between which others have their turn. */
 const TURN_BYTES = 8 * 1024 * 1024;
 
+/** An empty directory that is nobody else's; `small`: the context has no more than {@link SMALL_CONTEXT_BYTES}. */
+export type MakeDirectory = (small: boolean) => Promise<string>;
+
 /**
- * Unpacks an uploaded build context (plain, gzip or zstd) below `directory`, which must be empty and nobody else's. Nothing is made outside of it: a name that
+ * Unpacks an uploaded build context (plain, gzip or zstd) into a directory, which is answered. Nothing is made outside of it: a name that
  * climbs out, goes through a link, or is a device is refused. Owners are left out, as builds give files to root anyhow.
  */
-export async function unpackContext(archive: AsyncIterable<Uint8Array>, directory: string): Promise<void> {
-  const writer = new ContextWriter(directory);
-  const reader = new TarReader(writer);
-  let inTurn = 0;
+export async function unpackContext(archive: AsyncIterable<Uint8Array>, make: MakeDirectory): Promise<string> {
+  const pieces = decompressed(archive);
+  let writer: ContextWriter | undefined;
   try {
-    for await (const chunk of decompressed(archive)) {
-      reader.write(chunk);
-      inTurn += chunk.length;
-      if (inTurn < TURN_BYTES) continue;
-      inTurn = 0;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    reader.finish();
+    const { head, whole } = await beginningOf(pieces);
+    const directory = await make(whole);
+    writer = new ContextWriter(directory);
+    await unpack(head, pieces, new TarReader(writer));
+    await writer.finish();
+    return directory;
   } catch (error) {
-    writer.close();
+    writer?.close();
+    await pieces.return(undefined);
     throw toContextError(error);
   }
-  await writer.finish();
+}
+
+/** What comes first, and whether that is all. */
+async function beginningOf(
+  pieces: AsyncGenerator<Uint8Array>,
+): Promise<{ readonly head: readonly Uint8Array[]; readonly whole: boolean }> {
+  const head: Uint8Array[] = [];
+  for (let size = 0; size <= SMALL_CONTEXT_BYTES; size += head.at(-1)!.length) {
+    const { value, done } = await pieces.next();
+    if (done) return { head, whole: true };
+    head.push(value);
+  }
+  return { head, whole: false };
+}
+
+async function unpack(head: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>, reader: TarReader): Promise<void> {
+  let inTurn = 0;
+  const take = async (piece: Uint8Array) => {
+    reader.write(piece);
+    inTurn += piece.length;
+    if (inTurn < TURN_BYTES) return;
+    inTurn = 0;
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  for (const piece of head) await take(piece);
+  for await (const piece of rest) await take(piece);
+  reader.finish();
 }
 
 /** What is wrong with the archive is the client's fault; all else is not. */
@@ -90,9 +119,11 @@ class ContextWriter implements TarHandler {
 
   end(): void {
     if (this.#fd === undefined || this.#entry === undefined) return;
-    const { size, mtime } = this.#entry;
+    const { size, mode, mtime } = this.#entry;
     // A file may end in a hole.
     ftruncateSync(this.#fd, size);
+    // Opening it has taken off what this process's umask has, and so does writing with set-user-id.
+    fchmodSync(this.#fd, mode & 0o7777);
     futimesSync(this.#fd, mtime.seconds, mtime.seconds);
     this.close();
   }
@@ -106,7 +137,7 @@ class ContextWriter implements TarHandler {
   async finish(): Promise<void> {
     for (const { path, mode, mtime } of this.#directories.toReversed()) {
       const host = this.#host(cleanPath(path));
-      await chmod(host, mode);
+      await chmod(host, mode & 0o7777);
       await utimes(host, mtime.seconds, mtime.seconds);
     }
   }
@@ -120,7 +151,7 @@ class ContextWriter implements TarHandler {
         this.#directories.push(entry);
         return;
       case 'file':
-        this.#fd = openSync(host, 'wx', entry.mode & 0o777);
+        this.#fd = openSync(host, 'wx', 0o600);
         this.#made.set(path, 'file');
         return;
       case 'symlink':

@@ -1,10 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ServiceError } from '../../base/errors.ts';
 import type { BuildErrorPlace } from '../../images/index.ts';
 import { jsonStream, type Say } from '../server/json-stream.ts';
 import { readRegistryConfig } from '../server/registry-auth.ts';
-import type { DockerHost } from '../server/rooms.ts';
 import { type Answer, type Call, json, type Route } from '../server/route.ts';
 import { readFilters } from '../shapes/filters.ts';
 import { invalid } from '../shapes/shape.ts';
@@ -12,6 +9,7 @@ import { readPast } from '../shapes/timestamp.ts';
 import { prepareContext } from './build-context.ts';
 import { readBuildOptions } from './build-options.ts';
 import { ClassicProgress } from './classic-progress.ts';
+import { ContextPlaces } from './context-places.ts';
 import { OWN_OPTIONS_HEADER, progressMessage, readOwnOptions } from './own-options.ts';
 
 /** The builder that `/_ping` recommends and that `/build` is: the classic one. */
@@ -30,11 +28,11 @@ async function imageBuild(call: Call): Promise<Answer> {
   const own = readOwnOptions(request.headers[OWN_OPTIONS_HEADER]);
   const auth = readRegistryConfig(request.headers['x-registry-config']);
   const builder = await host.builder();
-  const directory = await newDirectory(host);
+  const places = new ContextPlaces(host);
   const quiet = query.flag('q');
   return jsonStream(call, async (say, signal) => {
     try {
-      const prepared = own.prepared ?? (await prepareContext(call, directory, signal));
+      const prepared = own.prepared ?? (await prepareContext(call, (small) => places.make(small), signal));
       const progress = new ClassicProgress(quiet ? () => {} : say);
       try {
         const result = await builder.build({
@@ -52,7 +50,7 @@ async function imageBuild(call: Call): Promise<Answer> {
         throw toClassicError(error);
       }
     } finally {
-      await rm(directory, { recursive: true, force: true });
+      await places.remove();
     }
   });
 }
@@ -78,20 +76,6 @@ function toClassicError(error: unknown): unknown {
   if (place === undefined || error.message.includes(place.file)) return error;
   const message = `${error.message}\n${place.file}:${place.line}: ${place.excerpt}`;
   return new ServiceError(error.code, message, { status: error.status, members: error.members, cause: error });
-}
-
-const cleared = new WeakSet<DockerHost>();
-
-/** A directory for one context. What a killed run has left there goes first. */
-async function newDirectory(host: DockerHost): Promise<string> {
-  const parent = join(host.directory, 'contexts');
-  if (!cleared.has(host)) {
-    cleared.add(host);
-    await rm(parent, { recursive: true, force: true });
-  }
-  const directory = join(parent, host.random.hex(16));
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  return directory;
 }
 
 async function buildPrune(call: Call): Promise<Answer> {
