@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,6 +13,9 @@ import { EngineApi } from './engine-api.ts';
 import { program } from './server.ts';
 
 export const run = promisify(execFile);
+
+/** Where engines keep their state: a disk, also where `/tmp` is memory, and one directory for all of them. */
+export const STATE = '/var/tmp';
 
 /** An engine with a Docker Engine API. */
 export interface Engine extends AsyncDisposable {
@@ -29,7 +31,7 @@ const START_MS = 20_000;
 
 /** A released or checked-out Kobune, with state on disk. */
 export async function startKobuneEngine(): Promise<Engine> {
-  const data = await mkdtemp(join(tmpdir(), 'kobune-bench-'));
+  const data = await mkdtemp(join(STATE, 'kobune-bench-'));
   const kobune = async (...args: string[]) =>
     (
       await run(process.execPath, [...program(), ...args, '--data', data], {
@@ -57,7 +59,7 @@ export async function startKobuneEngine(): Promise<Engine> {
 /** Docker's own engine, in a network namespace of its own: its bridge and its firewall rules stay in there. */
 export async function startDockerEngine(): Promise<Engine | undefined> {
   if (!existsSync('/usr/sbin/dockerd')) return undefined;
-  const directory = await mkdtemp(join(tmpdir(), 'dockerd-bench-'));
+  const directory = await mkdtemp(join(STATE, 'dockerd-bench-'));
   const socket = join(directory, 'docker.sock');
   const daemon = spawn(
     'unshare',
@@ -96,7 +98,7 @@ interface Registry {
 
 /** Debian's docker-registry on loopback, in the network namespace of process `inside` if told. */
 async function startRegistry(inside: number | undefined): Promise<Registry> {
-  const directory = await mkdtemp(join(tmpdir(), 'registry-bench-'));
+  const directory = await mkdtemp(join(STATE, 'registry-bench-'));
   const port = 20_000 + Math.floor(Math.random() * 10_000);
   await writeFile(
     join(directory, 'config.yml'),

@@ -4,13 +4,14 @@
  * been built (`npm run build`), else the sources.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import {
   busyboxArchive,
   type Engine,
   proportionalMemory,
   run,
+  STATE,
   startDockerEngine,
   startKobuneEngine,
 } from './container-engines.ts';
@@ -137,7 +138,7 @@ async function hostWork(): Promise<number> {
 
 /** `podman run` and what it leaves; its network is its own bridge. */
 async function podmanStarts(): Promise<readonly number[] | undefined> {
-  const directory = await mkdtemp(join(tmpdir(), 'podman-bench-'));
+  const directory = await mkdtemp(join(STATE, 'podman-bench-'));
   const podman = (...words: string[]) =>
     run('podman', [
       '--root',

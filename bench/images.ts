@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
   archiveOf,
@@ -12,6 +11,7 @@ import {
   busyboxArchive,
   type Engine,
   run,
+  STATE,
   startDockerEngine,
   startKobuneEngine,
 } from './container-engines.ts';
@@ -89,7 +89,7 @@ async function engineBuilds({ api }: Engine): Promise<Builds> {
 
 /** buildah on directories of its own, with its overlay driver and layers cached as Docker does. */
 async function buildahBuilds(): Promise<Builds | undefined> {
-  const directory = await mkdtemp(join(tmpdir(), 'buildah-bench-'));
+  const directory = await mkdtemp(join(STATE, 'buildah-bench-'));
   const buildah = (...words: string[]) =>
     run(
       'buildah',
