@@ -39,6 +39,7 @@ const TEST_PACKAGES = {
   'docker-compose': ['/usr/bin/docker-compose'],
   'docker-registry': ['/usr/bin/docker-registry'],
   git: ['/usr/bin/git'],
+  'openssh-client': ['/usr/bin/ssh-agent'],
   zstd: ['/usr/bin/zstd'],
   'xz-utils': ['/usr/bin/xz'],
   bzip2: ['/bin/bzip2', '/usr/bin/bzip2'],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -156,6 +157,23 @@ describe('kobune build', { skip: noDockerReason(DOCKER_28) }, () => {
       env,
     });
     assert.equal(again.status, 0, again.err);
+  });
+
+  it('--ssh hands over the agent of SSH_AUTH_SOCK, or that of a socket', async () => {
+    await files({
+      Dockerfile:
+        'FROM busybox\nRUN --network=none --mount=type=ssh,required --mount=type=ssh,id=other,required ls -l /run/buildkit',
+    });
+    const agent = createServer().listen(join(directory, 'agent'));
+    try {
+      const env = { SSH_AUTH_SOCK: join(directory, 'agent') };
+      const { status, err } = await build(['--ssh', 'default', '--ssh', 'other=agent', '.'], { env });
+      assert.equal(status, 0, err);
+      assert.match(err, /^2 \| srw-------.* ssh_agent\.0$/m);
+      assert.match(err, /^2 \| srw-------.* ssh_agent\.1$/m);
+    } finally {
+      agent.close();
+    }
   });
 
   it('tells its options, and no default of those that may be given several times', () => {

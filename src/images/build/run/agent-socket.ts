@@ -1,5 +1,6 @@
-import { chmod, chown } from 'node:fs/promises';
+import { chmod, chown, open as openFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
+import { basename, dirname } from 'node:path';
 
 /** Connections of one step to an agent at a time. */
 const MAX_CONNECTIONS = 64;
@@ -13,6 +14,8 @@ export async function openAgentSocket(
   agent: string,
   { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
 ): Promise<() => Promise<void>> {
+  // The path itself may be longer than the address of a socket can be (108 bytes).
+  const directory = await openFile(dirname(path), 'r');
   const open = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(agent);
@@ -30,16 +33,18 @@ export async function openAgentSocket(
     }
   });
   server.maxConnections = MAX_CONNECTIONS;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-  const close = () =>
-    new Promise<void>((resolve) => {
+  const close = async () => {
+    await new Promise<void>((resolve) => {
       server.close(() => resolve());
       for (const socket of open) socket.destroy();
     });
+    await directory.close();
+  };
   try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(`/proc/self/fd/${directory.fd}/${basename(path)}`, resolve);
+    });
     await chown(path, uid, gid);
     await chmod(path, mode);
   } catch (error) {

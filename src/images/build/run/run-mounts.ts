@@ -1,4 +1,4 @@
-import { lstat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Root } from '../../roots.ts';
 import type { BuildSession } from '../build-session.ts';
@@ -237,7 +237,11 @@ class Preparation implements PreparedMounts {
       if (mount.required) throw new Error(`the SSH agent ${mount.id} is required, and was not given to the build`);
       return;
     }
-    if (!(await lstat(agent)).isSocket()) throw new Error(`${agent} is not the socket of an SSH agent`);
+    const found = await stat(agent).catch(() => undefined);
+    if (!found?.isSocket()) {
+      const why = found === undefined ? 'is not there, or cannot be reached' : 'is no socket';
+      throw new Error(`the SSH agent ${mount.id} cannot be used: ${agent} ${why}`);
+    }
     const target = mount.target ?? `/run/buildkit/ssh_agent.${this.#agents}`;
     const socket = join(await this.#session.directory(), `agent-${this.#root.id}-${this.#agents}`);
     this.#agents += 1;
