@@ -17,9 +17,11 @@ type Prepared = Pick<BuildOptions, 'context' | 'dockerfile' | 'ignore'>;
 export async function prepareContext(call: Call, make: MakeDirectory, signal: AbortSignal): Promise<Prepared> {
   const { query, request } = call;
   const remote = query.text('remote');
-  const name = dockerfileName(query.text('dockerfile'));
-  const context =
-    remote === '' ? await unpackContext(piecesOf(request), make) : await fetchContext(remote, make, name, signal);
+  const wanted = dockerfileName(query.text('dockerfile'));
+  const { context, name = wanted } =
+    remote === ''
+      ? { context: await unpackContext(piecesOf(request), make) }
+      : await fetchContext(remote, make, signal);
   const text = await readInside(context, name);
   if (text === undefined) {
     throw invalid(`failed to read dockerfile: Cannot locate specified Dockerfile: ${name}`);
@@ -40,27 +42,34 @@ function dockerfileName(given: string): string {
   return name;
 }
 
+interface Fetched {
+  readonly context: string;
+  /** Of its Dockerfile, whatever the client calls it. */
+  readonly name?: string;
+}
+
 /**
  * Text is the Dockerfile itself, an archive is the context, and so is a Git repository (`#reference:directory`). Answers the directory of
  * the context. Source: "Build an image", remote.
  */
-async function fetchContext(remote: string, make: MakeDirectory, name: string, signal: AbortSignal): Promise<string> {
+async function fetchContext(remote: string, make: MakeDirectory, signal: AbortSignal): Promise<Fetched> {
   if (remote === 'client-session') throw invalid('remote=client-session is BuildKit’s: the classic builder is served');
   // GitHub's repositories may be named without the rest of their address.
   const [, path, rest = ''] = /^(github\.com\/[\w.-]+\/[\w.-]+?)(?:\.git)?(#.*)?$/.exec(remote) ?? [];
   const repository = parseGitAddress(path === undefined ? remote : `https://${path}.git${rest}`);
-  if (repository !== undefined) return checkOutContext(repository, await make(false), signal);
+  if (repository !== undefined) return { context: await checkOutContext(repository, await make(false), signal) };
   if (!/^https?:\/\//.test(remote)) {
     const shown = JSON.stringify(remote.slice(0, 200));
     throw invalid(
       `remote ${shown} is not supported: addresses of Dockerfiles, of archives and of Git repositories are`,
     );
   }
-  const { body, type } = await fetchRemote(remote, signal);
-  if (type !== 'text/plain') return unpackContext(body, make);
-  const directory = await make(false);
-  await writeFile(join(directory, name), await textOf(body));
-  return directory;
+  const { body, isText } = await fetchRemote(remote, signal);
+  if (!isText) return { context: await unpackContext(body, make) };
+  const name = 'Dockerfile';
+  const context = await make(false);
+  await writeFile(join(context, name), await textOf(body));
+  return { context, name };
 }
 
 async function checkOutContext(

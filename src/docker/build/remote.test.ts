@@ -32,6 +32,7 @@ describe('a build whose context is elsewhere', { skip: noContainersReason }, () 
     await once(server, 'listening');
     address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     await writeFile(join(files, 'Dockerfile.txt'), 'FROM busybox\nRUN echo text\n');
+    await writeFile(join(files, 'Dockerfile'), 'FROM busybox\nRUN echo untold\n');
     const archive = makeArchive([
       { path: 'Dockerfile', content: 'FROM busybox\nCOPY file /\n' },
       { path: 'file', content: 'x' },
@@ -44,14 +45,19 @@ describe('a build whose context is elsewhere', { skip: noContainersReason }, () 
     await docker[Symbol.asyncDispose]();
   });
 
-  async function build(remote: string): Promise<string> {
-    const url = `http://docker/v1.41/build?remote=${encodeURIComponent(remote)}`;
+  async function build(remote: string, more = ''): Promise<string> {
+    const url = `http://docker/v1.41/build?remote=${encodeURIComponent(remote)}${more}`;
     return (await docker.run(['-s', '-X', 'POST', '--unix-socket', docker.socket, url], { client: 'curl' })).stdout;
   }
 
   it('takes text as the Dockerfile, and an archive as the context', async () => {
     assert.match(await build(`${address}/Dockerfile.txt`), /"stream":"text\\n"[\s\S]*Successfully built/);
     assert.match(await build(`${address}/context.tar.gz`), /Step 2\/2 : COPY file \/[\s\S]*Successfully built/);
+  });
+
+  it('takes text as the Dockerfile also where its server does not say so, and whatever the Dockerfile is called', async () => {
+    assert.match(await build(`${address}/Dockerfile`), /"stream":"untold\\n"[\s\S]*Successfully built/);
+    assert.match(await build(`${address}/Dockerfile.txt`, '&dockerfile=sub%2Fother'), /Successfully built/);
   });
 
   it('takes a Git repository at a branch, and a directory of it', async () => {
