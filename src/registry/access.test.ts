@@ -54,6 +54,7 @@ async function enforcing(allows: (request: Asked) => boolean) {
         policy: '{"policy":"of the repository"}',
         conditions: { 'aws:ResourceTag/a': ['b'] },
       }),
+      madeByPush: async (repository) => repository.endsWith('/new'),
       permitsDownload: async (_repository, _digest, query) => query.get('X-Signature') === 'good',
       mayMount: async () => true,
       pullThrough: async () => {},
@@ -191,6 +192,25 @@ describe('registry access in enforce mode', { timeout: 20_000 }, () => {
     assert.deepEqual([answer.status, answer.codes], [403, ['DENIED']]);
     assert.match(answer.json.errors[0].message, /may not ecr:PutImage/);
     assert.equal((await registry.ask('GET', '/v2/app/manifests/v2', { headers: asUser })).status, 404);
+  });
+
+  it('asks whether the caller may make a repository of ECR that a push would make', async () => {
+    const { registry: opened, asked } = await enforcing(({ action }) => action !== 'ecr:CreateRepository');
+    await using registry = opened;
+    const headers = { ...asEcr, host: ECR };
+    const start = (name: string) => registry.ask('POST', `/v2/${name}/blobs/uploads/`, { headers });
+    const refused = await start('new');
+    assert.deepEqual([refused.status, refused.codes], [403, ['DENIED']]);
+    assert.equal(await registry.repositories.exists(`${ECR}/new`), false);
+    assert.equal((await start('old')).status, 202);
+    assert.deepEqual(
+      asked.map(({ action, resource }) => `${action} ${resource}`),
+      [
+        'ecr:InitiateLayerUpload arn:aws:ecr:eu-west-1:111122223333:repository/new',
+        'ecr:CreateRepository arn:aws:ecr:eu-west-1:111122223333:repository/new',
+        'ecr:InitiateLayerUpload arn:aws:ecr:eu-west-1:111122223333:repository/old',
+      ],
+    );
   });
 
   it('gives tokens for what the caller may do, for a short time, at this registry', async () => {

@@ -3,7 +3,7 @@ import { ServiceError } from '../base/errors.ts';
 import { parseEcrHost, parseEcrRepository } from '../images/index.ts';
 import type { Authorizer, CredentialLookup, Principal, RequestContext } from '../services/index.ts';
 import type { EcrRegistry, RepositorySubject } from './ecr-registry.ts';
-import { MOUNT_ACTION, type Permission, SCOPE_ACTIONS } from './permissions.ts';
+import { CREATE_ACTION, MOUNT_ACTION, type Permission, SCOPE_ACTIONS } from './permissions.ts';
 import type { RegistryRequest } from './registry-request.ts';
 import type { BearerTokens, Grant } from './tokens.ts';
 
@@ -63,7 +63,11 @@ export class RegistryAccess {
     if (!isGranted(caller, request.name, permission.scope)) {
       throw unauthorized(request, permission, 'insufficient_scope');
     }
-    await this.#ask(request, caller.principal, request.repository(), permission.action);
+    const repository = request.repository();
+    await this.#ask(request, caller.principal, repository, permission.action);
+    if (permission.scope === 'push' && (await this.#isMadeByPush(repository))) {
+      await this.#ask(request, caller.principal, repository, CREATE_ACTION);
+    }
   }
 
   /** For requests that are about the registry as a whole. */
@@ -121,6 +125,10 @@ export class RegistryAccess {
       resourcePolicy: subject.policy,
       conditions: subject.conditions,
     });
+  }
+
+  async #isMadeByPush(repository: string): Promise<boolean> {
+    return parseEcrRepository(repository) !== undefined && (await this.#options.ecr()).madeByPush(repository);
   }
 
   async #subject(repository: string): Promise<RepositorySubject> {

@@ -17,6 +17,8 @@ export interface EcrRegistry {
   identify(password: string): Promise<Principal | undefined>;
   /** Also of a repository that is not there. */
   subject(repository: string): Promise<RepositorySubject>;
+  /** Whether a push would make the repository. */
+  madeByPush(repository: string): Promise<boolean>;
   /** Whether the address is one that GetDownloadUrlForLayer gave out, and still good. */
   permitsDownload(repository: string, digest: string, query: URLSearchParams): Promise<boolean>;
   /** Whether blobs of the other repository may be mounted to it. */

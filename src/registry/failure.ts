@@ -20,6 +20,9 @@ const CODES = new Set([
   'TOOMANYREQUESTS',
 ]);
 
+/** Codes that ECR's registries give beyond those, by what services call it. */
+const OF_ECR: ReadonlyMap<string, string> = new Map([['ImageTagAlreadyExistsException', 'TAG_INVALID']]);
+
 interface Failure {
   readonly code: string;
   readonly message: string;
@@ -41,7 +44,7 @@ export function failureReply(error: unknown, requestId: string, logger: Logger):
 
 function known({ code, message, status, members, headers }: ServiceError): Reply {
   const failure: Failure = {
-    code: CODES.has(code) ? code : codeFor(status),
+    code: CODES.has(code) ? code : (OF_ECR.get(code) ?? codeFor(status)),
     message,
     ...('detail' in members ? { detail: members.detail } : {}),
   };

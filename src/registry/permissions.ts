@@ -53,4 +53,6 @@ export const SCOPE_ACTIONS: ReadonlyMap<string, readonly string[]> = new Map([
 
 /** Reading a blob in order to mount it. */
 export const MOUNT_ACTION = 'ecr:GetDownloadUrlForLayer';
+/** Pushing to a repository of ECR that a template makes by that. */
+export const CREATE_ACTION = 'ecr:CreateRepository';
 export const CATALOG_ACTION = 'ecr:DescribeRepositories';

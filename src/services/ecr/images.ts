@@ -28,6 +28,26 @@ export function checkIds(ids: readonly ImageIdentifier[] | undefined): readonly 
   return ids;
 }
 
+const TAG_STATUSES: readonly string[] = ['TAGGED', 'UNTAGGED', 'ANY'];
+
+/** Whether the tags of an image are what a filter asks for. Throws InvalidParameterException for a filter that there is not. */
+export function tagFilter(tagStatus = 'ANY'): (image: Pick<ManifestInfo, 'tags'>) => boolean {
+  checkOneOf('filter.tagStatus', tagStatus, TAG_STATUSES);
+  return ({ tags }) => tagStatus === 'ANY' || tags.length > 0 === (tagStatus === 'TAGGED');
+}
+
+const STATUSES: readonly string[] = ['ACTIVE', 'ARCHIVED', 'ACTIVATING', 'ANY'];
+
+/** Whether a filter asks for images that are not archived: here none ever is. Throws InvalidParameterException. */
+export function wantsActive(member: string, status = 'ANY'): boolean {
+  checkOneOf(member, status, STATUSES);
+  return status === 'ANY' || status === 'ACTIVE';
+}
+
+function checkOneOf(member: string, value: string, values: readonly string[]): void {
+  if (!values.includes(value)) throw constraint(member, `must satisfy enum value set: [${values.join(', ')}]`);
+}
+
 /** What to ask the registry for; both parts of an identifier must be well formed. Throws ImageProblem. */
 export function referenceOf({ imageDigest, imageTag }: ImageIdentifier): string {
   if (imageDigest === undefined && imageTag === undefined) {

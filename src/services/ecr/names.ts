@@ -5,8 +5,9 @@ import { constraint, invalidParameter } from './errors.ts';
 import type { RegistryId, RepositoryId } from './records.ts';
 
 /** Source: Amazon ECR API Reference, "CreateRepository". */
-const NAME = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
-const NAME_RULE = "must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'";
+const PART = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
+const NAME = new RegExp(`^${PART}(?:/${PART})*$`);
+const NAME_RULE = `must satisfy regular expression '${PART}(?:/${PART})*'`;
 
 /** The registry that a request is about: the caller's own unless it names another account's. */
 export function registryOf(

@@ -1,21 +1,36 @@
 import { constraint, invalidParameter } from './errors.ts';
 
-/** How many results a page has. Throws InvalidParameterException. */
-export function pageSize(asked: number | undefined, fallback = 100): number {
-  if (asked === undefined) return fallback;
-  if (!Number.isInteger(asked) || asked < 1 || asked > 1000) {
-    throw constraint('maxResults', 'must have value between 1 and 1000');
-  }
-  return asked;
+/** How many results a page has: at most, and unless told. */
+interface PageSize {
+  readonly most: number;
+  readonly usual: number;
 }
 
-/** A page of a list that is at hand as a whole, in a lasting order; the token names the last entry of the page before. */
+interface Asked {
+  readonly nextToken?: string | undefined;
+  readonly maxResults?: number | undefined;
+}
+
+/** Throws InvalidParameterException for pages of what is asked for by name, which comes as a whole. */
+export function refusePaging({ nextToken, maxResults }: Asked, named: string): void {
+  if (nextToken !== undefined) throw constraint('nextToken', `cannot be used with ${named}`);
+  if (maxResults !== undefined) throw constraint('maxResults', `cannot be used with ${named}`);
+}
+
+/**
+ * A page of a list that is at hand as a whole, in a lasting order; the token names the last entry of the page before.
+ * Throws InvalidParameterException.
+ */
 export function page<T>(
   all: readonly T[],
   nameOf: (item: T) => string,
-  { nextToken, maxResults }: { readonly nextToken?: string | undefined; readonly maxResults?: number | undefined },
+  { nextToken, maxResults }: Asked,
+  { most, usual }: PageSize = { most: 1000, usual: 100 },
 ): { readonly items: readonly T[]; readonly nextToken: string | undefined } {
-  const size = pageSize(maxResults);
+  const size = maxResults ?? usual;
+  if (!Number.isInteger(size) || size < 1 || size > most) {
+    throw constraint('maxResults', `must have value between 1 and ${most}`);
+  }
   const after = readToken(nextToken);
   const rest = after === undefined ? all : all.filter((item) => nameOf(item) > after);
   const items = rest.slice(0, size);

@@ -8,6 +8,7 @@ import type { PullThrough } from './pull-through/pull.ts';
 import type { RepositoryId } from './records.ts';
 import { settingOf } from './settings.ts';
 import { type EcrState, findRepository, getRegistry } from './state.ts';
+import { templateFor } from './templates.ts';
 
 /** What the registry's front end asks about repositories of ECR, by their complete names. */
 export interface RegistryView {
@@ -19,6 +20,7 @@ export interface RegistryView {
     readonly policy: string | undefined;
     readonly conditions: Readonly<Record<string, readonly string[]>>;
   }>;
+  madeByPush(repository: string): Promise<boolean>;
   permitsDownload(repository: string, digest: string, query: URLSearchParams): Promise<boolean>;
   mayMount(repository: string, from: string): Promise<boolean>;
   pullThrough(repository: string, reference: string, principal: Principal | undefined): Promise<void>;
@@ -38,6 +40,11 @@ export function createRegistryView(
       const id = parseEcrRepository(repository)!;
       const { account, region } = id;
       return { arn: repositoryArn(id), account, region, ...(await accessTo(state, id)) };
+    },
+    madeByPush: async (repository) => {
+      const id = parseEcrRepository(repository)!;
+      if (await findRepository(state.store, id)) return false;
+      return (await templateFor(state.store, id, 'CREATE_ON_PUSH')) !== undefined;
     },
     permitsDownload: (repository, digest, query) => parts.downloads.permits(repository, digest, query),
     mayMount: async (repository) => {

@@ -66,6 +66,9 @@ export interface TestEvent {
 export const digestOf = (content: string | Uint8Array): string =>
   `sha256:${createHash('sha256').update(content).digest('hex')}`;
 
+/** What `assert.rejects` compares an error of a service with. */
+export const fails = (code: string, status = 400) => ({ code, status });
+
 const descriptorOf = (content: string, mediaType: string) => ({
   mediaType,
   digest: digestOf(content),

@@ -283,9 +283,36 @@ describe('ECR lifecycle policies', { timeout: 20_000 }, () => {
     assert.deepEqual(preview.summary, { expiringImageTotalCount: 1 });
     const tagged = { repositoryName: 'team/app', filter: { tagStatus: 'UNTAGGED' } };
     assert.deepEqual((await at.call('GetLifecyclePolicyPreview', tagged)).previewResults, []);
+    for (const bad of [
+      { maxResults: 101 },
+      { imageIds: [] },
+      { imageIds: [{ imageDigest: a }], maxResults: 1 },
+      { filter: { tagStatus: 'OLD' } },
+    ]) {
+      const refused = at.call('GetLifecyclePolicyPreview', { repositoryName: 'team/app', ...bad });
+      await assert.rejects(refused, { code: 'InvalidParameterException' }, JSON.stringify(bad));
+    }
     await at.advance(DAY);
     assert.equal((await at.call('GetLifecyclePolicyPreview', { repositoryName: 'team/app' })).status, 'EXPIRED');
     assert.deepEqual(await at.tags('team/app'), ['a1', 'a2', 'a3', 'b1']);
+  });
+
+  it('is previewed in pages, oldest first', async () => {
+    await using at = await withRepository();
+    const digests = await pushAll(at, ['a1'], ['a2'], ['a3'], ['a4']);
+    const name = { repositoryName: 'team/app' };
+    await at.call('StartLifecyclePolicyPreview', {
+      ...name,
+      lifecyclePolicyText: policy({ status: 'any', keep: 1 }),
+    });
+    const get = async (more: object) => {
+      const { previewResults, nextToken } = await at.call('GetLifecyclePolicyPreview', { ...name, ...more });
+      return [previewResults.map(({ imageDigest }: { imageDigest: string }) => imageDigest), nextToken];
+    };
+    const [first, nextToken] = await get({ maxResults: 2 });
+    assert.deepEqual(first, digests.slice(0, 2));
+    assert.deepEqual(await get({ maxResults: 2, nextToken }), [[digests[2]], undefined]);
+    assert.deepEqual(await get({ imageIds: [{ imageTag: 'a2' }, { imageTag: 'a4' }] }), [[digests[1]], undefined]);
   });
 
   it('is refused when it does not say what it means', async () => {

@@ -4,9 +4,20 @@ import { ServiceError } from '../../../base/errors.ts';
 import type { ManifestInfo, StoredManifest } from '../../../images/index.ts';
 import type { RequestContext } from '../../service.ts';
 import { constraint, invalidParameter } from '../errors.ts';
-import { checkIds, failureOf, findImage, getImage, ImageProblem, notFound, referenceOf } from '../images.ts';
+import {
+  checkIds,
+  failureOf,
+  findImage,
+  getImage,
+  ImageProblem,
+  notFound,
+  referenceOf,
+  tagFilter,
+  wantsActive,
+} from '../images.ts';
 import { completeName } from '../names.ts';
-import { page } from '../paging.ts';
+import { page, refusePaging } from '../paging.ts';
+import { SECRET_ERRORS } from '../pull-through/credentials.ts';
 import type { PullThrough } from '../pull-through/pull.ts';
 import type { RepositoryId } from '../records.ts';
 import { type EcrState, existing } from '../state.ts';
@@ -15,6 +26,9 @@ type Output<T> = Omit<T, '$metadata'>;
 
 /** Characters of a manifest. Source: Amazon ECR API Reference, "PutImage". */
 const MAX_MANIFEST = 4_194_304;
+/** Source: Amazon ECR API Reference, "ListImageReferrers". */
+const MAX_ARTIFACT_TYPES = 5;
+const REFERRERS_PAGE = { most: 50, usual: 20 };
 
 export async function batchGetImage(
   state: EcrState,
@@ -45,6 +59,10 @@ async function bring(pullThrough: PullThrough, id: RepositoryId, reference: stri
     const code = error instanceof ServiceError ? error.code : undefined;
     if (code === 'UpstreamAccessDenied' || code === 'UpstreamTooManyRequests' || code === 'UpstreamUnavailable') {
       throw new ImageProblem(code, (error as ServiceError).message);
+    }
+    // The operation knows no errors of secrets by their own names.
+    if (code !== undefined && SECRET_ERRORS.includes(code)) {
+      throw new ServiceError('UnableToGetUpstreamImageException', (error as ServiceError).message, { cause: error });
     }
     throw error;
   }
@@ -185,6 +203,7 @@ export async function describeImages(
   const all = await state.repositories.listManifests(completeName(id));
   const sizes = new Map(all.map(({ descriptor, contentSize }) => [descriptor.digest, contentSize]));
   if (input.imageIds !== undefined) {
+    refusePaging(input, 'imageIds');
     const images: ManifestInfo[] = [];
     for (const imageId of checkIds(input.imageIds)) images.push(await getImage(state, id, imageId));
     return { imageDetails: images.map((image) => detailOf(id, image, sizes)) };
@@ -194,12 +213,9 @@ export async function describeImages(
   return { imageDetails: items.map((image) => detailOf(id, image, sizes)), nextToken };
 }
 
-/** No image is ever archived here. */
 function select(images: readonly ManifestInfo[], filter: ecr.ListImagesFilter | undefined): readonly ManifestInfo[] {
-  const { tagStatus = 'ANY', imageStatus = 'ANY' } = filter ?? {};
-  if (imageStatus !== 'ANY' && imageStatus !== 'ACTIVE') return [];
-  if (tagStatus === 'ANY') return images;
-  return images.filter(({ tags }) => tags.length > 0 === (tagStatus === 'TAGGED'));
+  const tagged = images.filter(tagFilter(filter?.tagStatus));
+  return wantsActive('filter.imageStatus', filter?.imageStatus) ? tagged : [];
 }
 
 function detailOf(id: RepositoryId, image: ManifestInfo, sizes: ReadonlyMap<string, number>): ecr.ImageDetail {
@@ -275,13 +291,18 @@ export async function listImageReferrers(
   context: RequestContext,
 ): Promise<Output<ecr.ListImageReferrersCommandOutput>> {
   const { id } = await existing(store, input, context);
-  const { artifactTypes = [], artifactStatus = 'ANY' } = input.filter ?? {};
-  const { descriptors } = await repositories.referrers(completeName(id), input.subjectId!.imageDigest!);
-  const active = artifactStatus === 'ANY' || artifactStatus === 'ACTIVE';
+  const subject = input.subjectId!.imageDigest!;
+  checkReference({ imageDigest: subject });
+  const { artifactTypes = [], artifactStatus } = input.filter ?? {};
+  if (artifactTypes.length > MAX_ARTIFACT_TYPES) {
+    throw constraint('filter.artifactTypes', `must have at most ${MAX_ARTIFACT_TYPES} entries`);
+  }
+  const active = wantsActive('filter.artifactStatus', artifactStatus);
+  const { descriptors } = await repositories.referrers(completeName(id), subject);
   const matching = descriptors.filter(
     ({ artifactType = '' }) => active && (artifactTypes.length === 0 || artifactTypes.includes(artifactType)),
   );
-  const { items, nextToken } = page(matching, ({ digest }) => digest, input);
+  const { items, nextToken } = page(matching, ({ digest }) => digest, input, REFERRERS_PAGE);
   return {
     referrers: items.map(({ digest, mediaType, size, artifactType, annotations }) => ({
       digest,

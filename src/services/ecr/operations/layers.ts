@@ -10,7 +10,7 @@ import { type EcrState, existing } from '../state.ts';
 
 type Output<T> = Omit<T, '$metadata'>;
 
-/** Bytes of a part that clients are told to send. Source: Amazon ECR API Reference, "UploadLayerPart". */
+/** Bytes of a part that clients are told to send, and the most that it may have. Source: Amazon ECR API Reference, "UploadLayerPart". */
 const PART_SIZE = 20 * 1024 * 1024;
 const MAX_DIGESTS = 100;
 
@@ -61,6 +61,8 @@ export async function uploadLayerPart(
   const { id } = await existing(store, input, context);
   const { uploadId = '', partFirstByte: start = 0, partLastByte: end = 0, layerPartBlob: bytes } = input;
   const about = { registryId: id.account, repositoryName: id.name, uploadId };
+  if (bytes!.length > PART_SIZE)
+    throw constraint('layerPartBlob', `must have length less than or equal to ${PART_SIZE}`);
   if (start < 0 || end < start || bytes!.length !== end - start + 1) {
     throw constraint('layerPartBlob', `must have the bytes from partFirstByte ${start} to partLastByte ${end}`);
   }

@@ -1,11 +1,12 @@
 import type * as ecr from '@aws-sdk/client-ecr';
 import { ServiceError } from '../../../base/errors.ts';
 import type { RequestContext } from '../../service.ts';
+import { checkIds, tagFilter } from '../images.ts';
 import { evaluate } from '../lifecycle/evaluate.ts';
 import { readLifecyclePolicy } from '../lifecycle/policy.ts';
 import { plan, SETTLE_MS } from '../lifecycle/run.ts';
 import { completeName, repositoryOf } from '../names.ts';
-import { page } from '../paging.ts';
+import { page, refusePaging } from '../paging.ts';
 import { type PreviewRecord, type PreviewResult, previewKey, type RepositoryId } from '../records.ts';
 import { type EcrState, existing, getRepository } from '../state.ts';
 
@@ -13,6 +14,7 @@ type Output<T> = Omit<T, '$metadata'>;
 
 /** A preview is kept this long. Source: Amazon ECR API Reference, "GetLifecyclePolicyPreview", status EXPIRED. */
 const PREVIEW_MS = 24 * 3_600_000;
+const PREVIEW_PAGE = { most: 100, usual: 100 };
 
 export async function putLifecyclePolicy(
   state: EcrState,
@@ -87,6 +89,10 @@ export async function getLifecyclePolicyPreview(
   context: RequestContext,
 ): Promise<Output<ecr.GetLifecyclePolicyPreviewCommandOutput>> {
   const { id } = await existing(store, input, context);
+  if (input.imageIds !== undefined) {
+    checkIds(input.imageIds);
+    refusePaging(input, 'imageIds');
+  }
   const preview = (await store.get<PreviewRecord>(previewKey(id)))?.value;
   if (!preview) {
     throw new ServiceError(
@@ -96,7 +102,7 @@ export async function getLifecyclePolicyPreview(
   }
   const about = { registryId: id.account, repositoryName: id.name, lifecyclePolicyText: preview.text };
   if (clock.now() - preview.madeAt >= PREVIEW_MS) return { ...about, status: 'EXPIRED' };
-  const { items, nextToken } = page(select(preview.results, input), ({ order }) => order, input);
+  const { items, nextToken } = page(select(preview.results, input), ({ order }) => order, input, PREVIEW_PAGE);
   return {
     ...about,
     status: 'COMPLETE',
@@ -111,10 +117,10 @@ function select(
   results: readonly PreviewResult[],
   { imageIds, filter }: Pick<ecr.GetLifecyclePolicyPreviewCommandInput, 'imageIds' | 'filter'>,
 ) {
-  const { tagStatus = 'ANY' } = filter ?? {};
+  const fits = tagFilter(filter?.tagStatus);
   return results
     .map((result, i) => ({ result, order: String(i).padStart(9, '0') }))
-    .filter(({ result }) => tagStatus === 'ANY' || result.tags.length > 0 === (tagStatus === 'TAGGED'))
+    .filter(({ result }) => fits(result))
     .filter(
       ({ result }) =>
         imageIds === undefined ||

@@ -2,10 +2,10 @@ import type * as ecr from '@aws-sdk/client-ecr';
 import { ServiceError } from '../../../base/errors.ts';
 import { isAllowedHost, isLoopback } from '../../../events/index.ts';
 import type { RequestContext } from '../../service.ts';
-import { constraint, refused } from '../errors.ts';
+import { constraint, invalidParameter, refused } from '../errors.ts';
 import { registryOf } from '../names.ts';
 import { page } from '../paging.ts';
-import { checkCredentialArn, readCredentials } from '../pull-through/credentials.ts';
+import { checkCredentials, readCredentials } from '../pull-through/credentials.ts';
 import { checkPrefix, kindOf, ownRegistry, readUpstreamUrl } from '../pull-through/rules.ts';
 import type { SecretReader } from '../pull-through/upstream.ts';
 import { type PullThroughRule, type RegistryId, ruleKey, rulePrefix } from '../records.ts';
@@ -16,9 +16,11 @@ type Output<T> = Omit<T, '$metadata'>;
 
 /** Source: Amazon ECR User Guide, "Amazon ECR service quotas". */
 const MAX_RULES = 50;
+const MAX_PREFIXES = 100;
 
 export async function createPullThroughCacheRule(
   { store, clock }: EcrState,
+  secrets: SecretReader,
   input: ecr.CreatePullThroughCacheRuleCommandInput,
   context: RequestContext,
 ): Promise<Output<ecr.CreatePullThroughCacheRuleCommandOutput>> {
@@ -41,12 +43,13 @@ export async function createPullThroughCacheRule(
     prefix,
     url,
     kind: kind ?? '',
-    credentialArn: input.credentialArn === undefined ? undefined : checkCredentialArn(input.credentialArn, registry),
+    credentialArn: input.credentialArn,
     upstreamPrefix: checkPrefix(input.upstreamRepositoryPrefix ?? ROOT_PREFIX, 'upstreamRepositoryPrefix'),
     local: isLoopback(context.sourceIp),
     createdAt: now,
     updatedAt: now,
   };
+  if (input.credentialArn !== undefined) await checkCredentials(secrets, input.credentialArn, registry);
   await store.transact(async (transaction) => {
     const rules = await transaction.range<PullThroughRule>({ prefix: rulePrefix(registry) });
     if (rules.some(({ value }) => value.prefix === prefix)) {
@@ -75,6 +78,9 @@ export async function describePullThroughCacheRules(
   const registry = registryOf(input, context);
   const all = (await store.range<PullThroughRule>({ prefix: rulePrefix(registry) })).map(({ value }) => value);
   const { ecrRepositoryPrefixes: wanted } = input;
+  if (wanted && (wanted.length < 1 || wanted.length > MAX_PREFIXES)) {
+    throw constraint('ecrRepositoryPrefixes', `must have between 1 and ${MAX_PREFIXES} entries`);
+  }
   const missing = wanted?.find((prefix) => !all.some((rule) => rule.prefix === prefix));
   if (missing !== undefined) throw ruleNotFound(registry, missing);
   const rules = wanted === undefined ? all : all.filter(({ prefix }) => wanted.includes(prefix));
@@ -84,13 +90,17 @@ export async function describePullThroughCacheRules(
 
 export async function updatePullThroughCacheRule(
   { store, clock }: EcrState,
+  secrets: SecretReader,
   input: ecr.UpdatePullThroughCacheRuleCommandInput,
   context: RequestContext,
 ): Promise<Output<ecr.UpdatePullThroughCacheRuleCommandOutput>> {
   const registry = registryOf(input, context);
   refuseRole(input.customRoleArn);
-  if (input.credentialArn === undefined) throw constraint('credentialArn', 'is needed');
-  const credentialArn = checkCredentialArn(input.credentialArn, registry);
+  const { credentialArn } = input;
+  if (credentialArn === undefined) {
+    throw invalidParameter('Invalid input: Please set either credential arn or role arn to update the credentials');
+  }
+  await checkCredentials(secrets, credentialArn, registry);
   const rule = await store.transact(async (transaction) => {
     const before = (await transaction.get<PullThroughRule>(ruleKey(registry, input.ecrRepositoryPrefix!)))?.value;
     if (!before) throw ruleNotFound(registry, input.ecrRepositoryPrefix!);

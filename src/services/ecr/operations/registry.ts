@@ -15,12 +15,18 @@ type Output<T> = Omit<T, '$metadata'>;
 const MAX_RULES = 10;
 const MAX_DESTINATIONS = 25;
 const MAX_FILTERS = 100;
+/** Source: Amazon ECR API Reference, "GetAuthorizationToken", "BatchGetRepositoryScanningConfiguration". */
+const MAX_REGISTRIES = 10;
+const MAX_NAMES = 25;
 
 export async function getAuthorizationToken(
   tokens: AuthorizationTokens,
   input: ecr.GetAuthorizationTokenCommandInput,
   context: RequestContext,
 ): Promise<Output<ecr.GetAuthorizationTokenCommandOutput>> {
+  if (input.registryIds && input.registryIds.length > MAX_REGISTRIES) {
+    throw constraint('registryIds', `must have between 1 and ${MAX_REGISTRIES} entries`);
+  }
   const registries = input.registryIds?.length ? input.registryIds : [context.account];
   const { password, expiresAt } = await tokens.issue(context.principal);
   const authorizationToken = Buffer.from(`AWS:${password}`).toString('base64');
@@ -167,7 +173,11 @@ export async function batchGetRepositoryScanningConfiguration(
   const registry = registryOf({}, context);
   const scanningConfigurations: ecr.RepositoryScanningConfiguration[] = [];
   const failures: ecr.RepositoryScanningConfigurationFailure[] = [];
-  for (const name of input.repositoryNames!) {
+  const names = input.repositoryNames!;
+  if (names.length < 1 || names.length > MAX_NAMES) {
+    throw constraint('repositoryNames', `must have between 1 and ${MAX_NAMES} entries`);
+  }
+  for (const name of names) {
     const id = { ...registry, name };
     if (await findRepository(store, id)) {
       scanningConfigurations.push({

@@ -5,7 +5,7 @@ import type { RequestContext } from '../../service.ts';
 import { constraint, refused } from '../errors.ts';
 import { filterList, readMutability } from '../mutability.ts';
 import { checkName, completeName, fits, registryOf, repositoryArn, repositoryOf } from '../names.ts';
-import { page } from '../paging.ts';
+import { page, refusePaging } from '../paging.ts';
 import { type RepositoryId, type RepositoryRecord, repositoryPrefix } from '../records.ts';
 import {
   addRepository,
@@ -52,6 +52,7 @@ export async function describeRepositories(
 ): Promise<Output<ecr.DescribeRepositoriesCommandOutput>> {
   const registry = registryOf(input, context);
   if (input.repositoryNames !== undefined) {
+    refusePaging(input, 'repositoryNames');
     if (input.repositoryNames.length < 1 || input.repositoryNames.length > 100) {
       throw constraint('repositoryNames', 'must have between 1 and 100 entries');
     }

@@ -15,6 +15,8 @@ import { checkEncryption } from './repositories.ts';
 
 type Output<T> = Omit<T, '$metadata'>;
 
+/** Source: Amazon ECR API Reference, "CreateRepositoryCreationTemplate". */
+const PREFIX_LENGTH = { least: 1, most: 256 };
 const OCCASIONS: readonly string[] = ['PULL_THROUGH_CACHE', 'REPLICATION', 'CREATE_ON_PUSH'];
 
 export async function createRepositoryCreationTemplate(
@@ -23,7 +25,7 @@ export async function createRepositoryCreationTemplate(
   context: RequestContext,
 ): Promise<Output<ecr.CreateRepositoryCreationTemplateCommandOutput>> {
   const registry = registryOf({}, context);
-  const prefix = checkPrefix(input.prefix!, 'prefix');
+  const prefix = checkPrefix(input.prefix!, 'prefix', PREFIX_LENGTH);
   const now = clock.now();
   const record: TemplateRecord = { ...readSettings(input), prefix, createdAt: now, updatedAt: now };
   await store.transact(async (transaction) => {

@@ -7,11 +7,23 @@ import type { SecretReader, UpstreamCredentials } from './upstream.ts';
 /** Source: Amazon ECR User Guide, "Storing your upstream repository credentials in an AWS Secrets Manager secret". */
 const NAME_PREFIX = 'secret:ecr-pullthroughcache/';
 
+/** What reading a secret may fail with. */
+export const SECRET_ERRORS: readonly string[] = [
+  'SecretNotFoundException',
+  'UnableToAccessSecretException',
+  'UnableToDecryptSecretValueException',
+];
+
 /**
- * Throws InvalidParameterException for what is no ARN of such a secret of the registry's own account and region: it is read
- * in that account's name, so another account's must not be within reach.
+ * Throws InvalidParameterException for what is no ARN of such a secret of the registry's own account and region (it is read
+ * in that account's name, so another account's must not be within reach), and what `readCredentials` throws.
  */
-export function checkCredentialArn(arn: string, { account, region }: RegistryId): string {
+export async function checkCredentials(secrets: SecretReader, arn: string, registry: RegistryId): Promise<void> {
+  checkArn(arn, registry);
+  await readCredentials(secrets, arn, registry);
+}
+
+function checkArn(arn: string, { account, region }: RegistryId): void {
   const parsed = parseArn(arn);
   if (parsed?.service !== 'secretsmanager' || !parsed.resource.startsWith(NAME_PREFIX)) {
     throw constraint('credentialArn', 'must be the ARN of a secret whose name begins with ecr-pullthroughcache/');
@@ -19,7 +31,6 @@ export function checkCredentialArn(arn: string, { account, region }: RegistryId)
   if (parsed.account !== account || parsed.region !== region) {
     throw constraint('credentialArn', `must be the ARN of a secret of account ${account} in ${region}, as the rule is`);
   }
-  return arn;
 }
 
 /** Reads the secret of a rule. Throws SecretNotFoundException, UnableToAccessSecretException, UnableToDecryptSecretValueException. */

@@ -50,12 +50,19 @@ class FakeUpstream implements Upstreams {
   }
 }
 
-async function withRule(more = {}): Promise<TestEcr & { upstream: FakeUpstream }> {
+/** What reading a secret comes to: its text, or the code of an error. */
+interface Secret {
+  text: string;
+  error?: string;
+}
+
+async function withRule(more = {}): Promise<TestEcr & { upstream: FakeUpstream; secret: Secret }> {
   const upstream = new FakeUpstream();
+  const secret: Secret = { text: '{"username":"me","accessToken":"secret"}' };
   const secrets = {
-    read: async ({ arn }: { arn: string }) => {
-      if (arn.endsWith('none')) throw new ServiceError('ResourceNotFoundException', 'not there');
-      return arn.endsWith('bad') ? 'not JSON' : '{"username":"me","accessToken":"secret"}';
+    read: async () => {
+      if (secret.error !== undefined) throw new ServiceError(secret.error, 'it cannot be read');
+      return secret.text;
     },
   };
   const at = await startTestEcr({ upstreams: upstream, secrets });
@@ -64,7 +71,7 @@ async function withRule(more = {}): Promise<TestEcr & { upstream: FakeUpstream }
     upstreamRegistryUrl: 'registry.example.com',
     ...more,
   });
-  return Object.assign(at, { upstream });
+  return Object.assign(at, { upstream, secret });
 }
 
 const pull = (at: TestEcr, name: string, reference: string) =>
@@ -242,6 +249,18 @@ describe('ECR pull through cache', { timeout: 20_000 }, () => {
     assert.equal(repositories[0].imageTagMutability, 'IMMUTABLE');
   });
 
+  it('takes the slash at the end of a prefix as meant', async () => {
+    await using at = await withRule();
+    await at.call('CreatePullThroughCacheRule', {
+      ecrRepositoryPrefix: 'mirror/',
+      upstreamRegistryUrl: 'mirror.example.com',
+      upstreamRepositoryPrefix: 'all/',
+    });
+    await pull(at, 'mirror/app', 'v1');
+    await pull(at, 'mirrored/app', 'v1');
+    assert.deepEqual(at.upstream.asked, ['https://mirror.example.com all/app v1']);
+  });
+
   it('covers everything with the prefix ROOT', async () => {
     await using at = await withRule();
     await at.call('CreatePullThroughCacheRule', {
@@ -262,16 +281,25 @@ describe('ECR pull through cache', { timeout: 20_000 }, () => {
     const update = (credentialArn: string) =>
       at.call('UpdatePullThroughCacheRule', { ecrRepositoryPrefix: 'hub', credentialArn });
     const validate = () => at.call('ValidatePullThroughCacheRule', { ecrRepositoryPrefix: 'hub' });
+    const other = { ecrRepositoryPrefix: 'other', upstreamRegistryUrl: 'quay.io', credentialArn: arn };
     assert.equal((await validate()).isValid, true);
-    for (const [end, code] of [
-      ['none', 'SecretNotFoundException'],
-      ['bad', 'UnableToDecryptSecretValueException'],
+    await update(arn);
+    for (const [secret, code] of [
+      [{ text: '', error: 'ResourceNotFoundException' }, 'SecretNotFoundException'],
+      [{ text: '', error: 'AccessDeniedException' }, 'UnableToAccessSecretException'],
+      [{ text: '', error: 'DecryptionFailure' }, 'UnableToDecryptSecretValueException'],
+      [{ text: 'not JSON' }, 'UnableToDecryptSecretValueException'],
+      [{ text: '{"username":"me"}' }, 'UnableToDecryptSecretValueException'],
     ] as const) {
-      await update(`${arn}-${end}`);
+      Object.assign(at.secret, { error: undefined }, secret);
       await assert.rejects(pull(at, 'hub/app', 'v2'), { code });
+      await assert.rejects(update(arn), { code });
+      await assert.rejects(at.call('CreatePullThroughCacheRule', other), { code });
       const { isValid, failure } = await validate();
       assert.equal(isValid, false);
       assert.match(failure, /secret/);
+      const images = { repositoryName: 'hub/app', imageIds: [{ imageTag: 'v2' }] };
+      await assert.rejects(at.call('BatchGetImage', images), { code: 'UnableToGetUpstreamImageException' });
     }
     for (const bad of [
       'arn:aws:secretsmanager:us-east-1:000000000000:secret:other',
@@ -346,6 +374,8 @@ describe('ECR pull through cache rules', { timeout: 20_000 }, () => {
     await assert.rejects(at.call('CreatePullThroughCacheRule', again), {
       code: 'PullThroughCacheRuleAlreadyExistsException',
     });
+    const none = at.call('DescribePullThroughCacheRules', { ecrRepositoryPrefixes: [] });
+    await assert.rejects(none, { code: 'InvalidParameterException' });
     await at.call('DeletePullThroughCacheRule', { ecrRepositoryPrefix: 'hub' });
     for (const [operation, input] of [
       ['DeletePullThroughCacheRule', { ecrRepositoryPrefix: 'hub' }],
@@ -373,6 +403,10 @@ describe('ECR pull through cache rules', { timeout: 20_000 }, () => {
     for (const bad of [
       { ecrRepositoryPrefix: 'A' },
       { ecrRepositoryPrefix: '../x' },
+      { ecrRepositoryPrefix: '/' },
+      { ecrRepositoryPrefix: 'x//' },
+      { ecrRepositoryPrefix: 'x' },
+      { ecrRepositoryPrefix: 'x'.repeat(31) },
       { upstreamRegistryUrl: 'https://user:password@quay.io' },
       { upstreamRegistryUrl: 'quay.io/path' },
       { upstreamRegistryUrl: 'ftp://quay.io' },

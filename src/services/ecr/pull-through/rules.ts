@@ -32,7 +32,8 @@ export async function ruleFor(
 /** The repository's name at its upstream. */
 export function upstreamName({ prefix, upstreamPrefix }: PullThroughRule, name: string): string {
   const rest = prefix === ROOT_PREFIX ? name : name.slice(prefix.length).replace(/^\//, '');
-  return [...(upstreamPrefix === ROOT_PREFIX ? [] : [upstreamPrefix]), rest].filter((part) => part !== '').join('/');
+  const begin = upstreamPrefix === ROOT_PREFIX ? '' : upstreamPrefix.replace(/\/$/, '');
+  return [begin, rest].filter((part) => part !== '').join('/');
 }
 
 /**
@@ -53,10 +54,16 @@ export function kindOf(host: string): string | undefined {
   return KINDS.find(([, pattern]) => pattern.test(host))?.[0];
 }
 
-/** Throws InvalidParameterException for what is no prefix. */
-export function checkPrefix(prefix: string, member: string): string {
+/** Source: Amazon ECR API Reference, "CreatePullThroughCacheRule". */
+const PREFIX_LENGTH = { least: 2, most: 30 };
+
+/** A prefix may end with the slash that is meant in any case. Throws InvalidParameterException for what is none. */
+export function checkPrefix(prefix: string, member: string, { least, most } = PREFIX_LENGTH): string {
   if (prefix === ROOT_PREFIX) return prefix;
-  if (prefix.length < 2 || prefix.length > 256 || !isRepositoryName(prefix)) {
+  if (prefix.length < least || prefix.length > most) {
+    throw constraint(member, `must have length between ${least} and ${most}`);
+  }
+  if (!isRepositoryName(prefix.replace(/\/$/, ''))) {
     throw constraint(member, 'must be the beginning of repository names, or ROOT');
   }
   return prefix;
