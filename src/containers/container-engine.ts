@@ -30,6 +30,7 @@ import { claimInstance, releaseInstance, sweepDeadInstances } from './instances.
 import { type ContainerEnd, LiveContainer } from './live-container.ts';
 import { endOfLog, readLog } from './logs/read-log.ts';
 import { mountsBelow, unmount } from './mounts/mount-table.ts';
+import { type MountedRoot, openMountedRoot } from './mounts/mounted-root.ts';
 import { connectNetwork, disconnectNetwork } from './network-changes.ts';
 import { openParts } from './open-parts.ts';
 import type { ContainerEngineOptions } from './options.ts';
@@ -98,7 +99,7 @@ class Engine implements ContainerEngine {
   async create(spec: ContainerSpec): Promise<{ readonly container: Container; readonly warnings: readonly string[] }> {
     const { record, warnings } = await createContainer(this.#parts, spec, {
       holderOf: (name) => this.#containers.holderOf(name),
-      mountsOf: (name) => this.#containers.get(name).record.mounts.map(({ point }) => point),
+      mountsOf: (name) => this.#containers.get(name).record.mounts,
     });
     const container = new LiveContainer(this.#parts, record);
     this.#add(container);
@@ -239,6 +240,11 @@ class Engine implements ContainerEngine {
     // It may be about to be changed.
     await container.discardPreparation();
     return container.root();
+  }
+
+  async mountedRoot(nameOrId: string): Promise<MountedRoot> {
+    const { path } = await this.root(nameOrId);
+    return openMountedRoot(this.#parts, path, this.#containers.get(nameOrId).record.mounts);
   }
 
   async export(nameOrId: string): Promise<Readable> {

@@ -164,6 +164,8 @@ export interface MountPoint {
   /** Of a volume. */
   readonly name?: string;
   readonly source: string;
+  /** The part of a volume that is mounted; all of it unless told. */
+  readonly subpath?: string;
   readonly destination: string;
   readonly driver?: string;
   readonly readOnly: boolean;

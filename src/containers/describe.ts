@@ -21,7 +21,7 @@ export function describeContainer(live: LiveContainer): Container {
       health: live.health,
       restartCount: record.restartCount,
     },
-    mounts: record.mounts.map(({ point }) => point),
+    mounts: record.mounts.map(({ point, subpath }) => (subpath ? { ...point, subpath } : point)),
     endpoints: record.endpoints,
     ports: record.ports,
     logPath: files.log,

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Change, Image, Root } from '../images/index.ts';
 import type { DeviceTraffic, Endpoint, EndpointSpec } from '../network/index.ts';
 import type { Container, ContainerSpec, Resources, RestartPolicy } from './container.ts';
+import type { MountedRoot } from './mounts/mounted-root.ts';
 
 /** A byte stream to a process: `stdin` is `undefined` when it takes none; with a terminal everything is `stdout`. */
 export interface AttachedStreams {
@@ -154,6 +155,8 @@ export interface ContainerEngine {
   changes(nameOrId: string): Promise<readonly Change[]>;
   /** Its file system: mounted while this is used, also of a container that does not run. */
   root(nameOrId: string): Promise<Root>;
+  /** The same with the volumes and binds that are mounted into it, also of a container that does not run. To be disposed of. */
+  mountedRoot(nameOrId: string): Promise<MountedRoot>;
   /** The file system as one archive (`docker export`). */
   export(nameOrId: string): Promise<Readable>;
   /** A new image of the container's changes (`docker commit`). */

@@ -25,6 +25,7 @@ export type {
   Volumes,
   WaitCondition,
 } from './engine.ts';
+export type { MountedRoot } from './mounts/mounted-root.ts';
 export type { ContainerEngineOptions } from './options.ts';
 export type { CloudAccess } from './parts.ts';
 export { MASKED_PATHS, READ_ONLY_PATHS } from './runtime/standard.ts';

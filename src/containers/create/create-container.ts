@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { ServiceError } from '../../base/errors.ts';
 import type { Layer } from '../../images/index.ts';
-import type { ContainerSpec, MountPoint } from '../container.ts';
+import type { ContainerSpec } from '../container.ts';
 import { containerFiles } from '../directories.ts';
 import { copyUp } from '../mounts/copy-up.ts';
-import { resolveMounts } from '../mounts/mount-points.ts';
+import { type PlannedMount, resolveMounts } from '../mounts/mount-points.ts';
 import type { EngineParts } from '../parts.ts';
 import { type ContainerRecord, nameInUse } from '../records.ts';
 import { checkSpec } from './check-spec.ts';
@@ -18,7 +18,7 @@ export interface NewContainer {
 /** What the engine knows of containers that there are. */
 export interface KnownContainers {
   readonly holderOf: (name: string) => string | undefined;
-  readonly mountsOf: (nameOrId: string) => readonly MountPoint[];
+  readonly mountsOf: (nameOrId: string) => readonly PlannedMount[];
 }
 
 /**

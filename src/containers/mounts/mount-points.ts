@@ -28,7 +28,7 @@ const RESERVED = ['/', '/proc', '/sys', '/dev'];
 export async function resolveMounts(
   spec: Pick<ContainerSpec, 'mounts' | 'imageVolumes' | 'volumesFrom'>,
   volumes: VolumeStore,
-  mountsOf: (container: string) => readonly MountPoint[],
+  mountsOf: (container: string) => readonly PlannedMount[],
   uses: VolumeUse,
 ): Promise<readonly PlannedMount[]> {
   const planned = new Map<string, PlannedMount>();
@@ -126,21 +126,22 @@ async function volume(
       propagation: '',
     },
     options: [],
-    copyUp: !mount.noCopy,
+    // What is in a part of it is its own.
+    copyUp: !mount.noCopy && !mount.subpath,
     subpath: mount.subpath,
   };
 }
 
 /** `NAME`, `NAME:ro`, `NAME:rw`. Source: `docker run --volumes-from`. */
-function inherited(from: string, mountsOf: (container: string) => readonly MountPoint[]): PlannedMount[] {
+function inherited(from: string, mountsOf: (container: string) => readonly PlannedMount[]): PlannedMount[] {
   const [, name = '', mode = 'rw'] = /^([^:]+)(?::(.+))?$/.exec(from) ?? [];
   if (name === '' || !['ro', 'rw', 'z', 'Z'].includes(mode)) throw invalid(`invalid volumes-from: ${from}`);
   return mountsOf(name)
-    .filter(({ type }) => type !== 'tmpfs')
-    .map((point) => ({
+    .filter(({ point }) => point.type !== 'tmpfs')
+    .map(({ point, subpath }) => ({
       point: { ...point, readOnly: point.readOnly || mode === 'ro' },
       options: [],
-      copyUp: point.type === 'volume',
-      subpath: undefined,
+      copyUp: false,
+      subpath,
     }));
 }

@@ -65,16 +65,20 @@ export function releaseMounts(parts: EngineParts, record: ContainerRecord, files
   }
 }
 
-function driverMount({ volumes }: EngineParts, name: string): VolumeMount | undefined {
+function driverMount({ volumes }: Pick<EngineParts, 'volumes'>, name: string): VolumeMount | undefined {
   return volumeMount(volumes.find(name)?.options ?? {});
 }
 
 /** A volume that is mounted from elsewhere is so from its first user's start to its last user's end. */
 function mountVolume(parts: EngineParts, container: string, name: string, path: string): void {
   parts.volumes.enter(name, container);
-  const wanted = driverMount(parts, name);
+  mountDriver(parts, name, path);
+}
+
+/** Mounts a volume that is mounted from elsewhere, if it is one and is not mounted yet. */
+export function mountDriver({ kernel, volumes }: Pick<EngineParts, 'kernel' | 'volumes'>, name: string, path: string) {
+  const wanted = driverMount({ volumes }, name);
   if (!wanted || isMountPoint(path)) return;
-  const { kernel } = parts;
   if (wanted.type === 'bind') {
     const bind = MS_BIND | (wanted.options.includes('rbind') ? MS_REC : 0);
     kernel.call('mount', wanted.device, path, '', BigInt(bind), '');

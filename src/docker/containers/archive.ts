@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { ServiceError } from '../../base/errors.ts';
-import type { Container, MountPoint } from '../../containers/index.ts';
+import type { Container, ContainerEngine, MountPoint } from '../../containers/index.ts';
 import type { FileTree, RootStat, Roots } from '../../images/index.ts';
 import { piecesOf } from '../server/request-body.ts';
 import { type Answer, type Call, empty } from '../server/route.ts';
@@ -11,14 +11,18 @@ const TAR = 'application/x-tar';
 
 /** Metadata of a path, in a header: what `docker cp` asks first. */
 export async function containerArchiveInfo(call: Call): Promise<Answer> {
-  const { stat } = await locate(call);
-  return empty(200, { 'X-Docker-Container-Path-Stat': statHeader(stat) });
+  using place = await locate(call);
+  return empty(200, { 'X-Docker-Container-Path-Stat': statHeader(place.stat) });
 }
 
+/** What is at a path as an archive, with what is mounted there and below. */
 export async function containerArchive(call: Call): Promise<Answer> {
-  const { roots, root, path, stat } = await locate(call);
+  using opened = new DisposableStack();
+  const { roots, root, path, stat } = opened.use(await locate(call));
   const source = await roots.readArchive(root, path, stat.name === '/' ? undefined : stat.name);
   if (source === undefined) throw notFound(call);
+  const held = opened.move();
+  source.once('close', () => held.dispose());
   return {
     kind: 'stream',
     status: 200,
@@ -27,28 +31,36 @@ export async function containerArchive(call: Call): Promise<Answer> {
   };
 }
 
+/** Unpacks an archive, into what is mounted where that is on the way. */
 export async function putContainerArchive(call: Call): Promise<Answer> {
   const { query, request } = call;
-  const { container, roots, root, path, stat, mounted } = await locate(call);
+  using place = await locate(call);
+  const { container, roots, root, path, stat, mounted } = place;
   if (stat.mode < GO_DIRECTORY) throw invalid(`extraction point is not a directory`);
   if (mounted === undefined ? container.spec.readOnlyRoot : mounted.readOnly) {
-    throw new ServiceError(
-      'ReadOnly',
-      mounted === undefined ? 'container rootfs is marked read-only' : 'mounted volume is marked read-only',
-      { status: 403 },
-    );
+    throw readOnly(mounted === undefined ? 'container rootfs' : 'mounted volume');
   }
-  await roots.writeArchive(root, path, piecesOf(request), {
-    noOverwriteDirNonDir: query.flag('noOverwriteDirNonDir'),
-    copyUidGid: query.flag('copyUIDGID'),
-  });
+  try {
+    await roots.writeArchive(root, path, piecesOf(request), {
+      noOverwriteDirNonDir: query.flag('noOverwriteDirNonDir'),
+      copyUidGid: query.flag('copyUIDGID'),
+    });
+  } catch (error) {
+    // Something below the path is another mount.
+    if ((error as NodeJS.ErrnoException).code === 'EROFS') throw readOnly('mounted volume');
+    throw error;
+  }
   return empty(200);
+}
+
+function readOnly(what: string): ServiceError {
+  return new ServiceError('ReadOnly', `${what} is marked read-only`, { status: 403 });
 }
 
 /** Go's bit of directories in `os.FileMode`. */
 const GO_DIRECTORY = 2 ** 31;
 
-interface Place {
+interface Place extends Disposable {
   readonly container: Container;
   readonly roots: Roots;
   readonly root: FileTree;
@@ -64,19 +76,26 @@ async function locate(call: Call): Promise<Place> {
   if (asked === '' || asked.includes('\0')) throw invalid('bad parameter: path cannot be empty');
   const engine = await host.engine();
   const container = await engine.get(call.parameters.id!);
-  const [{ roots }, main] = await Promise.all([host.images(), engine.root(container.id)]);
-  const { root, path, mounted } = await findPlace(roots, main, container, asked);
+  const roots = (await host.images()).roots;
+  using opened = new DisposableStack();
+  const view = await openView(engine, container, opened);
+  const { root, path, mounted } = await findPlace(roots, view, container, asked);
   const stat = await roots.stat(root, path);
   if (stat === undefined) throw notFound(call);
-  return { container, roots, root, path, stat: { ...stat, name: nameOf(asked, stat, mounted) }, mounted };
+  const held = opened.move();
+  const named = { ...stat, name: nameOf(asked) };
+  return { container, roots, root, path, stat: named, mounted, [Symbol.dispose]: () => held.dispose() };
 }
 
-/** As Go's `filepath.Base` has it: `/etc/.` is what is in it. What is mounted is called as the place at which it is. */
-function nameOf(asked: string, stat: RootStat, mounted: MountPoint | undefined): string {
-  if (/(?:^|\/)\.$/.test(asked)) return '.';
-  return mounted !== undefined && posix.resolve('/', asked) === mounted.destination
-    ? posix.basename(mounted.destination)
-    : stat.name;
+/** Its file system, with what is mounted into it. */
+async function openView(engine: ContainerEngine, container: Container, opened: DisposableStack): Promise<FileTree> {
+  const isPlain = container.mounts.every(({ type }) => type === 'tmpfs');
+  return isPlain ? engine.root(container.id) : opened.use(await engine.mountedRoot(container.id));
+}
+
+/** As Go's `filepath.Base` has it: `/etc/.` is what is in it. */
+function nameOf(asked: string): string {
+  return /(?:^|\/)\.$/.test(asked) ? '.' : posix.basename(posix.resolve('/', asked)) || '/';
 }
 
 function notFound(call: Call): ServiceError {

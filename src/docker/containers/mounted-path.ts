@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { Container, MountPoint } from '../../containers/index.ts';
 import type { FileTree, Roots } from '../../images/index.ts';
@@ -18,69 +17,78 @@ export interface MountedPath {
 }
 
 /**
- * Where a path of a container is: in its own file system, or in a volume or directory that is mounted into it, whether it runs or
- * not. Links on the way may lead into a mount, and are followed as the container would.
+ * Where a path of a container is: in its file system, of which `root` is the view with its volumes and binds, or in memory, which can only be
+ * reached through the process that has it. Links on the way may lead into a mount, and are followed as the container would.
  */
 export async function findPlace(
   roots: Roots,
-  main: FileTree,
-  container: Container,
+  root: FileTree,
+  { mounts, state }: Container,
   asked: string,
 ): Promise<MountedPath> {
-  const { mounts, state } = container;
   // A slash at the end stays: it says that a link there is followed.
   const followed = asked.endsWith('/') || asked.endsWith('/.');
   const absolute = posix.resolve('/', asked);
-  if (mounts.length === 0) return { root: main, path: withSlash(absolute, followed), mounted: undefined };
-  const names = absolute.split('/').filter((name) => name !== '');
-  let at = '/';
-  for (let links = 0; names.length > 0; ) {
-    const next = posix.join(at, names.shift()!);
-    const isLast = names.length === 0 && !followed;
-    const place = await placeOf(main, mounts, state.pid, next);
-    const target = isLast || place.path === '/' ? undefined : await linkTarget(roots, place);
-    if (target === undefined) {
-      at = next;
-      continue;
-    }
-    links += 1;
-    if (links > MOST_LINKS) throw invalid(`too many levels of symbolic links: ${asked}`);
-    const [from, rest] = posix.isAbsolute(target) ? ['/', target] : [at, target];
-    const resolved = posix.resolve(from, rest);
-    names.unshift(...resolved.split('/').filter((name) => name !== ''));
-    at = '/';
+  if (mounts.length === 0) return { root, path: withSlash(absolute, followed), mounted: undefined };
+  const view: View = { roots, root, pid: state.pid, mounts: [] };
+  // The way to where something is mounted may lead through links, too.
+  for (const mount of mounts.toSorted((one, other) => depth(one) - depth(other))) {
+    const destination = await resolveLinks(view, mount.destination, true);
+    view.mounts.push({ ...mount, destination });
   }
-  const place = await placeOf(main, mounts, state.pid, at);
+  const place = placeOf(view, await resolveLinks(view, absolute, followed));
   return { ...place, path: withSlash(place.path, followed) };
+}
+
+interface View {
+  readonly roots: Roots;
+  readonly root: FileTree;
+  /** 0: it does not run. */
+  readonly pid: number;
+  /** At paths without links. */
+  readonly mounts: MountPoint[];
+}
+
+function depth({ destination }: MountPoint): number {
+  return destination.split('/').length;
 }
 
 function withSlash(path: string, followed: boolean): string {
   return followed && path !== '/' ? `${path}/` : path;
 }
 
-async function linkTarget(roots: Roots, { root, path }: MountedPath): Promise<string | undefined> {
-  const found = await roots.stat(root, path);
+/** A path without links; one at its end is only followed when that is wanted. */
+async function resolveLinks(view: View, path: string, followed: boolean): Promise<string> {
+  const names = path.split('/').filter((name) => name !== '');
+  let at = '/';
+  for (let links = 0; names.length > 0; ) {
+    const next = posix.join(at, names.shift()!);
+    const isLast = names.length === 0 && !followed;
+    const target = isLast ? undefined : await linkTarget(view, next);
+    if (target === undefined) {
+      at = next;
+      continue;
+    }
+    links += 1;
+    if (links > MOST_LINKS) throw invalid(`too many levels of symbolic links: ${path}`);
+    const resolved = posix.resolve(at, target);
+    names.unshift(...resolved.split('/').filter((name) => name !== ''));
+    at = '/';
+  }
+  return at;
+}
+
+async function linkTarget(view: View, at: string): Promise<string | undefined> {
+  const { root, path } = placeOf(view, at);
+  const found = await view.roots.stat(root, path);
   return found !== undefined && Math.floor(found.mode / GO_LINK) % 2 === 1 ? found.linkTarget : undefined;
 }
 
 /** The innermost mount that holds a path. */
-async function placeOf(main: FileTree, mounts: readonly MountPoint[], pid: number, path: string): Promise<MountedPath> {
-  const holding = mounts
+function placeOf({ mounts, pid, root }: View, path: string): MountedPath {
+  const mounted = mounts
     .filter(({ destination }) => path === destination || path.startsWith(`${destination}/`))
     .toSorted((one, other) => other.destination.length - one.destination.length)[0];
-  if (holding === undefined) return { root: main, path, mounted: undefined };
-  const inside = path.slice(holding.destination.length) || '/';
-  // What is in memory can be reached through the process that has it.
-  if (holding.type === 'tmpfs') {
-    if (pid === 0) return { root: main, path, mounted: undefined };
-    return { root: { path: `/proc/${pid}/root${holding.destination}` }, path: inside, mounted: holding };
-  }
-  // A single file may be mounted, too: then its directory is where it is found.
-  const isFile = inside === '/' && (await stat(holding.source).catch(() => undefined))?.isFile();
-  if (!isFile) return { root: { path: holding.source }, path: inside, mounted: holding };
-  return {
-    root: { path: posix.dirname(holding.source) },
-    path: `/${posix.basename(holding.source)}`,
-    mounted: holding,
-  };
+  if (mounted?.type !== 'tmpfs') return { root, path, mounted };
+  return pid === 0 ? { root, path, mounted: undefined } : { root: { path: `/proc/${pid}/root` }, path, mounted };
 }
