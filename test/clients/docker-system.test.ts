@@ -164,7 +164,13 @@ describe('running containers with docker 28', { skip: noDockerReason(DOCKER_28) 
       await docker.ok('container', 'prune', '-f'),
       /Deleted Containers:\n[0-9a-f]{64}\n\nTotal reclaimed space: 1\.\d+MB/,
     );
+    const since = String(Date.now() / 1000);
+    await docker.ok('volume', 'prune', '-f');
     assert.match(await docker.ok('system', 'prune', '-f'), /Total reclaimed space: /);
+    const until = (Date.now() / 1000).toFixed(9);
+    const told = ['events', '--since', since, '--until', until, '-f', 'event=prune', '--format', '{{.Type}}'];
+    const types = (await docker.ok(...told)).split('\n').sort();
+    assert.deepEqual(types, ['builder', 'container', 'image', 'network', 'volume']);
   });
 
   it('what a container has is as it was asked for', async () => {

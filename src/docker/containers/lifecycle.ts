@@ -191,6 +191,5 @@ export async function containerPrune(call: Call): Promise<Answer> {
   const { ids, bytes } = await engine.pruneContainers(
     ({ spec, created }) => filters.matchLabels(spec.labels) && limits.every((limit) => created < limit),
   );
-  host.events.add('container', 'prune', '', { reclaimed: String(bytes) });
   return json({ ContainersDeleted: ids.length > 0 ? ids : null, SpaceReclaimed: bytes });
 }

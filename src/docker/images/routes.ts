@@ -54,7 +54,6 @@ async function imagePrune(call: Call): Promise<Answer> {
   const withoutDangling = new Map(['label', 'label!', 'until'].map((name) => [name, filters.get(name)]));
   const matches = await compileImageFilters(call, new Filters(withoutDangling));
   const { removed, bytes } = await (await host.images()).prune({ all, matches });
-  host.events.add('image', 'prune', '', { reclaimed: String(bytes) });
   return json({ ImagesDeleted: removed.length > 0 ? removed.map(removedJson) : null, SpaceReclaimed: bytes });
 }
 

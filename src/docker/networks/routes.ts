@@ -173,7 +173,6 @@ async function networkPrune(call: Call): Promise<Answer> {
   const names = await (await host.networks()).prune(
     ({ labels, created }) => filters.matchLabels(labels) && limits.every((limit) => created < limit),
   );
-  host.events.add('network', 'prune', '', { reclaimed: '0' });
   return json({ NetworksDeleted: names.length > 0 ? names : null });
 }
 

@@ -74,7 +74,6 @@ async function volumePrune(call: Call): Promise<Answer> {
   const { names, bytes } = await volumes.prune(
     (volume) => (all || volume.anonymous) && filters.matchLabels(volume.labels),
   );
-  host.events.add('volume', 'prune', '', { reclaimed: String(bytes) });
   return json({ VolumesDeleted: names.length > 0 ? names : null, SpaceReclaimed: bytes });
 }
 
