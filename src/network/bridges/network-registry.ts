@@ -77,8 +77,8 @@ export class NetworkRegistry {
     try {
       return this.get(nameOrId).toNetwork();
     } catch (error) {
-      if (error instanceof ServiceError && error.code === 'NetworkNotFound') return undefined;
-      throw error;
+      if (!(error instanceof ServiceError) || error.code !== 'NetworkNotFound') throw error;
+      return PREDEFINED_NETWORKS.find(({ id }) => nameOrId !== '' && id.startsWith(nameOrId));
     }
   }
 

@@ -49,6 +49,8 @@ describe('container networks', { skip }, () => {
     }
     await test.networks.remove('web');
     assert.equal(await test.networks.find('web'), undefined);
+    const host = (await test.networks.find('host'))!;
+    assert.deepEqual(await test.networks.find(host.id.slice(0, 12)), host);
     assert.ok(!existsSync(`/sys/class/net/${network.bridge}`));
   });
 
