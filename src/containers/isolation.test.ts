@@ -59,10 +59,12 @@ describe('what a container may do', { skip: noContainersReason }, () => {
   }
 
   it('is to see its own processes, host name and control groups alone', async () => {
-    const seen = await output('hostname; ps -o pid | tail -n +2 | head -1; ls /proc/1/root/tmp', { hostname: 'box' });
+    const seen = await output('hostname; ps -o pid | tail -n +2 | head -1; ls /proc/1/root/tmp', {
+      hostname: 'my_box',
+    });
     assert.deepEqual(
       seen.split('\n').map((line) => line.trim()),
-      ['box', '1'],
+      ['my_box', '1'],
     );
     const host = await output('ls /proc | grep -c "^[0-9]"', { pidMode: 'host' });
     assert.ok(Number(host) > 5);

@@ -66,7 +66,8 @@ function checkTexts(spec: ContainerSpec): void {
 
 function checkNames(spec: ContainerSpec): void {
   for (const name of [spec.hostname, spec.domainname]) {
-    if (name && !isHostName(name)) throw invalid(`invalid hostname: ${name}`);
+    // Docker leaves to the system what a name may hold (https://github.com/moby/moby/pull/28988); people do use "_".
+    if (name && !isHostName(name.replaceAll('_', 'x'))) throw invalid(`invalid hostname: ${name}`);
   }
   if (spec.utsMode === 'host' && spec.hostname) throw invalid('conflicting options: hostname and the UTS mode');
   for (const entry of spec.extraHosts) {
