@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -230,6 +230,54 @@ describe('the commands of kobune compose', { skip: noDockerReason(DOCKER_28), ti
     await project.ok('start', 'b');
     await project.ok('rm', '-f', '-s');
     assert.deepEqual(await project.states(), {});
+  });
+
+  it('restart reaches all that restarts with it, in whatever order the file has them', async () => {
+    const needs = (name: string) => `depends_on: {${name}: {condition: service_started, restart: true}}`;
+    await using project = compose.project(
+      'chain',
+      `services: {c: {${SLEEPER}, ${needs('b')}}, b: {${SLEEPER}, ${needs('a')}}, a: {${SLEEPER}}, other: {${SLEEPER}}}`,
+    );
+    await project.ok('up', '-d');
+    const started = async (name: string) => (await project.inspect(name)).State.StartedAt;
+    const before = await Promise.all(['a-1', 'b-1', 'c-1', 'other-1'].map(started));
+    await project.ok('restart', 'a');
+    const after = await Promise.all(['a-1', 'b-1', 'c-1', 'other-1'].map(started));
+    assert.deepEqual(
+      after.map((time, index) => time > before[index]!),
+      [true, true, true, false],
+    );
+  });
+
+  it('commands on what is there ask for nothing that only a start needs', async () => {
+    await using project = compose.project('lenient', {
+      'compose.yaml': `services:
+  a: {${SLEEPER}, container_name: lenient-one, env_file: a.env, depends_on: [c]}
+  b: {${SLEEPER}, container_name: lenient-one, env_file: none.env, profiles: [other]}
+  c: {${SLEEPER}, profiles: [more]}`,
+      'a.env': 'A=1',
+    });
+    await project.ok('--profile', 'more', 'up', '-d');
+    rmSync(join(project.files.path, 'a.env'));
+    assert.deepEqual((await project.ok('ps', '--services')).trim().split('\n').sort(), ['a', 'c']);
+    assert.match((await project.run('up', '-d')).err, /there is no file a\.env/);
+    await project.ok('down');
+    assert.deepEqual(await project.states(), {});
+  });
+
+  it('down leaves anonymous volumes, unless told', async () => {
+    await using project = compose.project('anonymous', `services: {a: {${SLEEPER}, volumes: [/data]}}`);
+    const volume = async () => (await project.inspect('a-1')).Mounts[0]!.Name!;
+    const find = (name: string) => project.client.find(`/volumes/${name}`);
+    await project.ok('up', '-d');
+    const kept = await volume();
+    await project.ok('down');
+    assert.notEqual(await find(kept), undefined);
+    await project.client.json('DELETE', `/volumes/${kept}`);
+    await project.ok('up', '-d');
+    const gone = await volume();
+    await project.ok('down', '-v');
+    assert.equal(await find(gone), undefined);
   });
 
   it('down knows a project by its labels alone, and removes images when told', async () => {

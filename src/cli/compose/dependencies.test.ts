@@ -161,6 +161,19 @@ services:
     }
   });
 
+  it('says which network cannot be made', async () => {
+    const subnet = '10.231.7.0/24';
+    const text = `services: {a: {${SLEEPER}}}\nnetworks: {default: {ipam: {config: [{subnet: ${subnet}}]}}}`;
+    await using first = compose.project('subnet', text);
+    await first.ok('up', '-d');
+    await using second = compose.project('overlap', text);
+    const { status, err } = await second.run('up', '-d');
+    assert.equal(status, 1);
+    assert.match(err, /kobune: the network overlap_default could not be made: .*[Oo]verlaps/);
+    assert.match(err, /Something on this machine has addresses of 10\.231\.7\.0\/24 already/);
+    await first.ok('down');
+  });
+
   it('says which port is in use, and starts when it is free', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');

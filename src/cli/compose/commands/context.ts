@@ -8,7 +8,7 @@ import { ComposeFileError } from '../file/place.ts';
 import { projectContainers } from '../operations/observe.ts';
 import { type ProjectTarget, projectTarget } from '../operations/project-target.ts';
 import { Report, type Session } from '../operations/session.ts';
-import { loadProject, showWarning } from '../project/load-project.ts';
+import { loadProject, type ProjectOptions, showWarning } from '../project/load-project.ts';
 import type { Project } from '../project/project.ts';
 
 /** Options that every subcommand of `kobune compose` has. */
@@ -51,14 +51,15 @@ export class ComposeContext {
   }
 
   /** The project of the files. Warnings are said once. `named` services count as active. */
-  project(named: readonly string[] = [], options: { readonly allProfiles?: boolean } = {}): Project {
+  project(named: readonly string[] = [], options: Pick<ProjectOptions, 'isForExisting'> = {}): Project {
     const { terminal, flags } = this;
     const project = loadProject({
       files: flags.file ?? [],
       ...(flags.projectName === undefined ? {} : { projectName: flags.projectName }),
       ...(flags.projectDirectory === undefined ? {} : { projectDirectory: flags.projectDirectory }),
       envFiles: flags.envFile ?? [],
-      profiles: options.allProfiles === true ? ['*'] : (flags.profile ?? []),
+      profiles: flags.profile ?? [],
+      ...options,
       named,
       environment: terminal.environment,
       workingDirectory: terminal.workingDirectory,
@@ -79,7 +80,7 @@ export class ComposeContext {
 
   #projectIfThere(): Project | undefined {
     try {
-      return this.project([], { allProfiles: true });
+      return this.project([], { isForExisting: true });
     } catch (error) {
       const isAbsent = error instanceof ComposeFileError && error.message.startsWith('there is no Compose file here');
       if (isAbsent && this.#givenName() !== undefined) return undefined;

@@ -6,7 +6,7 @@ import { allOf, inDependencyOrder, reversed } from '../operations/all-of.ts';
 import { removeContainer, startContainer, stopContainer } from '../operations/containers.ts';
 import { killContainers, stopServices, takeDown } from '../operations/down.ts';
 import { runHook } from '../operations/hooks.ts';
-import { chosenTargets } from '../operations/project-target.ts';
+import { chosenTargets, type TargetService } from '../operations/project-target.ts';
 import { startServices, waitForExit } from '../operations/start-services.ts';
 import type { ComposeContext } from './context.ts';
 
@@ -83,15 +83,8 @@ export async function restart(
 ): Promise<void> {
   const target = await context.target();
   const session = await context.session();
-  const chosen = new Set(chosenTargets(target, services).map(({ name }) => name));
-  if (flags.deps !== false) {
-    for (const { name, definition } of target.services) {
-      const moves = [...(definition?.dependencies ?? [])].some(
-        ([other, one]) => one.restart === true && chosen.has(other),
-      );
-      if (moves) chosen.add(name);
-    }
-  }
+  const named = chosenTargets(target, services).map(({ name }) => name);
+  const chosen = flags.deps === false ? new Set(named) : withRestarted(target.services, named);
   const going = target.services.filter(({ name }) => chosen.has(name));
   const wasThere = new Map(going.map(({ name, containers }) => [name, containers]));
   await inDependencyOrder(reversed(going), async ({ containers, definition }) => {
@@ -105,6 +98,16 @@ export async function restart(
       for (const hook of definition?.post_start ?? []) await runHook(session, container, hook);
     });
   });
+}
+
+/** The named services, those that restart with one of them, those that restart with these, and so on. */
+function withRestarted(services: readonly TargetService[], named: readonly string[]): ReadonlySet<string> {
+  const chosen = new Set(named);
+  // A set that grows while it is walked is walked to its new end.
+  for (const moved of chosen)
+    for (const { name, definition } of services)
+      if (definition?.dependencies.get(moved)?.restart === true) chosen.add(name);
+  return chosen;
 }
 
 export async function kill(

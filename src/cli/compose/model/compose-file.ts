@@ -1,7 +1,7 @@
 import { list, type Member, map, noted, object, refused } from './member.ts';
 import { config, type FileSource, type Network, network, secret, type Volume, volume } from './resources.ts';
 import { type Service, service } from './service.ts';
-import { path, scalarText, text } from './values.ts';
+import { localFile, path, scalarText, text } from './values.ts';
 
 /** Another Compose application whose services belong to this one (https://docs.docker.com/reference/compose-file/include/). */
 export interface Include {
@@ -28,16 +28,12 @@ const KEYS = /^[a-zA-Z0-9._-]+$/;
 const paths = list(path(), { orOne: true });
 
 const include: Member<Include> = object<Include>(
-  { path: noted(paths, 'files of this machine'), env_file: paths, project_directory: path() },
   {
-    required: ['path'],
-    short: (cursor) => {
-      const value = scalarText(cursor);
-      if (/^(?:https?:|oci:|git@|ssh:)/.test(value))
-        cursor.fail(`must be a file of this machine; "${value}" is not supported`);
-      return { path: [path().read(cursor)] };
-    },
+    path: noted(list(localFile(), { orOne: true }), 'files of this machine'),
+    env_file: paths,
+    project_directory: path(),
   },
+  { required: ['path'], short: (cursor) => ({ path: [localFile().read(cursor)] }) },
 );
 
 export const composeFile: Member<ComposeFile> = object<ComposeFile>(

@@ -14,6 +14,7 @@ export interface Port {
 }
 
 const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
+const NO_SCTP = 'is not supported: ports of sctp cannot be published, those of tcp and udp can';
 
 interface PortRange {
   readonly first: number;
@@ -56,6 +57,7 @@ export function ports(): Member<readonly Port[]> {
       read: (cursor) => {
         if (cursor.tree.kind === 'scalar') return readShort(scalarText(cursor), cursor);
         const { published, protocol, ...rest } = long.read(cursor);
+        if (protocol === 'sctp') cursor.fail(NO_SCTP);
         return [{ ...rest, ...(published ? { published } : {}), protocol: protocol ?? 'tcp' }];
       },
       merge: (_base, over) => over,
@@ -79,6 +81,7 @@ function readShort(value: string, cursor: Cursor): readonly Port[] {
   const published = host === undefined || host === '' ? undefined : parseRange(host);
   if (target === undefined || (host && published === undefined)) return wrong();
   if (!(PROTOCOLS as readonly string[]).includes(protocol)) return wrong();
+  if (protocol === 'sctp') cursor.fail(NO_SCTP);
   const common = {
     mode: 'ingress' as const,
     ...(ip ? { host_ip: ip.replace(/^\[(.*)\]$/, '$1') } : {}),

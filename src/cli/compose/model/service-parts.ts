@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { options } from './key-values.ts';
 import { type Cursor, list, type Member, map, noted, object, refused, replaced } from './member.ts';
 import { fileMode } from './mount.ts';
-import { choice, decimal, duration, flag, integer, path, scalarText, text, texts } from './values.ts';
+import { choice, decimal, duration, flag, integer, localFile, path, scalarText, text, texts } from './values.ts';
 
 /** When a service that another needs counts as ready (https://docs.docker.com/reference/compose-file/services/#depends_on). */
 export interface Dependency {
@@ -270,15 +270,6 @@ export const blockIo: Member<BlockIo> = object<BlockIo>(
   },
 );
 
-/** A command that runs in a container once it has started, or before it is stopped (https://docs.docker.com/reference/compose-file/services/#post_start). */
-export interface Hook {
-  readonly command: readonly string[];
-  readonly user?: string;
-  readonly privileged?: boolean;
-  readonly working_dir?: string;
-  readonly environment?: ReadonlyMap<string, string | null>;
-}
-
 /** Another service that this one begins with (https://docs.docker.com/reference/compose-file/services/#extends). */
 export interface Extends {
   readonly service: string;
@@ -288,7 +279,7 @@ export interface Extends {
 
 export const extending: Member<Extends> = {
   ...object<Extends>(
-    { service: text(), file: path() },
+    { service: text(), file: localFile() },
     { required: ['service'], short: (cursor) => ({ service: scalarText(cursor) }) },
   ),
   merge: (_base, over) => over,

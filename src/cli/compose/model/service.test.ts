@@ -17,6 +17,7 @@ const CASES: readonly (readonly [member: string, text: string, expected: unknown
   ['command', '["a b", 3]', ['a b', '3']],
   ['command', `sh -c 'echo "$$HOME"' "x y" z\\ z`, ['sh', '-c', 'echo "$HOME"', 'x y', 'z z']],
   ['command', '[]', []],
+  ['hostname', 'my_db.internal', 'my_db.internal'],
   ['entrypoint', '/code/entrypoint.sh', ['/code/entrypoint.sh']],
   // https://docs.docker.com/reference/compose-file/services/#ports
   ['ports', '["3000"]', [{ mode: 'ingress', protocol: 'tcp', target: 3000 }]],
@@ -334,6 +335,8 @@ const WRONG: readonly (readonly [text: string, message: RegExp])[] = [
   ['ports: ["70000:80"]', /services\.web\.ports\[0\] must be/],
   ['ports: ["80-90:80-81"]', /services\.web\.ports\[0\] has ranges of different lengths/],
   ['ports: ["80:80/xyz"]', /services\.web\.ports\[0\] must be/],
+  ['ports: ["80:80/sctp"]', /services\.web\.ports\[0\] is not supported: ports of sctp cannot be published/],
+  ['ports: [{target: 80, protocol: sctp}]', /services\.web\.ports\[0\] is not supported: ports of sctp/],
   ['ports: [{published: 80}]', /services\.web\.ports\[0\] needs "target"/],
   ['ports: "80:80"', /services\.web\.ports must be a list/],
   ['volumes: ["data:relative"]', /must be mounted at an absolute path, not at "relative"/],
@@ -386,6 +389,11 @@ const WRONG: readonly (readonly [text: string, message: RegExp])[] = [
   ],
   ['memswap_limit: 1g', /services\.web\.memswap_limit is for memory and swap together/],
   ['build: {context: ., dockerfile: a, dockerfile_inline: b}', /has both "dockerfile" and "dockerfile_inline"/],
+  [
+    'extends: {file: "https://x/y.yaml", service: a}',
+    /extends\.file must be a file of this machine; "https:\/\/x\/y\.yaml"/,
+  ],
+  ['hostname: "a b"', /services\.web\.hostname must be the name of a host/],
   ['build: https://github.com/x/y.git', /must be a directory of this machine/],
   ['logging: {driver: syslog}', /services\.web\.logging\.driver "syslog" is not supported/],
   ['logging: {options: {tag: x}}', /has an unsupported option "tag"/],
@@ -395,7 +403,10 @@ const WRONG: readonly (readonly [text: string, message: RegExp])[] = [
     'deploy: {resources: {reservations: {devices: [{capabilities: [gpu]}]}}}',
     /devices is not supported: containers get no graphics processors/,
   ],
-  ['develop: {watch: []}', /^compose\.yaml:4: services\.web\.develop is not supported: files are not watched/],
+  [
+    'pre_start: [{command: a}]',
+    /^compose\.yaml:4: services\.web\.pre_start is not supported: make it a service of its own/,
+  ],
   ['provider: {type: x}', /services\.web\.provider is not supported/],
   ['models: [m]', /services\.web\.models is not supported/],
   ['gpus: all', /services\.web\.gpus is not supported/],
@@ -412,6 +423,7 @@ describe('wrong members of a service', () => {
     assert.throws(() => read('enviroment: {}'), { hint: 'Did you mean "environment"?' });
     assert.throws(() => read('dependsOn: []'), { hint: 'Did you mean "depends_on"?' });
     assert.throws(() => read('depends_on: [dbb]'), { hint: 'Did you mean "db"?' });
+    assert.throws(() => read('volumes: ["other:/d"]'), { hint: 'Define it in "volumes" at the top of the file.' });
     assert.throws(() => read('healthcheck: {zzzzzz: 1}'), { hint: /^Known here: disable, test, / });
   });
 });
@@ -431,6 +443,10 @@ describe('members without effect', () => {
     ['volumes: ["./a:/a:cached"]', /has no effect in its mode cached/],
     ['network_mode: host\nports: [80]', /services\.web\.ports has no effect: with network_mode host/],
     ['build: {context: ., provenance: true}', /build\.provenance has no effect/],
+    [
+      'develop: {watch: [{path: ., action: sync+exec, target: /x, ignore: a, exec: {command: make}, initial_sync: true}]}',
+      /^compose\.yaml:4: services\.web\.develop has no effect: files are not watched/,
+    ],
   ] as const) {
     it(`are warned of: ${text}`, () => {
       const { warnings } = read(text);
@@ -441,5 +457,8 @@ describe('members without effect', () => {
 
   it('are checked all the same', () => {
     assert.throws(() => read('deploy: {update_config: {paralellism: 2}}'), { message: /is not a Compose member/ });
+    assert.throws(() => read('develop: {watch: [{path: ., action: copy}]}'), {
+      message: /develop\.watch\[0\]\.action must be one of rebuild, sync, /,
+    });
   });
 });

@@ -1,8 +1,10 @@
 import { type Build, build } from './build.ts';
 import { command } from './command-words.ts';
 import { type Deploy, deploy } from './deploy.ts';
+import { type Develop, develop } from './develop.ts';
+import { type Hook, hook } from './hook.ts';
 import { extraHosts, keyValues, labels } from './key-values.ts';
-import { list, type Member, noted, object, refused, replaced } from './member.ts';
+import { list, type Member, noted, object, refused, replaced, warned } from './member.ts';
 import { type Mount, mount } from './mount.ts';
 import { type Port, ports, readExposed } from './port.ts';
 import {
@@ -19,7 +21,6 @@ import {
   type FileGrant,
   fileGrants,
   type Healthcheck,
-  type Hook,
   healthcheck,
   type Logging,
   logging,
@@ -50,6 +51,7 @@ export interface Service {
   readonly cpuset?: string;
   readonly depends_on?: ReadonlyMap<string, Dependency>;
   readonly deploy?: Deploy;
+  readonly develop?: Develop;
   readonly devices?: readonly Device[];
   readonly dns?: readonly string[];
   readonly dns_opt?: readonly string[];
@@ -115,11 +117,6 @@ export interface Service {
 const WINDOWS = 'it is for Windows';
 const REALTIME = 'the scheduler of real-time tasks is not used';
 
-const hook: Member<Hook> = object<Hook>(
-  { command: command(), user: text(), privileged: flag(), working_dir: text(), environment: keyValues() },
-  { required: ['command'] },
-);
-
 /** Members that are read and acted on, and those of the specification that are refused. */
 export const service: Member<Service> = object<Service>(
   {
@@ -143,6 +140,7 @@ export const service: Member<Service> = object<Service>(
     cpuset: text({ pattern: /^\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*$/, expected: 'a list of processors such as 0-2,4' }),
     depends_on: dependsOn,
     deploy,
+    develop: warned(develop, 'files are not watched; bind-mount them, or run "kobune compose up --build" again'),
     devices,
     dns: texts({ orOne: true }),
     dns_opt: texts(),
@@ -160,7 +158,7 @@ export const service: Member<Service> = object<Service>(
     extra_hosts: extraHosts(),
     group_add: texts(),
     healthcheck,
-    hostname: text({ pattern: /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?$/, expected: 'the name of a host' }),
+    hostname: text({ pattern: /^[a-zA-Z0-9_](?:[a-zA-Z0-9_.-]{0,251}[a-zA-Z0-9_])?$/, expected: 'the name of a host' }),
     image: text(),
     init: flag(),
     ipc: text({
@@ -227,11 +225,11 @@ export const service: Member<Service> = object<Service>(
       cpu_rt_period: refused(REALTIME),
       cpu_rt_runtime: refused(REALTIME),
       credential_spec: refused(WINDOWS),
-      develop: refused('files are not watched; bind-mount them, or run "kobune compose up --build" again'),
       device_cgroup_rules: refused('name each device in "devices"'),
       gpus: refused('containers get no graphics processors'),
       isolation: refused(WINDOWS),
       models: refused('models are not served here'),
+      pre_start: refused('make it a service of its own, which this one needs: service_completed_successfully'),
       provider: refused('services are containers; nothing else is started for them'),
       pull_refresh_after: refused('write pull_policy: every_DURATION'),
       storage_opt: refused('the root of a container has no size of its own'),

@@ -40,6 +40,9 @@ function membersOf(schema: Schema, root: Schema, path: readonly string[]): strin
   return [...named, ...others.flatMap((other) => membersOf(other, root, path))];
 }
 
+/** Members of the specification that the package's schema does not have yet. */
+const NEWER = ['services.pre_start'];
+
 describe('the members that Kobune knows', () => {
   const standings = memberStandings();
   const unread = standings.filter(({ state }) => state !== 'works').map(({ path }) => `${path.join('.')}.`);
@@ -48,9 +51,8 @@ describe('the members that Kobune knows', () => {
     const schema = await specification();
     // The older form of `external` is read, but has no members of its own any more.
     const ignored = [...unread, ...['networks', 'volumes'].map((kind) => `${kind}.external.`)];
-    const theirs = new Set(
-      membersOf(schema, schema, []).filter((path) => !ignored.some((prefix) => path.startsWith(prefix))),
-    );
+    const all = [...membersOf(schema, schema, []), ...NEWER];
+    const theirs = new Set(all.filter((path) => !ignored.some((prefix) => path.startsWith(prefix))));
     const ours = new Set(standings.map(({ path }) => path.join('.')));
     assert.deepEqual(
       [...theirs].filter((path) => !ours.has(path)),

@@ -136,6 +136,16 @@ export function path(): Member<string> {
   return replaced((cursor) => resolvePath(scalarText(cursor), cursor));
 }
 
+/** The path of a Compose file. Those at an address, which `docker compose` fetches, are refused. */
+export function localFile(): Member<string> {
+  return replaced((cursor) => {
+    const value = scalarText(cursor);
+    if (/^(?:https?:|oci:|git@|git:|ssh:|github\.com\/)/.test(value))
+      cursor.fail(`must be a file of this machine; "${value}" is not supported`);
+    return resolvePath(value, cursor);
+  });
+}
+
 export function resolvePath(value: string, { notes }: Cursor): string {
   if (value === '~' || value.startsWith('~/')) return join(notes.home || homedir(), value.slice(1));
   return resolve(notes.directory, value);

@@ -10,6 +10,7 @@ import type { ProjectTarget, TargetService } from './project-target.ts';
 import type { Session } from './session.ts';
 
 export interface DownOptions {
+  /** Volumes that the files declare, and anonymous ones of the containers. */
   readonly volumes: boolean;
   readonly images: 'none' | 'local' | 'all';
   readonly removeOrphans: boolean;
@@ -28,7 +29,9 @@ export async function takeDown(session: Session, target: ProjectTarget, options:
   const oneOffs = options.isWhole ? target.containers.filter(({ oneOff }) => oneOff) : [];
   await allOf(oneOffs, (container) => stopContainer(session, container, { timeout: options.timeout }));
   const containers = [...going.flatMap((service) => service.containers), ...oneOffs];
-  await allOf(containers, (container) => removeContainer(session, container, { volumes: true, force: true }));
+  await allOf(containers, (container) =>
+    removeContainer(session, container, { volumes: options.volumes, force: true }),
+  );
   if (options.isWhole) {
     await removeNetworks(session, target);
     if (options.volumes) await removeVolumes(session, target);

@@ -1,6 +1,6 @@
 import { CommandError } from '../../command-error.ts';
 import { outputChunks } from '../../docker-client/output-frames.ts';
-import type { Hook } from '../model/service-parts.ts';
+import type { Hook } from '../model/hook.ts';
 import type { Session } from './session.ts';
 
 export type HookSpec = Hook;

@@ -4,7 +4,7 @@ import { DockerError } from '../../docker-client/client.ts';
 import type { Network } from '../model/resources.ts';
 import { LABELS, projectLabels } from '../plan/labels.ts';
 import type { NetworkAction, VolumeAction } from '../plan/plan-up.ts';
-import type { Project } from '../project/project.ts';
+import type { Project, ProjectNetwork } from '../project/project.ts';
 import { stopContainer } from './containers.ts';
 import { inspectContainer } from './observe.ts';
 import type { Session } from './session.ts';
@@ -58,10 +58,27 @@ export async function makeNetworks(
       ...(network.ipam === undefined ? {} : { IPAM: ipamRequest(network.ipam) }),
       Labels: labels,
     };
-    const { Warning: warning } = await client.json<{ Warning?: string }>('POST', '/networks/create', { body });
+    const { Warning: warning } = await client
+      .json<{ Warning?: string }>('POST', '/networks/create', { body })
+      .catch((error: unknown) => {
+        throw networkFailure(error, network);
+      });
     if (warning) report.warn(`${network.name}: ${warning}`);
     report.done('Network', network.name, action.kind === 'create' ? 'Created' : 'Recreated');
   }
+}
+
+/** Says which network it is about, and what to do where that is known. */
+function networkFailure(error: unknown, { name, ipam }: ProjectNetwork): unknown {
+  if (!(error instanceof DockerError)) return error;
+  const subnets = (ipam?.config ?? []).flatMap(({ subnet }) => (subnet === undefined ? [] : [subnet]));
+  const overlaps = error.message.includes('overlaps') && subnets.length > 0;
+  return new CommandError(`the network ${name} could not be made: ${error.message}`, {
+    hint: overlaps
+      ? `Something on this machine has addresses of ${subnets.join(', ')} already: see "docker network ls" and "ip route".`
+      : undefined,
+    cause: error,
+  });
 }
 
 function ipamRequest({ config = [] }: NonNullable<Network['ipam']>): Record<string, unknown> {

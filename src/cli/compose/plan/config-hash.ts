@@ -21,6 +21,7 @@ export function serviceHash(service: ProjectService, files: readonly GrantedFile
     profiles: ____,
     scale: _____,
     attach: ______,
+    develop: _______,
     ...rest
   } = renderService(service) as Partial<ProjectService>;
   const { replicas: _replicas, ...deploy } = rest.deploy ?? {};

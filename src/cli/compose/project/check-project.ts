@@ -11,6 +11,11 @@ export function checkProject(project: Checked, warn: (warning: Warning) => void)
   new Check(project, warn).run();
 }
 
+/** Checks only that no services, active or not, need each other in a circle. Throws a `ComposeFileError`. */
+export function checkOrder(project: Checked): void {
+  new Check(project, () => {}).circles();
+}
+
 class Check {
   readonly #project: Checked;
   readonly #warn: (warning: Warning) => void;
@@ -38,7 +43,7 @@ class Check {
           this.#fail(['networks', key, 'ipam'], 'says something of a subnet that it does not name');
     this.#sources();
     this.#names();
-    this.#circles();
+    this.circles();
   }
 
   #fail(path: Path, message: string, hint?: string): never {
@@ -51,13 +56,12 @@ class Check {
     this.#fail(
       path,
       `names the ${kind} "${name}", which is not defined`,
-      guess === undefined ? undefined : `Did you mean "${guess}"?`,
+      guess === undefined ? `Define it in "${kind}s" at the top of the file.` : `Did you mean "${guess}"?`,
     );
   }
 
   #image({ name, build, image }: ProjectService): void {
-    if (build === undefined && image === undefined)
-      this.#fail(['services', name], 'has neither "image" nor "build": give one');
+    if (build === undefined && !image) this.#fail(['services', name], 'has neither "image" nor "build": give one');
   }
 
   #networks(service: ProjectService): void {
@@ -172,8 +176,8 @@ class Check {
     }
   }
 
-  #circles(): void {
-    const { services } = this.#project;
+  circles(): void {
+    const services = new Map([...this.#project.services, ...this.#project.inactive]);
     const done = new Set<string>();
     const visit = (name: string, way: readonly string[]): void => {
       const at = way.indexOf(name);

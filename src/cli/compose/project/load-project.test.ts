@@ -50,6 +50,12 @@ describe('which Compose files are read', () => {
     });
   });
 
+  it('says which service has no image', () => {
+    assert.throws(() => loadText('services: {a: {image: "${NONE-}"}}'), {
+      message: 'compose.yaml:1: services.a has neither "image" nor "build": give one',
+    });
+  });
+
   it('ignores version, and says so', () => {
     const { warnings } = loadText(`version: '3.8'\n${ONE}`);
     assert.deepEqual(warnings, ['compose.yaml:1: version is obsolete and ignored: it can go']);
@@ -221,7 +227,9 @@ describe('what services need', () => {
   it('must not go round in a circle', () => {
     const text =
       'services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, links: [c]}\n  c: {image: x, depends_on: [a]}';
-    assert.throws(() => loadText(text), { message: 'compose.yaml:2: services.a depends on itself: a → b → c → a' });
+    const message = 'compose.yaml:2: services.a depends on itself: a → b → c → a';
+    assert.throws(() => loadText(text), { message });
+    assert.throws(() => loadText(text.replaceAll('{', '{profiles: [p], '), { isForExisting: true }), { message });
   });
 });
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { InterpolationError, interpolate, type Variables } from '../file/interpolation.ts';
 import { ComposeFileError, showPlace } from '../file/place.ts';
-import { checkProject } from './check-project.ts';
+import { checkOrder, checkProject } from './check-project.ts';
 import { withEnvFiles } from './environment.ts';
 import { findComposeFiles, STANDARD_INPUT } from './find-files.ts';
 import type { Warning } from './layer.ts';
@@ -21,6 +21,11 @@ export interface ProjectOptions {
   readonly profiles: readonly string[];
   /** Services named on the command line; their profiles count as active. */
   readonly named?: readonly string[];
+  /**
+   * For commands on containers that are there: what keeps services from being started now (an environment file that is gone, a service
+   * that is not active) is no error.
+   */
+  readonly isForExisting?: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
   readonly home: string;
@@ -69,10 +74,12 @@ export function loadProject(options: ProjectOptions): Project {
     profiles: [...options.profiles, ...(options.profiles.length > 0 ? [] : words(outer('COMPOSE_PROFILES'), ','))],
     named: options.named ?? [],
     variables,
+    readsFiles: options.isForExisting !== true,
     warn: surroundings.warn,
     show,
   });
-  checkProject(project, surroundings.warn);
+  if (options.isForExisting === true) checkOrder(project);
+  else checkProject(project, surroundings.warn);
   return { ...project, warnings };
 }
 

@@ -315,8 +315,7 @@ describe('include', () => {
     assert.throws(() => loadText({ 'compose.yaml': 'include: [b.yaml]', 'b.yaml': 'include: [compose.yaml]' }), {
       message: 'Compose files include each other in a circle: compose.yaml → b.yaml → compose.yaml',
     });
-    assert.throws(() => loadText('include: ["https://example.com/x.git"]'), {
-      message: /must be a file of this machine/,
-    });
+    for (const text of ['["https://example.com/x.git"]', '[{path: "oci://example.com/x"}]'])
+      assert.throws(() => loadText(`include: ${text}`), { message: /must be a file of this machine/ });
   });
 });

@@ -20,6 +20,8 @@ export interface ResolveInput {
   readonly profiles: readonly string[];
   readonly named: readonly string[];
   readonly variables: Variables;
+  /** Whether the files with variables and labels of active services are read. */
+  readonly readsFiles: boolean;
   readonly warn: (warning: Warning) => void;
   readonly show: (file: string) => string;
 }
@@ -32,7 +34,7 @@ export function resolveProject(input: ResolveInput): Omit<Project, 'warnings'> {
     throw new ComposeFileError('there are no services', { hint: 'Name at least one in "services".' });
   const active = activeServices(declared, input);
   const all = [...declared].map(
-    ([key, service]) => [key, resolveService(key, service, active.has(key), input)] as const,
+    ([key, service]) => [key, resolveService(key, service, active.has(key) && input.readsFiles, input)] as const,
   );
   const needsDefault = all.some(([key, { networks }]) => active.has(key) && networks?.has('default'));
   const networks = new Map(model.networks);
@@ -87,15 +89,15 @@ export function noSuchService(name: string, known: readonly string[]): ComposeFi
   });
 }
 
-function resolveService(key: string, service: Service, isActive: boolean, input: ResolveInput): ProjectService {
+function resolveService(key: string, service: Service, readsFiles: boolean, input: ResolveInput): ProjectService {
   const { env_file: _files, label_file: labelFiles, extends: _extends, environment: _environment, ...rest } = service;
-  const labels = new Map([...(isActive ? fileLabels(labelFiles, input) : []), ...(service.labels ?? [])]);
+  const labels = new Map([...(readsFiles ? fileLabels(labelFiles, input) : []), ...(service.labels ?? [])]);
   return {
     ...rest,
     name: key,
-    imageName: service.image ?? `${input.name}-${key}`,
+    imageName: service.image || `${input.name}-${key}`,
     replicas: service.scale ?? service.deploy?.replicas ?? 1,
-    environment: isActive ? containerEnvironment(key, service, input) : new Map(),
+    environment: readsFiles ? containerEnvironment(key, service, input) : new Map(),
     ...(labels.size > 0 ? { labels } : {}),
     ...(service.network_mode === undefined ? { networks: networksOf(service) } : {}),
     ...(service.healthcheck === undefined ? {} : { healthcheck: resolveHealthcheck(service.healthcheck) }),
