@@ -1,7 +1,7 @@
 import { jwtVerify, SignJWT } from 'jose';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
-import type { Principal } from '../services/index.ts';
+import { type Principal, SigningSecret } from '../services/index.ts';
 import type { Store } from '../store/index.ts';
 
 /** What a token is good for. Source: distribution/distribution, "Token Authentication Specification". */
@@ -30,12 +30,11 @@ const LIFETIME = 300;
 
 /** Tokens of the registry's own token service: signed, good for some repositories and a short time by the clock. */
 export class BearerTokens {
-  readonly #store: Store;
+  readonly #secret: SigningSecret;
   readonly #clock: Clock;
   readonly #random: Random;
   /** A token that anybody got is good for nothing once policies decide. */
   readonly #issuer: string;
-  #secret: Promise<Uint8Array> | undefined;
 
   constructor(parts: {
     readonly store: Store;
@@ -44,7 +43,7 @@ export class BearerTokens {
     readonly mode: 'open' | 'enforce';
   }) {
     this.#issuer = `kobune-${parts.mode}`;
-    this.#store = parts.store;
+    this.#secret = new SigningSecret(parts, SECRET_KEY);
     this.#clock = parts.clock;
     this.#random = parts.random;
   }
@@ -62,39 +61,23 @@ export class BearerTokens {
       .setNotBefore(seconds)
       .setExpirationTime(seconds + LIFETIME)
       .setJti(this.#random.uuid())
-      .sign(await this.#key());
+      .sign(await this.#secret.get());
     return { token, expiresIn: LIFETIME, issuedAt };
   }
 
   /** `undefined` for a token that is not ours, is for another registry, or has expired. */
   async read(service: string, token: string): Promise<BearerToken | undefined> {
+    const secret = await this.#secret.get();
     try {
-      const { payload } = await jwtVerify<{ access: readonly Grant[]; principal: Principal }>(
-        token,
-        await this.#key(),
-        { issuer: this.#issuer, audience: service, algorithms: ['HS256'], currentDate: new Date(this.#clock.now()) },
-      );
+      const { payload } = await jwtVerify<{ access: readonly Grant[]; principal: Principal }>(token, secret, {
+        issuer: this.#issuer,
+        audience: service,
+        algorithms: ['HS256'],
+        currentDate: new Date(this.#clock.now()),
+      });
       return { principal: payload.principal, grants: payload.access };
     } catch {
       return undefined;
     }
-  }
-
-  #key(): Promise<Uint8Array> {
-    this.#secret ??= this.#readSecret().catch((error: unknown) => {
-      this.#secret = undefined;
-      throw error;
-    });
-    return this.#secret;
-  }
-
-  #readSecret(): Promise<Uint8Array> {
-    return this.#store.transact(async (transaction) => {
-      const kept = await transaction.get<Uint8Array>(SECRET_KEY);
-      if (kept) return kept.value;
-      const secret = this.#random.bytes(32);
-      transaction.put(SECRET_KEY, secret);
-      return secret;
-    });
   }
 }

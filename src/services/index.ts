@@ -18,3 +18,4 @@ export type {
   RequestBody,
   RequestContext,
 } from './service.ts';
+export { SigningSecret } from './signing-secret.ts';

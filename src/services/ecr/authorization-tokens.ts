@@ -1,7 +1,7 @@
 import { jwtVerify, SignJWT } from 'jose';
 import type { Clock } from '../../base/clock.ts';
 import type { Principal } from '../service.ts';
-import type { SigningSecret } from './secret.ts';
+import type { SigningSecret } from '../signing-secret.ts';
 
 /** Source: Amazon ECR API Reference, "GetAuthorizationToken": 12 hours. */
 const LIFETIME_SECONDS = 12 * 3600;
@@ -35,8 +35,9 @@ export class AuthorizationTokens {
 
   /** Whom it was given to; `undefined` for what was never given out, or has expired. */
   async identify(password: string): Promise<Principal | undefined> {
+    const secret = await this.#secret.get();
     try {
-      const { payload } = await jwtVerify<{ principal: Principal }>(password, await this.#secret.get(), {
+      const { payload } = await jwtVerify<{ principal: Principal }>(password, secret, {
         issuer: ISSUER,
         audience: this.#audience,
         algorithms: ['HS256'],

@@ -7,6 +7,7 @@ import type { Store } from '../../store/index.ts';
 import { Agenda } from '../agenda.ts';
 import type { Authorizer } from '../authorization.ts';
 import type { AwsService, Operation, RequestContext } from '../service.ts';
+import { SigningSecret } from '../signing-secret.ts';
 import { ecrAuthorization } from './authorization.ts';
 import { AuthorizationTokens } from './authorization-tokens.ts';
 import { type FunctionImageUse, passwordForFunction } from './function-access.ts';
@@ -78,11 +79,10 @@ import { PullThrough } from './pull-through/pull.ts';
 import { createUpstreams } from './pull-through/registry-upstreams.ts';
 import type { SecretReader, Upstreams } from './pull-through/upstream.ts';
 import { createPushPolicy } from './push-policy.ts';
-import { LIFECYCLE_AGENDA, REPLICATION_AGENDA, type RepositoryId } from './records.ts';
+import { LIFECYCLE_AGENDA, REPLICATION_AGENDA, type RepositoryId, SECRET_KEY } from './records.ts';
 import { REFUSED } from './refused.ts';
 import { createRegistryView, type RegistryView } from './registry-view.ts';
 import { copyImage } from './replication/copy.ts';
-import { SigningSecret } from './secret.ts';
 import type { EcrState } from './state.ts';
 
 export type { FunctionImageUse } from './function-access.ts';
@@ -155,7 +155,7 @@ export function createEcr(options: EcrOptions): Ecr {
     lifecycle.changed(clock.now() + SETTLE_MS);
     replication.changed(clock.now());
   });
-  const secret = new SigningSecret(options);
+  const secret = new SigningSecret(options, SECRET_KEY);
   const parts: Parts = {
     tokens: new AuthorizationTokens(secret, clock, options.enforce),
     downloads: new LayerDownloads(secret, clock),

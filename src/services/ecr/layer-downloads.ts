@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { ecrHost } from '../../images/index.ts';
+import type { SigningSecret } from '../signing-secret.ts';
 import { completeName } from './names.ts';
 import type { RepositoryId } from './records.ts';
-import type { SigningSecret } from './secret.ts';
 
 const LIFETIME_MS = 3_600_000;
 

@@ -124,4 +124,5 @@ export const replicationKey = (id: RepositoryId, digest: string, to: RegistryId)
 export const LIFECYCLE_AGENDA: Key = [ROOT, 'lifecycle-due'];
 /** What is to be copied to other registries. */
 export const REPLICATION_AGENDA: Key = [ROOT, 'replication-due'];
+/** Where what tokens and addresses are signed with is kept. */
 export const SECRET_KEY: Key = [ROOT, 'secret'];

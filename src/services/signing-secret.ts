@@ -1,18 +1,21 @@
-import type { Random } from '../../base/random.ts';
-import type { Store } from '../../store/index.ts';
-import { SECRET_KEY } from './records.ts';
+import type { Random } from '../base/random.ts';
+import type { Key, Store } from '../store/index.ts';
 
-/** The key that tokens and addresses are signed with; made when it is first needed. */
+/** A key that tokens and addresses are signed with: 32 bytes, kept in the store, made when it is first needed. */
 export class SigningSecret {
   readonly #store: Store;
   readonly #random: Random;
+  readonly #key: Key;
   #secret: Promise<Uint8Array> | undefined;
 
-  constructor({ store, random }: { readonly store: Store; readonly random: Random }) {
+  /** `key`: where it is kept. */
+  constructor({ store, random }: { readonly store: Store; readonly random: Random }, key: Key) {
     this.#store = store;
     this.#random = random;
+    this.#key = key;
   }
 
+  /** The same bytes for everybody who asks, also after a restart. */
   get(): Promise<Uint8Array> {
     this.#secret ??= this.#read().catch((error: unknown) => {
       this.#secret = undefined;
@@ -23,10 +26,10 @@ export class SigningSecret {
 
   #read(): Promise<Uint8Array> {
     return this.#store.transact(async (transaction) => {
-      const kept = await transaction.get<Uint8Array>(SECRET_KEY);
+      const kept = await transaction.get<Uint8Array>(this.#key);
       if (kept) return kept.value;
       const secret = this.#random.bytes(32);
-      transaction.put(SECRET_KEY, secret);
+      transaction.put(this.#key, secret);
       return secret;
     });
   }
