@@ -36,7 +36,9 @@ describe('an uploaded build context', () => {
     assert.deepEqual(await readdir(parent), [directory.slice(parent.length + 1)], 'nothing was made outside');
   };
 
-  it('is unpacked with its modes, times and links', async () => {
+  it('is unpacked with its modes, times and links, whatever the umask', async (t) => {
+    const umask = process.umask(0o077);
+    t.after(() => process.umask(umask));
     const mtime = new Date('2020-02-02T02:02:02Z');
     await unpack([
       { name: './', type: 'directory', mode: 0o755, mtime },
@@ -52,6 +54,7 @@ describe('an uploaded build context', () => {
     const [file, folder, same, shared, setuid] = await Promise.all(
       ['src/run.sh', 'src', 'same', 'shared', 'setuid'].map((name) => stat(join(directory, name))),
     );
+    assert.equal((await stat(join(directory, 'deep/er'))).mode & 0o777, 0o755);
     assert.equal(shared!.mode & 0o7777, 0o664);
     assert.equal(setuid!.mode & 0o7777, 0o4755);
     assert.equal(file!.mode & 0o777, 0o750);

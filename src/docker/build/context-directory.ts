@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   fchmodSync,
   ftruncateSync,
@@ -178,7 +179,8 @@ class ContextWriter implements TarHandler {
       const kind = this.#made.get(parent);
       if (kind === 'directory') continue;
       if (kind !== undefined) throw new TarError(`${path} goes through ${parent}, which is no directory`);
-      mkdirSync(this.#host(parent), 0o755);
+      mkdirSync(this.#host(parent));
+      chmodSync(this.#host(parent), 0o755);
       this.#made.set(parent, 'directory');
     }
   }

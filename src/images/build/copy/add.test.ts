@@ -272,6 +272,32 @@ describe('ADD', { skip }, () => {
       assert.equal((await scratch.list(kept.image)).get('n/.git'), 'd 755 0:0');
     });
 
+    it('--checksum is the hash of the commit, or how it begins', async () => {
+      const hash = git('rev-parse', 'v1');
+      for (const checksum of [hash, hash.slice(0, 7), hash[0]]) {
+        const { image } = await scratch.build(`FROM scratch\nADD --checksum=${checksum} ${origin}#v1 /n`);
+        assert.equal(await scratch.read(image, 'n/a.txt'), 'one');
+      }
+      await assert.rejects(
+        scratch.build(`FROM scratch\nADD --checksum=sha256:${'0'.repeat(64)} ${origin}#v1 /n`),
+        /--checksum=sha256:0+ of a Git repository must be a commit's hash/,
+      );
+    });
+
+    it('gives files 644 or 755 and directories 755, whatever the umask', async () => {
+      const umask = process.umask(0o077);
+      try {
+        const { image } = await scratch.build(`FROM scratch\nADD --keep-git-dir ${origin}#v1 /n`);
+        const list = await scratch.list(image);
+        assert.deepEqual(
+          ['n', 'n/a.txt', 'n/sub', 'n/sub/s.txt'].map((path) => list.get(path)),
+          ['d 755 0:0', 'f 644 0:0', 'd 755 0:0', 'f 644 0:0'],
+        );
+      } finally {
+        process.umask(umask);
+      }
+    });
+
     it('is cached by the commit that a name means now', async () => {
       const text = `FROM scratch\nADD ${origin} /c`;
       await scratch.build(text, { tags: ['from-git'] });

@@ -103,8 +103,8 @@ export class CopyOperation implements Operation {
         throw new Error(`--checksum=${checksum} is not supported: sha256:<64 hexadecimal digits> is`);
       }
     } else if (source?.kind === 'git') {
-      if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(checksum)) {
-        throw new Error(`--checksum=${checksum} of a Git repository must be a whole commit hash`);
+      if (!/^[0-9a-f]{1,64}$/.test(checksum)) {
+        throw new Error(`--checksum=${checksum} of a Git repository must be a commit's hash, or how that begins`);
       }
     } else {
       throw new Error('--checksum needs an http(s) address or a Git repository as source');
@@ -205,7 +205,7 @@ export class CopyOperation implements Operation {
       commit = (async () => {
         const found = await resolveCommit(source.address, this.#gitOptions());
         const checksum = this.#instruction.kind === 'ADD' ? this.#instruction.checksum : undefined;
-        if (checksum !== undefined && checksum !== found) {
+        if (checksum !== undefined && !found.startsWith(checksum)) {
           throw new Error(`${source.address.remote} is at commit ${found}, not ${checksum}`);
         }
         return found;

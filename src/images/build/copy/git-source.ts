@@ -114,7 +114,9 @@ function git(
   { signal, agent, token }: GitOptions,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn('git', ['-c', 'protocol.allow=never', ...allowed(), ...words], {
+    // Git gives files what the umask leaves: 644 and 755 are asked for, whatever this process's is.
+    const line = ['umask 022 && exec git "$@"', 'git', '-c', 'protocol.allow=never', ...allowed(), ...words];
+    const child = spawn('/bin/sh', ['-c', ...line], {
       cwd: directory ?? '/',
       env: {
         PATH: process.env.PATH,
@@ -139,13 +141,10 @@ function git(
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       errors = (errors + text).slice(-8192);
     });
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      if (signal.aborted) reject(signal.reason);
-      else if (error.code === 'ENOENT') reject(new Error('ADD of a Git repository needs the program git'));
-      else reject(error);
-    });
+    child.on('error', (error) => reject(signal.aborted ? signal.reason : error));
     child.on('close', (code) => {
       if (code === 0) resolve(output);
+      else if (code === 127) reject(new Error('ADD of a Git repository needs the program git'));
       else
         reject(new Error(`git ${words[0] === '-c' ? words[2] : words[0]}: ${errors.trim() || `ended with ${code}`}`));
     });
