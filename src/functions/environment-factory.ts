@@ -127,11 +127,10 @@ export class EnvironmentFactory {
     const runtime = this.#runtime(spec);
     if (spec.image) {
       const { credentials } = this.#options;
-      const [image] = await Promise.all([
-        this.#image(spec),
+      await Promise.all([
+        this.#image(spec).then((image) => image?.release()),
         credentials.credentialsFor(spec.roleArn, spec.name, spec.region),
       ]);
-      image?.release();
       return;
     }
     const interpreter = await this.#interpreter(runtime);

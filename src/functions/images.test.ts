@@ -91,7 +91,21 @@ describe('functions from images', () => {
     assert.equal(lines.filter((line) => line.startsWith('MANY_')).length, 3_000);
   });
 
-  const failures: readonly [string, Partial<ImageRoot> & { files?: Record<string, string> }, string, RegExp][] = [
+  it('hand on what a loader reads to the program alone, and as many variables as there are', async () => {
+    const many = Array.from({ length: 1_500 }, (_, i) => `MANY_${i}=${i}`);
+    const spec = await specFor({
+      environment: ['PATH=/bin', 'LD_PRELOAD=/no such.so', 'LD_LIBRARY_PATH=two\nlines', ...many],
+      command: ['$1', 'a b'],
+    });
+    const { output } = await run(
+      spec,
+      'printf "<%s>" "$@" "$LD_PRELOAD" "$LD_LIBRARY_PATH"; echo; env | grep -c ^MANY_; env | grep KOBUNE; tr "\\0" "\\n" </proc/1/environ | grep -c ^LD_',
+    );
+    assert.equal(output, '<$1><a b></no such.so><two\nlines>\n1500\n0\n');
+  });
+
+  type Failure = [string, Partial<ImageRoot> & { files?: Record<string, string> }, string, RegExp];
+  const failures: readonly Failure[] = [
     [
       'an entry point that is not there',
       { entryPoint: ['/nosuch'] },
@@ -111,6 +125,24 @@ describe('functions from images', () => {
       'InvalidEntrypoint',
       /fork\/exec \/app: permission denied$/,
     ],
+    ...[
+      ['/nosuch', 'no such file or directory'],
+      ['nosuch', 'no such file or directory'],
+      ['/app', 'permission denied'],
+      ['/etc', 'permission denied'],
+      ['/script', 'no such file or directory'],
+    ].map(
+      ([program, reason]): Failure => [
+        `${program}, with a variable for loaders`,
+        {
+          entryPoint: [program!, 'x'],
+          environment: ['PATH=/bin', 'LD_LIBRARY_PATH=/var/lang/lib'],
+          files: { app: '#!/bin/sh\n', 'script*': '#!/nosuch\n' },
+        },
+        'InvalidEntrypoint',
+        new RegExp(`fork/exec ${program}: ${reason}$`),
+      ],
+    ),
     ['a directory', { entryPoint: ['/etc'] }, 'InvalidEntrypoint', /fork\/exec \/etc: permission denied$/],
     [
       'a working directory that is not there',

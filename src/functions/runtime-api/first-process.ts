@@ -18,6 +18,15 @@ const tell = `tell() {
   printf "\\\\$(printf %03o $((KOBUNE_N & 255)))\\\\$(printf %03o $((KOBUNE_N >> 8)))\\\\000\\\\000\\\\$(printf %03o "$1")%s" "$2" >&3
 }`;
 
+/** Takes the variables that the parameters begin with: how many, and each as `NAME=value`. */
+const exportVariables = `KOBUNE_N=$1
+shift
+while [ "$KOBUNE_N" -gt 0 ]; do
+  export "$1"
+  shift
+  KOBUNE_N=$((KOBUNE_N - 1))
+done`;
+
 /** Becomes an extension, with the prefix before it that "$@" begins with. */
 const begin = `begin() {
   KOBUNE_N=$1
@@ -57,7 +66,8 @@ export const becomeRuntime = 'exec "$@"';
  * The script of the first process of an environment with extensions or a runtime that is not ours. It waits for a line
  * (the API listens), starts the external extensions, waits for another (they have registered) and becomes the runtime.
  * The end of an extension is told as a frame: `name status`. With `asks`, the names of the extensions are told first,
- * and a line is waited for. Parameters: how many words go before every program, those words, the runtime's command.
+ * and a line is waited for. Parameters: how many variables are set now that it runs, those variables, how many words go
+ * before every program, those words, the runtime's command.
  * Its own variables have names that no function's have: the shell hands on those that it was started with.
  */
 export function firstProcess({
@@ -73,6 +83,7 @@ export function firstProcess({
   return [
     'read -r KOBUNE_LINE',
     ...(parameters === undefined ? [] : [`. ${parameters}`]),
+    exportVariables,
     'exec 3>&1 4<&0 1>&2 0</dev/null',
     tell,
     begin,

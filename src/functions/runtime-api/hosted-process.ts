@@ -37,6 +37,8 @@ export interface HostedOptions {
   /** Where extensions are: a host directory that is, or is shown at, `/opt`; or in an image, which alone knows them. */
   readonly extensions: { readonly opt: string | undefined } | 'inside' | 'none';
   readonly command: readonly string[];
+  /** `NAME=value`: set when the first process runs, so that it does not heed them itself. */
+  readonly exports?: readonly string[];
   /** Words that go before the command of each program inside. */
   readonly prefix?: readonly string[];
   /** How the first process becomes the runtime; by `exec` unless told. */
@@ -129,8 +131,8 @@ export class HostedProcess {
     if (inside) environment[firstProcessVariables.extensionLog] = extensionLogInside;
     const limits = { memoryMb: spec.memoryMb, tmpMb: spec.ephemeralStorageMb };
     const { shell } = await sandboxes.programs(options.sandbox.root);
-    const { prefix = [], enter = becomeRuntime } = options;
-    const words = [String(prefix.length), ...prefix, ...options.command];
+    const { exports = [], prefix = [], enter = becomeRuntime } = options;
+    const words = [String(exports.length), ...exports, String(prefix.length), ...prefix, ...options.command];
     const parameters = words.length > mostWords ? parametersName : undefined;
     const script = firstProcess({
       asks: options.extensions === 'inside',
@@ -145,20 +147,21 @@ export class HostedProcess {
       memoryMb: undefined,
       hosts: Object.fromEntries(sandboxNames.map((name) => [name, '127.0.0.1'])),
     });
-    const printed = kernel && openExtensionLog(kernel, sandbox);
-    if (parameters !== undefined) {
-      writeFileSync(join(sandbox.exchangeDirectory, parameters), parametersFile(words), { mode: 0o644 });
-    }
-    const process = new RuntimeProcess(sandbox, options.interpreter, printed);
-    if (printed) readExtensions(printed.stream, log);
+    let process: RuntimeProcess;
     try {
+      const printed = kernel && openExtensionLog(kernel, sandbox);
+      process = new RuntimeProcess(sandbox, options.interpreter, printed);
+      if (printed) readExtensions(printed.stream, log);
+      if (parameters !== undefined) {
+        writeFileSync(join(sandbox.exchangeDirectory, parameters), parametersFile(words), { mode: 0o644 });
+      }
       await sandbox.limit({ ...limits, cpuMb: 'all' });
       if (kernel) {
         network = openNetwork(sandbox);
         await listenInside(kernel, network, server);
       }
     } catch (error) {
-      process.kill();
+      sandbox.kill();
       if (network !== undefined) closeSync(network);
       throw error;
     }

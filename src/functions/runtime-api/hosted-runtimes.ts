@@ -94,10 +94,11 @@ export async function connectImage(means: Means, plan: EnvironmentPlan, image: I
     variables: plan.variables,
   };
   const refusal = refusalOf(start);
-  const { direct, words } = splitVariables(refusal === undefined ? plan.variables : {});
+  const { direct, exports, words } = splitVariables(refusal === undefined ? plan.variables : {});
   const { env } = await launcher.sandboxes.programs(root);
   const link = await connectApi(means, plan, {
     extensions: mayBringExtensions(root) ? 'inside' : 'none',
+    exports,
     prefix: words.length > 0 ? [...env, '--', ...words] : [],
     enter: enterImage,
     // What cannot be started is left out: the start ends as that of nothing does.
@@ -133,7 +134,7 @@ function mayBringExtensions(root: string): boolean {
 async function connectApi(
   { launcher, random }: Means,
   plan: EnvironmentPlan,
-  start: Pick<HostedOptions, 'extensions' | 'prefix' | 'enter' | 'command' | 'sandbox'>,
+  start: Pick<HostedOptions, 'extensions' | 'exports' | 'prefix' | 'enter' | 'command' | 'sandbox'>,
 ): Promise<ApiLink> {
   const { spec, log, lines } = plan;
   const link = new ApiLink();

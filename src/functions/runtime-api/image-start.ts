@@ -34,12 +34,10 @@ exit $?`;
 
 /** A shell hands on what it would take for a variable of its own, and no other. */
 const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/;
-/**
- * Not before the program: what a loader reads would be read by the shell's, and what a shell reads by that, which are
- * the host's and not the image's.
- */
-const notForShells =
-  /^(LD_.*|GLIBC_TUNABLES|MALLOC_.*|ENV|BASH.*|SHELLOPTS|POSIXLY_CORRECT|CDPATH|IFS|OPTIND|PPID|PS[124]|PWD|OLDPWD|_|KOBUNE_.*)$/;
+/** What a loader reads: not before the program, or it would be read by the shell's, which is the host's and not the image's. */
+const forLoaders = /^(?:LD_.*|GLIBC_TUNABLES|MALLOC_.*)$/;
+/** What a shell reads or sets. */
+const forShells = /^(?:ENV|BASH.*|SHELLOPTS|POSIXLY_CORRECT|CDPATH|IFS|OPTIND|PPID|PS[124]|PWD|OLDPWD|_|KOBUNE_.*)$/;
 /** So many are told to bwrap, whose arguments have a limit. */
 const mostDirect = 1_000;
 
@@ -49,22 +47,31 @@ const maxWord = 128 * 1024;
 const maxWords = 2 * 1024 * 1024 - 128 * 1024;
 const pointerSize = 8;
 
-/** Variables for the environment of what starts the program, and words that `env` sets the others by. */
-export function splitVariables(variables: Readonly<Record<string, string>>): {
+export interface StartVariables {
+  /** For the environment of what starts the program. */
   readonly direct: Record<string, string>;
+  /** `NAME=value`, for the shell to set just before the program. */
+  readonly exports: readonly string[];
+  /** `NAME=value`, for `env` to set: no shell can. The start fails then as `env` does, not as an exec. */
   readonly words: readonly string[];
-} {
+}
+
+/** How each variable comes to the program. */
+export function splitVariables(variables: Readonly<Record<string, string>>): StartVariables {
   const direct: Record<string, string> = {};
+  const exports: string[] = [];
   const words: string[] = [];
   let count = 0;
   for (const [name, value] of Object.entries(variables)) {
-    if (!shellName.test(name) || notForShells.test(name) || count >= mostDirect) words.push(`${name}=${value}`);
+    if (!shellName.test(name) || forShells.test(name)) words.push(`${name}=${value}`);
+    else if (forLoaders.test(name) || count >= mostDirect) exports.push(`${name}=${value}`);
     else {
       direct[name] = value;
       count += 1;
     }
   }
-  return { direct, words };
+  // `env` is the host's as well: what a loader reads is not for it.
+  return words.length > 0 ? { direct, exports: [], words: [...exports, ...words] } : { direct, exports, words };
 }
 
 /** Why the kernel would refuse the program's words and variables, in Go's words, as Lambda says it. */
