@@ -6,7 +6,7 @@ import type { ImageRoot, ImageRoots } from '../functions/index.ts';
 import type { Descriptor, Images, Platform, RegistryAuth, Root } from '../images/index.ts';
 import type { FunctionImages, ImageName, ImageUse } from '../services/lambda/index.ts';
 import type { Store } from '../store/index.ts';
-import type { Once } from './once.ts';
+import { type Once, once } from './once.ts';
 
 /** Under this name functions hold images, beside containers. */
 const HOLDER = 'lambda';
@@ -51,6 +51,12 @@ export function functionImages(
       return any.length > 0 ? (await images()).heldBy(HOLDER) : [];
     },
   };
+}
+
+/** Whether images are held for functions: also those of functions whose state was reset, which nobody else lets go. */
+export async function holdsImages(store: Store): Promise<boolean> {
+  const holders = await store.range({ prefix: ['images', 'holder'] });
+  return holders.some(({ key }) => key[3] === HOLDER);
 }
 
 /** Source: Lambda Developer Guide, "Create a Lambda function using a container image", requirements. */
@@ -108,11 +114,7 @@ export function functionRoots({
   readonly logger: Logger;
 }): FunctionRoots {
   const mounts = new Map<string, { readonly made: Promise<Mounted>; users: number; unwanted: boolean }>();
-  let swept: Promise<void> | undefined;
-  const sweepOnce = () => {
-    swept ??= images().then((all) => sweep(all, logger));
-    return swept;
-  };
+  const swept = once(async () => sweep(await images(), logger));
   const unmount = async (imageId: string): Promise<void> => {
     const mount = mounts.get(imageId);
     if (!mount || mount.users > 0) return;
@@ -121,7 +123,7 @@ export function functionRoots({
   };
   return {
     open: async (imageId) => {
-      await sweepOnce();
+      await swept();
       let mount = mounts.get(imageId);
       if (!mount) {
         const made = images().then((all) => mountImage(all, imageId));
@@ -158,11 +160,14 @@ export function functionRoots({
     start: async () => {
       const [from, before] = [ROOT_PREFIX, `${ROOT_PREFIX}\u{10ffff}`].map((id) => ['images', 'root', id]);
       const left = await store.range({ prefix: ['images', 'root'], from, before, limit: 1 });
-      if (left.length > 0) await sweepOnce();
+      if (left.length > 0) await swept();
     },
     close: async () => {
-      for (const { made } of mounts.values()) await (await made.catch(() => undefined))?.root.remove();
+      const all = [...mounts.values()];
       mounts.clear();
+      const removals = all.map(async ({ made }) => (await made.catch(() => undefined))?.root.remove());
+      const failed = (await Promise.allSettled(removals)).find(({ status }) => status === 'rejected');
+      if (failed) throw (failed as PromiseRejectedResult).reason;
     },
   };
 }

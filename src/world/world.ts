@@ -38,7 +38,7 @@ import type { Sns } from '../services/sns/index.ts';
 import { createCompute } from './compute.ts';
 import { createContainers } from './containers.ts';
 import { connectDelivery } from './delivery-routes.ts';
-import { functionRoots } from './function-images.ts';
+import { functionRoots, holdsImages } from './function-images.ts';
 import type { Once } from './once.ts';
 import { createServices, type Services, stopsOf } from './services.ts';
 import type { State } from './state.ts';
@@ -197,6 +197,7 @@ export function createWorld(options: WorldOptions): World {
           if (kept.some((found) => found.length > 0)) await entries[name].load();
         }),
       );
+      if (await holdsImages(store)) await entries.lambda.load();
       await containers.start();
       await roots.start();
       await delivery.start();

@@ -193,7 +193,7 @@ describe('Lambda functions from images', { skip: noDockerReason(DOCKER_28), time
       wrong,
       /provide ImageUri when creating a function with packageType Zip/,
     );
-    await refused(create({ Runtime: 'nodejs22.x' }), wrong, /provide runtime when creating/);
+    await refused(create({ Runtime: 'nodejs22.x' }), wrong, /provide Handler or Runtime or Layer when/);
     const ZipFile = await zipOf({ 'index.js': '' });
     await refused(
       create({ Code: { ZipFile } }),
@@ -282,5 +282,21 @@ except ClientError as error:
       ...['lambda', 'update-function-code', '--function-name', 'cli', '--image-uri', uri],
     ]);
     assert.equal(updated.PackageType, 'Image');
+  });
+
+  it('of which nobody has a name go when the state of functions is reset', async () => {
+    const lost = await release('lost:1', 'lost');
+    await images.create('lost', lost);
+    const id = await images.docker(['image', 'inspect', '-f', '{{.Id}}', 'lost-lost']);
+    await images.docker(['rmi', '-f', 'lost-lost']);
+    const ids = async () => (await images.docker(['images', '-aq', '--no-trunc'])).split('\n');
+    assert.ok((await ids()).includes(id));
+    const answer = await fetch(`${server.endpoint}/_kobune/reset`, {
+      method: 'POST',
+      headers: { 'x-kobune-admin': '1', 'content-type': 'application/json' },
+      body: JSON.stringify({ service: 'lambda' }),
+    });
+    assert.ok(answer.ok, await answer.text());
+    assert.ok(!(await ids()).includes(id));
   });
 });

@@ -29,7 +29,7 @@ export function checkPackage(input: CreateFunctionCommandInput): void {
   }
   if (!input.Code?.ImageUri)
     throw invalidParameter('Please provide ImageUri when creating a function with packageType Image.');
-  refuseSettingsOfPackages(input, 'creating');
+  refuseSettingsOfPackages(input);
   checkImageConfig(input.ImageConfig);
 }
 
@@ -45,35 +45,28 @@ export function checkSamePackage({ code }: VersionRecord, input: UpdateFunctionC
 
 export function checkSettingsOfPackage({ code }: VersionRecord, input: UpdateFunctionConfigurationCommandInput): void {
   if (code.image) {
-    refuseSettingsOfPackages(input, 'updating');
+    refuseSettingsOfPackages(input);
     checkImageConfig(input.ImageConfig);
   } else if (input.ImageConfig) {
     throw invalidParameter('ImageConfig parameters are not supported for functions created with deployment packages.');
   }
 }
 
-function refuseSettingsOfPackages(
-  input: Pick<CreateFunctionCommandInput, 'Runtime' | 'Handler' | 'Layers'>,
-  doing: 'creating' | 'updating',
-): void {
-  const given = (['Runtime', 'Handler', 'Layers'] as const).filter((name) => input[name]?.length);
-  if (given.length > 0) {
+/** In Lambda's words. */
+function refuseSettingsOfPackages(input: Pick<CreateFunctionCommandInput, 'Runtime' | 'Handler' | 'Layers'>): void {
+  if (input.Runtime || input.Handler || input.Layers?.length) {
     throw invalidParameter(
-      `Please don't provide ${given.join(' or ').toLowerCase()} when ${doing} a function with packageType Image.`,
+      "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.",
     );
   }
 }
 
 function checkImageConfig(config: ImageConfig | undefined): void {
   const constraints = new Constraints();
+  constraints.length('imageConfig.entryPoint', config?.EntryPoint, 0, 1500);
+  constraints.length('imageConfig.command', config?.Command, 0, 1500);
   constraints.length('imageConfig.workingDirectory', config?.WorkingDirectory, 0, 1000);
   constraints.check();
-  for (const [name, words] of [
-    ['entryPoint', config?.EntryPoint],
-    ['command', config?.Command],
-  ] as const) {
-    if ((words?.length ?? 0) > 1500) throw invalidParameter(`imageConfig.${name} has more than 1500 members.`);
-  }
   if (config?.WorkingDirectory && !config.WorkingDirectory.startsWith('/')) {
     throw invalidParameter(`imageConfig.workingDirectory must be an absolute path, not ${config.WorkingDirectory}`);
   }

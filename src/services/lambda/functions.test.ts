@@ -130,8 +130,9 @@ describe('Lambda CreateFunction', () => {
       [
         { PackageType: 'Image', Code: { ImageUri: 'x' } },
         'InvalidParameterValueException',
-        /^Please don't provide runtime or handler when creating a function with packageType Image/,
+        /^Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image\.$/,
       ],
+      [{ PackageType: 'Jar' }, 'ValidationException', /'Jar' at 'packageType'.*\[Zip, Image\]/],
       [{ ...IMAGE, Code: code }, 'InvalidParameterValueException', /^Please provide ImageUri/],
       [{ ...IMAGE, Code: { ImageUri: 'x' } }, 'NotImplemented', /^ImageUri is not supported/],
       [{ Code: { ImageUri: 'x' } }, 'InvalidParameterValueException', /^Please don't provide ImageUri/],

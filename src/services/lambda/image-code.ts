@@ -67,10 +67,13 @@ export class ImageCodes {
     this.#pin(id, 1);
     try {
       if (size > MAX_SIZE) throw notValid(uri, `its layers have ${size} bytes, and may have ${MAX_SIZE}`);
-      // Another function may have lost the same image meanwhile.
+      // Another function may have lost the same image meanwhile, and with it gone whatever was pulled.
       await this.#oneByOne(id, async () => {
         await store.put(keys.heldImage(id), true);
-        await images.hold(id);
+        await images.hold(id).catch(async (error: unknown) => {
+          if (!(error instanceof ServiceError) || error.status !== 404) throw error;
+          await images.resolve({ ...name, reference: `${name.repository}@${digest}` }, use);
+        });
       });
     } catch (error) {
       release();

@@ -28,10 +28,17 @@ class KnownImages implements FunctionImages {
   }
 
   async hold(id: string) {
-    this.holding.add(id);
+    if (!this.holding.has(id)) throw new ServiceError('NoSuchImage', `No such image: ${id}`, { status: 404 });
   }
 
+  /** Waited for before one is let go. */
+  letting: Promise<void> | undefined;
+  /** Called when that begins. */
+  onLetting = () => {};
+
   async letGo(id: string) {
+    this.onLetting();
+    await this.letting;
     this.holding.delete(id);
   }
 
@@ -112,6 +119,24 @@ describe('Lambda functions from images', () => {
     await world.until(async () => images.holding.size === 1);
   });
 
+  it('pull an image again that was let go while it was being pulled', async () => {
+    await world.call('CreateFunction', base);
+    await world.settle();
+    await world.call('DeleteFunction', { FunctionName: 'shop' });
+    const gate = Promise.withResolvers<void>();
+    const begun = new Promise<void>((resolve) => {
+      images.onLetting = resolve;
+    });
+    images.letting = gate.promise;
+    world.clock.advance(GRACE_MS);
+    await begun;
+    const made = world.call('CreateFunction', base);
+    await world.until(async () => images.uses.length === 2);
+    gate.resolve();
+    await made;
+    assert.equal(images.holding.size, 1);
+  });
+
   it('may come from elsewhere than ECR for programs of this machine alone', async () => {
     const elsewhere = { ...base, Code: { ImageUri: 'localhost:5000/shop:1' } };
     await rejects(world.call('CreateFunction', elsewhere, { sourceIp: '169.254.128.7' }), 'NotImplemented', {
@@ -172,6 +197,11 @@ describe('Lambda functions from images', () => {
     const wrong = 'InvalidParameterValueException';
     await rejects(world.call('CreateFunction', { ...base, Layers: ['arn:aws:lambda:us-east-1:0:layer:l:1'] }), wrong);
     await rejects(world.call('CreateFunction', { ...base, ImageConfig: { WorkingDirectory: 'srv' } }), wrong);
+    const words = Array.from({ length: 1501 }, () => 'word');
+    const ImageConfig = { EntryPoint: words, Command: words, WorkingDirectory: `/${'d'.repeat(1000)}` };
+    await rejects(world.call('CreateFunction', { ...base, ImageConfig }), 'ValidationException', {
+      message: /^3 validation errors detected: .*entryPoint.*1500; .*command.*1500; .*workingDirectory.*1000$/,
+    });
     await world.call('CreateFunction', base);
     await rejects(world.call('UpdateFunctionCode', { FunctionName: 'shop', S3Bucket: 'b', S3Key: 'k' }), wrong);
     await rejects(world.call('UpdateFunctionConfiguration', { FunctionName: 'shop', Handler: 'a.b' }), wrong);

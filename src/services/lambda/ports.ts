@@ -53,7 +53,7 @@ export interface FunctionImages {
    * may not be read), `MultiPlatformImage`, and others of images.
    */
   resolve(image: ImageName, use: ImageUse): Promise<PulledImage>;
-  /** Keeps it from being deleted; survives a restart. Idempotent. */
+  /** Keeps it from being deleted; survives a restart. Idempotent. Throws a ServiceError of status 404 when it is gone. */
   hold(id: string): Promise<void>;
   letGo(id: string): Promise<void>;
   /** IDs of all that are held. */

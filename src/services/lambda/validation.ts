@@ -57,10 +57,12 @@ export class Constraints {
     else if (value > max) this.fail(member, value, `Member must have value less than or equal to ${max}`);
   }
 
-  length(member: string, value: string | undefined, min: number, max: number): void {
+  /** Of a text or a list. */
+  length(member: string, value: string | readonly string[] | undefined, min: number, max: number): void {
     if (value === undefined) return;
-    if (value.length < min) this.fail(member, value, `Member must have length greater than or equal to ${min}`);
-    else if (value.length > max) this.fail(member, value, `Member must have length less than or equal to ${max}`);
+    const shown = typeof value === 'string' ? value : `[${value.slice(0, 10).join(', ')}, …]`;
+    if (value.length < min) this.fail(member, shown, `Member must have length greater than or equal to ${min}`);
+    else if (value.length > max) this.fail(member, shown, `Member must have length less than or equal to ${max}`);
   }
 
   pattern(member: string, value: string | undefined, pattern: RegExp, shown: string): void {
@@ -168,6 +170,7 @@ export function checkCreation(input: CreateFunctionCommandInput): void {
   for (const architecture of input.Architectures ?? []) {
     constraints.oneOf('architectures', architecture, ['x86_64', 'arm64']);
   }
+  constraints.oneOf('packageType', input.PackageType, ['Zip', 'Image']);
   constraints.check();
   if (input.Code?.SourceKMSKeyArn) throw unsupported('Code.SourceKMSKeyArn', 'there is no KMS; leave it out');
   if (input.CodeSigningConfigArn) throw unsupported('CodeSigningConfigArn', 'code signing is not there');
