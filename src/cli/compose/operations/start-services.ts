@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from '../../command-error.ts';
 import type { ContainerDetails } from '../../docker-client/answers.ts';
 import type { Dependency } from '../model/service-parts.ts';
@@ -9,9 +8,6 @@ import { type ContainerHandle, startContainer, stopContainer } from './container
 import type { ConvergedContainer } from './converge.ts';
 import { runHook } from './hooks.ts';
 import type { Session } from './session.ts';
-
-/** Health is asked for this often while something waits for it. A process's health changes by itself, so real time is meant. */
-const HEALTH_INTERVAL_MS = 100;
 
 export interface StartOptions {
   readonly timeout: number | undefined;
@@ -105,31 +101,59 @@ export async function waitForExit(
   return answer.StatusCode;
 }
 
+interface Readiness {
+  readonly needsCheck: boolean;
+  readonly mayEnd?: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Resolves once the container is healthy, or runs if it has no check and needs none. Throws when it ended or is unhealthy. */
 export async function waitForHealth(
   { client }: Pick<Session, 'client'>,
-  { id, name }: ContainerHandle,
-  options: { readonly needsCheck: boolean; readonly mayEnd?: boolean; readonly signal: AbortSignal | undefined },
+  container: ContainerHandle,
+  options: Readiness,
 ): Promise<void> {
-  for (;;) {
+  const isSettled = async () => {
     options.signal?.throwIfAborted();
-    const details = await client.find<ContainerDetails>(`/containers/${id}/json`);
-    if (details === undefined) throw failed(`${name} is gone`);
-    const { State: state } = details;
-    if (state.Status === 'exited' || state.Status === 'dead') {
-      if (options.mayEnd === true && state.ExitCode === 0) return;
-      throw failed(`${name} ended with ${state.ExitCode}`, state.Error);
-    }
-    const health = state.Health?.Status;
-    if (health === 'healthy') return;
-    if (health === 'unhealthy') throw failed(`${name} is unhealthy`, lastOutput(details));
-    if (health === undefined || health === 'none') {
-      if (options.needsCheck)
-        throw failed(`${name} has no health check to wait for`, 'Give the service a "healthcheck".');
-      if (state.Status === 'running') return;
-    }
-    await delay(HEALTH_INTERVAL_MS, undefined, { signal: options.signal });
+    return isReady(await client.find<ContainerDetails>(`/containers/${container.id}/json`), container, options);
+  };
+  if (await isSettled()) return;
+  // Listening begins before the state is asked for again, so that no change is missed.
+  const left = new AbortController();
+  const signal = AbortSignal.any([left.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  const filters = JSON.stringify({ type: ['container'], container: [container.id], event: CHANGES });
+  const events = await client.open('GET', '/events', { query: { filters }, signal });
+  try {
+    const changes = (events as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+    while (!(await isSettled()))
+      if ((await changes.next()).done === true)
+        throw new CommandError(`the engine has ended while ${container.name} was waited for`);
+  } finally {
+    left.abort();
   }
+}
+
+/** Events after which a container may be ready, or never will be. */
+const CHANGES = ['health_status', 'start', 'die', 'destroy'];
+
+/** Whether a container is as far as it is waited for. Throws when it will not be. */
+function isReady(
+  details: ContainerDetails | undefined,
+  { name }: ContainerHandle,
+  { needsCheck, mayEnd }: Readiness,
+): boolean {
+  if (details === undefined) throw failed(`${name} is gone`);
+  const { State: state } = details;
+  if (state.Status === 'exited' || state.Status === 'dead') {
+    if (mayEnd === true && state.ExitCode === 0) return true;
+    throw failed(`${name} ended with ${state.ExitCode}`, state.Error);
+  }
+  const health = state.Health?.Status;
+  if (health === 'healthy') return true;
+  if (health === 'unhealthy') throw failed(`${name} is unhealthy`, lastOutput(details));
+  if (health !== undefined && health !== 'none') return false;
+  if (needsCheck) throw failed(`${name} has no health check to wait for`, 'Give the service a "healthcheck".');
+  return state.Status === 'running';
 }
 
 function lastOutput({ State: state }: ContainerDetails): string | undefined {
