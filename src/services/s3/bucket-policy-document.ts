@@ -1,10 +1,18 @@
 import { ServiceError } from '../../base/errors.ts';
+import {
+  isFields,
+  POLICY_ELEMENTS,
+  POLICY_VERSIONS,
+  parsePolicy,
+  STATEMENT_ELEMENTS,
+  statementsOf,
+  textsOf,
+} from '../resource-policy.ts';
 import { bucketArn } from './bucket-access.ts';
 
 /** Source: IAM User Guide, "IAM JSON policy elements reference"; S3 User Guide, "Policies and permissions in Amazon S3". */
 
 const maxPolicyBytes = 20 * 1024;
-const versions: readonly unknown[] = ['2012-10-17', '2008-10-17'];
 
 export interface PolicyStatement {
   readonly Sid?: string;
@@ -23,41 +31,24 @@ export function parseBucketPolicy(text: string, bucket: string): readonly Policy
   if (Buffer.byteLength(text) > maxPolicyBytes) {
     throw malformed('Policies exceed the maximum allowed document size: 20480 bytes');
   }
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    throw malformed("Policies must be valid JSON and the first byte must be '{'");
-  }
-  if (!isObject(document)) throw malformed("Policies must be valid JSON and the first byte must be '{'");
+  const document = parsePolicy(text);
+  if (!document) throw malformed("Policies must be valid JSON and the first byte must be '{'");
   for (const name of Object.keys(document)) {
-    if (!['Version', 'Id', 'Statement'].includes(name)) throw malformed(`Unknown field ${name}`);
+    if (!POLICY_ELEMENTS.includes(name)) throw malformed(`Unknown field ${name}`);
   }
-  if (document.Version !== undefined && !versions.includes(document.Version)) {
+  if (document.Version !== undefined && !POLICY_VERSIONS.includes(document.Version)) {
     throw malformed('The policy must contain a valid version string');
   }
   if (document.Statement === undefined) throw malformed('Missing required field Statement');
-  const statements: readonly unknown[] = Array.isArray(document.Statement) ? document.Statement : [document.Statement];
+  const statements = statementsOf(document);
   if (statements.length === 0) throw malformed('Could not parse the policy: Statement is empty!');
   return statements.map((statement) => parseStatement(statement, bucket));
 }
 
-const statementFields = [
-  'Sid',
-  'Effect',
-  'Principal',
-  'NotPrincipal',
-  'Action',
-  'NotAction',
-  'Resource',
-  'NotResource',
-  'Condition',
-];
-
 function parseStatement(statement: unknown, bucket: string): PolicyStatement {
-  if (!isObject(statement)) throw malformed('Statement is not an object');
+  if (!isFields(statement)) throw malformed('Statement is not an object');
   for (const name of Object.keys(statement)) {
-    if (!statementFields.includes(name)) throw malformed(`Unknown field ${name}`);
+    if (!STATEMENT_ELEMENTS.includes(name)) throw malformed(`Unknown field ${name}`);
   }
   if (statement.Effect === undefined) throw malformed('Missing required field Effect');
   if (statement.Effect !== 'Allow' && statement.Effect !== 'Deny') {
@@ -91,7 +82,7 @@ const principalKinds = ['AWS', 'Service', 'Federated', 'CanonicalUser'];
 
 function checkPrincipal(principal: unknown): void {
   if (principal === '*') return;
-  if (!isObject(principal) || Object.keys(principal).length === 0) throw malformed('Invalid principal in policy');
+  if (!isFields(principal) || Object.keys(principal).length === 0) throw malformed('Invalid principal in policy');
   for (const [kind, value] of Object.entries(principal)) {
     if (!principalKinds.includes(kind)) throw malformed('Invalid principal in policy');
     for (const name of texts(value, 'Invalid principal in policy')) {
@@ -104,23 +95,19 @@ function checkPrincipal(principal: unknown): void {
 
 function checkCondition(condition: unknown): void {
   if (condition === undefined) return;
-  if (!isObject(condition)) throw malformed('Invalid Condition block');
+  if (!isFields(condition)) throw malformed('Invalid Condition block');
   for (const [operator, keys] of Object.entries(condition)) {
     if (!/^((ForAnyValue|ForAllValues):)?[A-Z][A-Za-z]+$/.test(operator)) {
       throw malformed(`Invalid Condition type : ${operator}`);
     }
-    if (!isObject(keys)) throw malformed('Invalid Condition block');
+    if (!isFields(keys)) throw malformed('Invalid Condition block');
   }
 }
 
 function texts(value: unknown, message: string): readonly string[] {
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (list.length === 0 || list.some((item) => typeof item !== 'string')) throw malformed(message);
-  return list as readonly string[];
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  const list = textsOf(value);
+  if (!list) throw malformed(message);
+  return list;
 }
 
 function malformed(message: string): ServiceError {
@@ -153,7 +140,7 @@ export function isPublicPolicy(statements: readonly PolicyStatement[]): boolean 
 function isAnybody({ Principal: principal, NotPrincipal }: PolicyStatement): boolean {
   if (NotPrincipal !== undefined) return true;
   if (principal === '*') return true;
-  if (!isObject(principal)) return false;
+  if (!isFields(principal)) return false;
   return [principal.AWS, principal.CanonicalUser].flat().includes('*');
 }
 
