@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { Ignore } from './model.ts';
-import { type PathPattern, type PatternState, pathPattern } from './path-pattern.ts';
+import { type PathPattern, PatternError, type PatternState, pathPattern } from './path-pattern.ts';
 
 interface Rule {
   readonly pattern: PathPattern;
@@ -102,6 +102,7 @@ function readPatterns(text: string): string[] {
     if (line.startsWith('#')) return [];
     const written = line.trim();
     const exception = written.startsWith('!');
+    if (written === '!') throw new PatternError(written, 'lets nothing in again: a path must follow');
     const pattern = cleaned(exception ? written.slice(1).trim() : written);
     return pattern === '' ? [] : [exception ? `!${pattern}` : pattern];
   });

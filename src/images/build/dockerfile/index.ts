@@ -1,3 +1,4 @@
+export { readCheckDirective } from './check-directive.ts';
 export { DockerfileError, dockerfileError, SyntaxProblem } from './dockerfile-error.ts';
 export { expandText, expandWord, expandWords } from './expand.ts';
 export { createIgnore, createIgnoreOf, ignoreFileNames } from './ignore.ts';

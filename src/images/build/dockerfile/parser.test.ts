@@ -105,6 +105,23 @@ describe('parser directives', () => {
     assert.match(problemOf('# escape=x\nFROM a').problem, /must be \\ or `/);
   });
 
+  it('check takes skip, error and experimental, and a build says that it does not fail for it', () => {
+    for (const [value, problem] of [
+      ['foo=bar', /the parser directive check has no option foo/],
+      ['true', /has no option true/],
+      ['error=maybe', /error of the parser directive check must be true or false, not maybe/],
+    ] as const) {
+      const error = problemOf(`# syntax=x\n# check=${value}\nFROM a`);
+      assert.match(error.problem, problem, value);
+      assert.equal(error.place.line, 2);
+    }
+    const warnings = (value: string) => parse(`# check=${value}\nFROM a`).warnings.map(({ message }) => message);
+    assert.deepEqual(warnings('skip=all ; experimental=all;error=0;'), []);
+    assert.deepEqual(warnings('skip=A, B;error=True'), [
+      'check=error=true does not fail a build. Check the file with kobune lint',
+    ]);
+  });
+
   it('make a backtick the escape, so that Windows paths need none', () => {
     const { stages } = parse('# escape=`\nFROM a\nCOPY testfile.txt c:\\\nRUN dir `\n  c:\\\n');
     assert.deepEqual(

@@ -1,3 +1,4 @@
+import { readCheckDirective } from './check-directive.ts';
 import { DockerfileError, dockerfileError, SyntaxProblem } from './dockerfile-error.ts';
 import { readInstruction } from './instructions.ts';
 import type {
@@ -123,5 +124,8 @@ function warningsOf(read: Statements, instructions: readonly Instruction[]): Doc
           message: 'MAINTAINER is deprecated. Use LABEL org.opencontainers.image.authors instead',
         },
   );
-  return [...empty, ...deprecated].sort((a, b) => a.line - b.line);
+  const strict = readCheckDirective(read.directives.check ?? '').strict
+    ? [{ line: 1, message: 'check=error=true does not fail a build. Check the file with kobune lint' }]
+    : [];
+  return [...strict, ...empty, ...deprecated].sort((a, b) => a.line - b.line);
 }

@@ -1,3 +1,4 @@
+import { readCheckDirective } from './check-directive.ts';
 import { DockerfileError, SyntaxProblem } from './dockerfile-error.ts';
 import { type Flag, splitFlags } from './flags.ts';
 import { heredocMarks } from './heredoc.ts';
@@ -124,6 +125,7 @@ function readDirectives(lines: readonly string[]): {
     if (name === 'escape' && value !== '\\' && value !== '`') {
       problem = `the escape character must be \\ or \`, not ${value}`;
     }
+    if (name === 'check') problem ??= readCheckDirective(value).problem;
     if (problem !== undefined) break;
     found.set(name, value);
     count++;

@@ -1,4 +1,4 @@
-import type { Inspection } from '../dockerfile/index.ts';
+import { type Inspection, readCheckDirective } from '../dockerfile/index.ts';
 import type { Rule } from './rule.ts';
 
 /** What comments of a Dockerfile say about its findings. */
@@ -49,23 +49,9 @@ export function readPragmas({ comments, statements }: Inspection, rules: readonl
     for (const rule of named) set.add(rule);
     ignoredAt.set(below.lines.start, set);
   }
-  const { skipped, strict } = readCheck(statements.directives.check ?? '');
+  const { skipped, strict } = readCheckDirective(statements.directives.check ?? '');
   for (const { id, check } of rules) {
     if (check !== undefined && (skipped.includes('all') || skipped.includes(check))) ignored.add(id);
   }
   return { ignored, ignoredAt, lines, shell, strict };
-}
-
-/** `skip=A,B;error=true` */
-function readCheck(text: string): { readonly skipped: readonly string[]; readonly strict: boolean } {
-  const parts = new Map(
-    text.split(';').map((part) => {
-      const equals = part.indexOf('=');
-      return [part.slice(0, Math.max(equals, 0)).trim(), part.slice(equals + 1).trim()] as const;
-    }),
-  );
-  return {
-    skipped: (parts.get('skip') ?? '').split(',').map((name) => name.trim()),
-    strict: parts.get('error')?.toLowerCase() === 'true',
-  };
 }
