@@ -25,6 +25,8 @@ export interface CreateRootOptions {
   readonly readOnly?: boolean;
   /** What is written need not outlive a stop of the machine: nothing waits for the disk. For build steps. */
   readonly volatile?: boolean;
+  /** The layers stay unpacked for a while after nothing uses them any more: they are likely to be wanted again. For build steps. */
+  readonly keepLayers?: boolean;
 }
 
 export interface CommitOptions {
@@ -49,6 +51,8 @@ export interface Roots {
   create(id: string, layers: readonly Layer[], options?: CreateRootOptions): Promise<Root>;
   /** A root that was made before, mounted again where a reboot has unmounted it; `undefined` when there is none. */
   open(id: string): Promise<Root | undefined>;
+  /** Deletes unpacked layers that only stay because a root with `keepLayers` had them. */
+  collectLayers(): Promise<void>;
   /** Every root that there is, for finding orphans. */
   list(): Promise<readonly string[]>;
   /**

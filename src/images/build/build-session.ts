@@ -194,7 +194,7 @@ export class BuildSession {
 
   /** A root over a snapshot, removed when the build ends if nobody has before. */
   async root(snapshot: Snapshot, options: CreateRootOptions = {}): Promise<Root> {
-    const root = await this.parts.images.roots.create(this.rootId(), snapshot.layers, options);
+    const root = await this.parts.images.roots.create(this.rootId(), snapshot.layers, { keepLayers: true, ...options });
     this.defer(() => root.remove());
     return root;
   }

@@ -214,6 +214,7 @@ class DockerfileBuilder implements Builder {
   }
 
   async pruneCache(options: PruneOptions = {}): Promise<{ readonly ids: readonly string[]; readonly bytes: number }> {
+    await this.#parts.images.roots.collectLayers();
     return await this.#pruning.prune(options);
   }
 

@@ -10,6 +10,7 @@ import { IMAGES, type ImageRecord, type LayerRecord, layerKey, type RootRecord }
 import { bootId } from './boot-id.ts';
 import { chainIds } from './chain-id.ts';
 import type { LayerWorkers } from './layer-workers.ts';
+import { RecentLayers } from './recent-layers.ts';
 import type { Trash } from './trash.ts';
 
 export interface LayerStoreOptions {
@@ -55,7 +56,8 @@ interface Unpacking {
 
 /**
  * Layers as directories that overlayfs can be mounted over, one for each chain ID. A directory is made under another name and
- * renamed when it is whole. It stays as long as an image or a root has it, or somebody holds it.
+ * renamed when it is whole. It stays as long as an image or a root has it, or somebody holds it, and for a while after a build
+ * has used it.
  */
 export class LayerStore {
   readonly #options: LayerStoreOptions;
@@ -66,6 +68,7 @@ export class LayerStore {
   readonly #unpacking = new Map<string, Unpacking>();
   /** Layers that are not known to be on the disk. */
   readonly #unsynced = new Set<string>();
+  readonly #recent: RecentLayers;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   /** Where layers are made. */
@@ -75,6 +78,11 @@ export class LayerStore {
     this.#options = options;
     this.#directory = join(options.directory, 'layers');
     this.temporary = join(options.directory, 'unpacking');
+    this.#recent = new RecentLayers((chains) => {
+      this.collect(chains).catch((error: unknown) => {
+        options.logger.warn('layers that are not used cannot be deleted', { error: String(error) });
+      });
+    });
   }
 
   /** Finds out what is there, and removes what a killed process has left half-made. */
@@ -143,6 +151,18 @@ export class LayerStore {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#recent.clear();
+  }
+
+  /** Layers that are there stay for a while although nothing uses them. Bottom first. */
+  keepForAWhile(chains: readonly string[]): void {
+    if (this.#closed) return;
+    this.#recent.note(chains.map((chain) => ({ chain, size: this.#present.get(chain) ?? 0 })));
+  }
+
+  /** Deletes layers that only stay for a while; answers which. */
+  async collectRecent(): Promise<string[]> {
+    return await this.collect(this.#recent.clear());
   }
 
   /** Holds a chain ID, so that the layer of it stays once it is there. */
@@ -150,12 +170,13 @@ export class LayerStore {
     return this.#holds.take(chain);
   }
 
-  /** Deletes those of `chains`, bottom first, that no image and no root has any more; answers which. */
-  async collect(chains: Iterable<string>): Promise<string[]> {
+  /** Deletes those of `chains`, bottom first, that no image and no root has any more; answers which. With `recent`, what is to stay for a while stays. */
+  async collect(chains: readonly string[], { recent = false } = {}): Promise<string[]> {
     const deleted: string[] = [];
+    if (!recent) this.#recent.forget(chains);
     // The top goes first: it is of no use without what is below.
     for (const chain of [...chains].reverse()) {
-      if (!this.#present.has(chain)) continue;
+      if (!this.#present.has(chain) || this.#recent.has(chain)) continue;
       await this.#holds.unlessHeld(chain, async () => {
         if ((await this.#used()).has(chain)) return;
         this.#present.delete(chain);

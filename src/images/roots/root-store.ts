@@ -115,6 +115,7 @@ export class RootStore implements Roots {
         throw error;
       }
       await recorded;
+      if (options.keepLayers) this.#options.layers.keepForAWhile(held.chains);
       return this.#root(id, record);
     } finally {
       held.release();
@@ -176,7 +177,7 @@ export class RootStore implements Roots {
         blob.release();
         letGo();
         // Nobody may have come to use it.
-        layers.collect([chain]).catch((error: unknown) => {
+        layers.collect([chain], { recent: true }).catch((error: unknown) => {
           logger.warn('a layer that is not used cannot be deleted', { chain, error: String(error) });
         });
       };
@@ -209,6 +210,10 @@ export class RootStore implements Roots {
       throw new ServiceError('NotADirectory', `extraction point is not a directory: ${path}`);
     }
     throw new ServiceError('PathNotFound', `there is no ${path} in this root`, { status: 404 });
+  }
+
+  async collectLayers(): Promise<void> {
+    await this.#options.layers.collectRecent();
   }
 
   async close(): Promise<void> {
@@ -260,7 +265,7 @@ export class RootStore implements Roots {
     const { store, trash, layers } = this.#options;
     await trash.discard(join(this.#directory, id));
     await trash.forget(store, rootKey(id));
-    await layers.collect(record.chains);
+    await layers.collect(record.chains, { recent: true });
   }
 
   /** Whether what was written is where it was; else its removal was under way when the process was killed. */

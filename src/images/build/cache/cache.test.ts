@@ -231,6 +231,21 @@ describe('the build cache', { skip }, () => {
       assert.ok(bytes > 500_000);
     });
 
+    it('files of stages that no image has stay unpacked for the next build, until pruning', async () => {
+      const text = (last: string) =>
+        `FROM busybox AS made\nRUN echo 1 > /made\nFROM busybox\nCOPY --from=made /made /${last}\n`;
+      const { image } = await scratch.build(text('first'));
+      const unpacked = () => readdir(join(scratch.directory, 'images/layers'));
+      const before = await unpacked();
+      await scratch.build(text('second'));
+      await scratch.builder.pruneCache();
+      const after = await unpacked();
+      const gone = before.filter((name) => !after.includes(name));
+      assert.equal(gone.length, 1);
+      await scratch.images.remove(image.id, { force: true });
+      assert.ok((await unpacked()).length < after.length);
+    });
+
     it('pruning leaves what was used last, as much as is asked for, and what is younger', async () => {
       const step = (n: number) => `FROM busybox\nRUN dd if=/dev/zero of=/f${n} bs=1k count=100`;
       for (const n of [1, 2, 3]) {
