@@ -1,4 +1,4 @@
-import { type Cursor, flatList, type Member, object } from './member.ts';
+import { type Cursor, flatList, type Member, noted, object } from './member.ts';
 import { choice, scalarText, text } from './values.ts';
 
 /** A published port (https://docs.docker.com/reference/compose-file/services/#ports). */
@@ -44,7 +44,7 @@ const long: Member<Port> = object<Port>(
       },
       merge: (_base, over) => over,
     },
-    protocol: choice(...PROTOCOLS),
+    protocol: noted(choice(...PROTOCOLS), '`tcp` or `udp`'),
     app_protocol: text(),
   },
   { required: ['target'] },
