@@ -5,28 +5,13 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { createSystemRandom } from '../../base/system-random.ts';
-import { createStepRunner } from '../../containers/index.ts';
 import { keyOf } from './cache/cache-keys.ts';
-import { ScratchBuilder, SILENT } from './testing/scratch-builder.ts';
+import { ScratchBuilder } from './testing/scratch-builder.ts';
+import { noStepsReason, stepContainers } from './testing/step-containers.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'containers need root';
 const PROGRAM = join(import.meta.dirname, 'testing/build-program.ts');
 
-const open = (directory: string) => {
-  const random = createSystemRandom();
-  return ScratchBuilder.open(
-    (own) =>
-      createStepRunner({
-        networks: undefined as never,
-        random,
-        logger: SILENT,
-        directory: own,
-        instance: random.hex(12),
-      }),
-    { directory },
-  );
-};
+const open = (directory: string) => ScratchBuilder.open(stepContainers, { directory });
 
 /** Starts a build in a process of its own and kills that when it has printed `when`. */
 async function buildAndKill(directory: string, context: string, dockerfile: string, when: string): Promise<void> {
@@ -43,7 +28,7 @@ async function buildAndKill(directory: string, context: string, dockerfile: stri
   assert.equal(child.signalCode, 'SIGKILL', output);
 }
 
-describe('a builder that is killed', { skip }, () => {
+describe('a builder that is killed', { skip: noStepsReason }, () => {
   const TEXT = [
     'FROM busybox',
     'COPY a /a',

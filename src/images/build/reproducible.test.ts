@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createSystemRandom } from '../../base/system-random.ts';
-import { createStepRunner } from '../../containers/index.ts';
-import { type Files, ScratchBuilder, SILENT } from './testing/scratch-builder.ts';
+import { type Files, ScratchBuilder } from './testing/scratch-builder.ts';
+import { noStepsReason, stepContainers } from './testing/step-containers.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'containers need root';
-const random = createSystemRandom();
-const open = () =>
-  ScratchBuilder.open((directory) =>
-    createStepRunner({ networks: undefined as never, random, logger: SILENT, directory, instance: random.hex(12) }),
-  );
+const open = () => ScratchBuilder.open(stepContainers);
 
 const TEXT = [
   'FROM busybox AS builder',
@@ -40,7 +34,7 @@ async function once(options: Parameters<ScratchBuilder['build']>[1], tags: reado
   return { image, times };
 }
 
-describe('SOURCE_DATE_EPOCH', { skip }, () => {
+describe('SOURCE_DATE_EPOCH', { skip: noStepsReason }, () => {
   it('makes the same image on another machine at another time', async () => {
     const options = { buildArgs: { SOURCE_DATE_EPOCH: '1700000000' } };
     const first = await once(options);

@@ -3,14 +3,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { createSystemRandom } from '../../../base/system-random.ts';
-import { createStepRunner } from '../../../containers/index.ts';
 import { noDistributionReason, startDistribution } from '../../registry-client/test-distribution.ts';
 import type { CacheLocation } from '../builder.ts';
-import { ScratchBuilder, SILENT } from '../testing/scratch-builder.ts';
-
-const skip = process.getuid?.() === 0 ? false : 'containers need root';
-const random = createSystemRandom();
+import { ScratchBuilder } from '../testing/scratch-builder.ts';
+import { noStepsReason, stepContainers } from '../testing/step-containers.ts';
 
 const TEXT = [
   'FROM busybox AS builder',
@@ -24,13 +20,11 @@ const TEXT = [
 ].join('\n');
 const FILES = { 'src/a': 'A' };
 
-describe('a build cache that is taken elsewhere', { skip }, () => {
+describe('a build cache that is taken elsewhere', { skip: noStepsReason }, () => {
   const open: ScratchBuilder[] = [];
   /** Another machine: nothing of it is shared. */
   const machine = async () => {
-    const scratch = await ScratchBuilder.open((directory) =>
-      createStepRunner({ networks: undefined as never, random, logger: SILENT, directory, instance: random.hex(12) }),
-    );
+    const scratch = await ScratchBuilder.open(stepContainers);
     open.push(scratch);
     await scratch.busybox();
     return scratch;

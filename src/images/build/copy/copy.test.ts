@@ -6,19 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ServiceError } from '../../../base/errors.ts';
-import { createSystemRandom } from '../../../base/system-random.ts';
-import { createStepRunner } from '../../../containers/index.ts';
-import { type Files, ScratchBuilder, SILENT } from '../testing/scratch-builder.ts';
+import { type Files, ScratchBuilder } from '../testing/scratch-builder.ts';
+import { stepContainers } from '../testing/step-containers.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'roots need the rights of root';
 
 describe('COPY', { skip }, () => {
   let scratch: ScratchBuilder;
   before(async () => {
-    const random = createSystemRandom();
-    scratch = await ScratchBuilder.open((directory) =>
-      createStepRunner({ networks: undefined as never, random, logger: SILENT, directory, instance: random.hex(12) }),
-    );
+    scratch = await ScratchBuilder.open(stepContainers);
     await scratch.image('base', {
       'etc/passwd': 'root:x:0:0::/:\napp:x:1001:1002::/:\n',
       'etc/group': 'staff:x:50:\n',

@@ -7,9 +7,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { createSystemRandom } from '../../../base/system-random.ts';
-import { createStepRunner } from '../../../containers/index.ts';
-import { ScratchBuilder, SILENT } from '../testing/scratch-builder.ts';
+import { ScratchBuilder } from '../testing/scratch-builder.ts';
+import { stepContainers } from '../testing/step-containers.ts';
 
 const programs = ['ssh-agent', 'ssh-add', 'ssh-keygen'].map((name) => `/usr/bin/${name}`);
 const skip =
@@ -55,18 +54,7 @@ describe('RUN --mount=type=ssh with OpenSSH’s agent', { skip }, () => {
     // Deeper than the address of a socket can be long.
     const deep = join(directory, 'data-'.repeat(20), 'of/a/builder');
     await mkdir(deep, { recursive: true });
-    const random = createSystemRandom();
-    scratch = await ScratchBuilder.open(
-      (own) =>
-        createStepRunner({
-          networks: undefined as never,
-          random,
-          logger: SILENT,
-          directory: own,
-          instance: random.hex(12),
-        }),
-      { directory: deep },
-    );
+    scratch = await ScratchBuilder.open(stepContainers, { directory: deep });
     const program = await sshAdd();
     command = program.command;
     await scratch.busybox('with-ssh', program.files);

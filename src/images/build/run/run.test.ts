@@ -4,20 +4,14 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { ServiceError } from '../../../base/errors.ts';
-import { createSystemRandom } from '../../../base/system-random.ts';
-import { createStepRunner } from '../../../containers/index.ts';
 import type { BuildErrorPlace } from '../builder.ts';
-import { ScratchBuilder, SILENT } from '../testing/scratch-builder.ts';
+import { ScratchBuilder } from '../testing/scratch-builder.ts';
+import { noStepsReason, stepContainers } from '../testing/step-containers.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'containers need root';
-
-describe('RUN', { skip }, () => {
+describe('RUN', { skip: noStepsReason }, () => {
   let scratch: ScratchBuilder;
   before(async () => {
-    const random = createSystemRandom();
-    scratch = await ScratchBuilder.open((directory) =>
-      createStepRunner({ networks: undefined as never, random, logger: SILENT, directory, instance: random.hex(12) }),
-    );
+    scratch = await ScratchBuilder.open(stepContainers);
     await scratch.busybox();
   });
   after(() => scratch[Symbol.asyncDispose]());

@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
-import { createSystemRandom } from '../../../base/system-random.ts';
-import { createStepRunner } from '../../../containers/index.ts';
-import { ScratchBuilder, SILENT } from '../testing/scratch-builder.ts';
+import { ScratchBuilder } from '../testing/scratch-builder.ts';
+import { noStepsReason, stepContainers } from '../testing/step-containers.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'containers need root';
-
-describe('stages', { skip }, () => {
+describe('stages', { skip: noStepsReason }, () => {
   let scratch: ScratchBuilder;
   before(async () => {
-    const random = createSystemRandom();
-    scratch = await ScratchBuilder.open((directory) =>
-      createStepRunner({ networks: undefined as never, random, logger: SILENT, directory, instance: random.hex(12) }),
-    );
+    scratch = await ScratchBuilder.open(stepContainers);
     await scratch.busybox();
   });
   after(() => scratch[Symbol.asyncDispose]());
