@@ -15,7 +15,7 @@ import {
   useKey,
   usePrefix,
 } from './records.ts';
-import type { RepositoryEvent, RepositoryPolicy } from './repositories.ts';
+import type { DeleteManifestOptions, RepositoryEvent, RepositoryPolicy } from './repositories.ts';
 import { getRepository, type RegistryState } from './state.ts';
 
 /**
@@ -26,13 +26,13 @@ export async function deleteManifest(
   state: RegistryState,
   repository: string,
   reference: string,
-  options: { readonly lastTag?: boolean },
+  options: DeleteManifestOptions,
 ): Promise<readonly string[]> {
   const policy = await state.policy(repository);
   const events = await state.store.transact(async (transaction) => {
     const { id } = await getRepository(transaction, repository);
     const deletion = new Deletion(state, transaction, { id, repository, policy });
-    if (reference.includes(':')) await deletion.manifest(reference);
+    if (reference.includes(':')) await deletion.manifest(reference, options.ifNotPushedSince);
     else await deletion.tag(reference, options.lastTag === true);
     return deletion.events;
   });
@@ -74,11 +74,12 @@ class Deletion {
   }
 
   /** Throws `MANIFEST_UNKNOWN`, and `DENIED` while an index lists it. */
-  async manifest(digest: string): Promise<void> {
+  async manifest(digest: string, ifNotPushedSince = Number.POSITIVE_INFINITY): Promise<void> {
     const { id } = this.#place;
     if (!isDigest(digest)) throw digestMalformed(digest);
     const record = (await this.#transaction.get<ManifestRecord>(manifestKey(id, digest)))?.value;
     if (!record) throw manifestUnknown(digest);
+    if (record.pushedAt > ifNotPushedSince) return;
     const parent = await this.#parentOf(digest);
     if (parent !== undefined) throw inUse('this manifest', parent);
     await this.#remove(digest, record);

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { ServiceError } from '../../base/errors.ts';
-import type { Transaction } from '../../store/index.ts';
+import { BlobNotFoundError, type Transaction } from '../../store/index.ts';
 import type { Descriptor } from '../oci.ts';
 import {
   digestMalformed,
@@ -58,7 +58,7 @@ export class Manifests {
 
   async get(repository: string, reference: string, pulled: boolean): Promise<StoredManifest> {
     const found = await this.#find(repository, reference);
-    const bytes = await this.#state.content.read(found.digest);
+    const bytes = await this.#read(found.digest);
     if (pulled) await this.#notePull(repository, reference, found);
     return { ...(await this.#info(found)), bytes };
   }
@@ -143,6 +143,16 @@ export class Manifests {
       transaction.put(tagOfKey(id, digest, tag), true);
     }
     await policy?.changed?.(pushOf(push), transaction);
+  }
+
+  async #read(digest: string): Promise<Buffer> {
+    try {
+      return await this.#state.content.read(digest);
+    } catch (error) {
+      // It was deleted in this moment.
+      if (error instanceof BlobNotFoundError) throw manifestUnknown(digest);
+      throw error;
+    }
   }
 
   async #find(repository: string, reference: string): Promise<Found> {

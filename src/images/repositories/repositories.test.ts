@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { ServiceError } from '../../base/errors.ts';
 import type { ManifestPush, RepositoryEvent } from './repositories.ts';
@@ -45,6 +46,28 @@ describe('registry: manifests as retention sees them', { timeout: 20_000 }, () =
     await at.repositories.getManifest('app', digest);
     assert.deepEqual(await at.repositories.deleteManifest('app', 'v2', { lastTag: true }), [digest]);
     await assert.rejects(at.repositories.getManifest('app', digest), { code: 'MANIFEST_UNKNOWN' });
+  });
+});
+
+describe('registry: manifests that go while somebody uses them', { timeout: 20_000 }, () => {
+  it('stay when they were pushed again since they were looked at', async () => {
+    await using at = await openTestRepositories();
+    const digest = await at.push('app', undefined, 'layer');
+    const judged = at.clock.now();
+    at.clock.advance(1);
+    await at.push('app', 'kept', 'layer');
+    const { repositories } = at;
+    assert.deepEqual(await repositories.deleteManifest('app', digest, { ifNotPushedSince: judged }), []);
+    assert.deepEqual((await repositories.statManifest('app', 'kept')).tags, ['kept']);
+    const gone = await repositories.deleteManifest('app', digest, { ifNotPushedSince: at.clock.now() });
+    assert.deepEqual(gone, [digest]);
+  });
+
+  it('are not known any more once their content has gone', async () => {
+    await using at = await openTestRepositories();
+    const digest = await at.push('app', 'v1', 'layer');
+    await rm(await at.content.path(digest));
+    await assert.rejects(at.repositories.getManifest('app', 'v1'), { code: 'MANIFEST_UNKNOWN', status: 404 });
   });
 });
 

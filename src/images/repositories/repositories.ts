@@ -83,6 +83,13 @@ export interface PutManifestOptions {
   readonly sparse?: boolean;
 }
 
+export interface DeleteManifestOptions {
+  /** Of a tag: the manifest goes too, if this was its last one. */
+  readonly lastTag?: boolean;
+  /** Of a digest: nothing happens when the manifest was pushed again, or got a tag, after this time (epoch ms). */
+  readonly ifNotPushedSince?: number;
+}
+
 /**
  * The contents of the registry: repositories with manifests, tags, referrers and uploads. Used by the OCI front end and by ECR, which
  * keeps its own records beside it. A repository's name here is complete: ECR's are `<account>.dkr.ecr.<region>.amazonaws.com/<name>`,
@@ -149,14 +156,10 @@ export interface Repositories {
     readonly warnings: readonly string[];
   }>;
   /**
-   * A digest: the manifest with its tags, and what is about it (signatures, SBOMs). A tag: the tag alone, and with
-   * `lastTag` the manifest too, if it was its last one. Answers the digests that are gone.
+   * A digest: the manifest with its tags, and what is about it (signatures, SBOMs). A tag: the tag alone. Answers the
+   * digests that are gone.
    */
-  deleteManifest(
-    repository: string,
-    reference: string,
-    options?: { readonly lastTag?: boolean },
-  ): Promise<readonly string[]>;
+  deleteManifest(repository: string, reference: string, options?: DeleteManifestOptions): Promise<readonly string[]>;
   listManifests(repository: string): Promise<readonly ManifestInfo[]>;
   listTags(
     repository: string,

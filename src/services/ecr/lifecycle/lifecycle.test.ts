@@ -210,6 +210,22 @@ describe('ECR lifecycle policies', { timeout: 20_000 }, () => {
     assert.equal((await digests()).size, 1);
   });
 
+  it('leaves an image that gets a tag while the policy is carried out', async () => {
+    await using at = await withRepository();
+    const [first, second] = await pushAll(at, [], []);
+    await put(at, policy({ status: 'untagged', days: 1 }));
+    // Somebody takes up the second one before its turn has come.
+    const remove = at.repositories.deleteManifest;
+    at.repositories.deleteManifest = async (name, digest, options) => {
+      if (digest === second) assert.equal(await at.push('team/app', 'kept', 'layer 1'), second);
+      return remove(name, digest, options);
+    };
+    await at.advance(2 * DAY);
+    assert.deepEqual(await at.tags('team/app'), ['kept'], `${first} is gone`);
+    await at.advance(2 * DAY);
+    assert.deepEqual(await at.tags('team/app'), ['kept']);
+  });
+
   it('tells EventBridge of what it deletes, and when it has last looked', async () => {
     await using at = await withRepository();
     await put(at, policy({ status: 'any', days: 1 }));

@@ -49,9 +49,10 @@ export async function carryOut(state: EcrState, item: readonly string[], due: nu
   const rules = readLifecyclePolicy(record.lifecycle);
   const started = clock.now();
   const { expiring } = evaluate(rules, await repositories.listManifests(completeName(id)), started);
-  for (const { digest } of expiring) {
+  for (const { digest, pushedAt } of expiring) {
     try {
-      await repositories.deleteManifest(completeName(id), digest);
+      // What got a tag meanwhile has become another image than the one that was judged.
+      await repositories.deleteManifest(completeName(id), digest, { ifNotPushedSince: pushedAt });
     } catch (error) {
       // It has gone meanwhile, or has become a part of something.
       if (!(error instanceof ServiceError) || (error.status !== 404 && error.status !== 405)) throw error;
