@@ -35,7 +35,7 @@ export interface LintResult {
 const MAXIMUM_STAGES = 1000;
 
 /** Rules about the file as a whole; what they find comes from elsewhere. */
-const FILE_RULES: readonly Rule[] = [
+export const FILE_RULES: readonly Rule[] = [
   { id: 'DL1000', severity: 'error', about: 'the Dockerfile can be parsed', find: () => [] },
   { id: 'DL1001', severity: 'off', about: 'no comments that have rules ignored', find: () => [] },
   { id: 'DL3043', severity: 'error', about: 'ONBUILD has no ONBUILD, FROM or MAINTAINER', find: () => [] },
