@@ -11,6 +11,7 @@ import { bootId } from './boot-id.ts';
 import { chainIds } from './chain-id.ts';
 import type { LayerWorkers } from './layer-workers.ts';
 import { RecentLayers } from './recent-layers.ts';
+import { spreadApart } from './spread-apart.ts';
 import type { Trash } from './trash.ts';
 
 export interface LayerStoreOptions {
@@ -90,6 +91,7 @@ export class LayerStore {
     const { store, trash } = this.#options;
     await mkdir(this.#directory, { recursive: true, mode: 0o711 });
     await mkdir(this.temporary, { recursive: true, mode: 0o700 });
+    spreadApart(this.temporary);
     for (const name of await readdir(this.temporary)) await trash.discard(join(this.temporary, name));
     const directories = new Set(await readdir(this.#directory));
     const boot = await bootId();

@@ -13,6 +13,7 @@ import { nextChainId } from '../layers/chain-id.ts';
 import { inWords } from '../layers/image-errors.ts';
 import type { LayerStore } from '../layers/layer-store.ts';
 import type { LayerWorkers } from '../layers/layer-workers.ts';
+import { spreadApart } from '../layers/spread-apart.ts';
 import type { Trash } from '../layers/trash.ts';
 import { MEDIA_TYPES } from '../oci.ts';
 import { IMAGES, type RootRecord, rootKey } from '../records.ts';
@@ -67,6 +68,7 @@ export class RootStore implements Roots {
   /** Removes what a killed process has left of roots that no record tells of. */
   async start(): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o711 });
+    spreadApart(this.#directory);
     for (const empty of this.#empties) await mkdir(empty, { recursive: true, mode: 0o755 });
     await rm(this.#packing, { recursive: true, force: true });
     await mkdir(this.#packing, { mode: 0o700 });
