@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { busyboxLayer } from '../test-support.ts';
@@ -23,6 +24,15 @@ describe('gzip', () => {
       assert.ok(one.equals(two));
       assert.ok(gunzipSync(one).equals(bytes));
     }
+  });
+
+  it('stores what does not get smaller, and compresses what partly does', async () => {
+    const noise = randomBytes(3 << 20);
+    const text = Buffer.alloc(300_000, 'text ');
+    const bytes = Buffer.concat([text, noise, text]);
+    const own = await packed(bytes, 100_000);
+    assert.ok(gunzipSync(own).equals(bytes));
+    assert.ok(own.length < noise.length + 10_000, `${own.length}`);
   });
 
   it('is read by gzip, and hardly larger than what that makes', async () => {

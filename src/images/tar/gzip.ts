@@ -12,6 +12,14 @@ const WINDOW = 32 * 1024;
 const LEVEL = 3;
 /** Pieces that are compressed at once. */
 const AT_ONCE = Math.max(2, availableParallelism());
+/** What is given back at once. A piece that does not get smaller takes a few bytes more than it has. */
+const OUTPUT_CHUNK = PIECE + 1024;
+
+/** Places of a piece that are looked at to find out whether it is worth the work, and how much of each: much of what images have is compressed already. */
+const SPOTS = 8;
+const SPOT = 4096;
+/** A sample that gets no smaller than this part of itself is not worth it. */
+const WORTH = 0.98;
 
 /** Without name and time, so that the same content always gives the same bytes. Source: RFC 1952, 2.3. */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
@@ -27,9 +35,7 @@ export async function* gzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
     checksum = crc32(piece, checksum);
     size += piece.length;
     // A flush ends a piece at a whole byte, so that the next can be put after it.
-    running.push(
-      deflate(piece, { level: LEVEL, finishFlush: constants.Z_SYNC_FLUSH, ...(dictionary && { dictionary }) }),
-    );
+    running.push(compress(piece, dictionary));
     dictionary = piece.subarray(-WINDOW);
     if (running.length >= AT_ONCE) yield await running.shift()!;
   }
@@ -40,6 +46,32 @@ export async function* gzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
   trailer.writeUInt32LE(checksum, 2);
   trailer.writeUInt32LE(size % 2 ** 32, 6);
   yield trailer;
+}
+
+async function compress(piece: Buffer, dictionary: Buffer | undefined): Promise<Buffer> {
+  const level = (await isCompressible(piece)) ? LEVEL : 0;
+  const options = { level, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: OUTPUT_CHUNK };
+  return deflate(piece, { ...options, ...(dictionary && { dictionary }) });
+}
+
+/** By a few places in it. */
+async function isCompressible(piece: Buffer): Promise<boolean> {
+  if (piece.length < 2 * SPOTS * SPOT) return true;
+  const stride = Math.floor((piece.length - SPOT) / (SPOTS - 1));
+  const spots = Array.from({ length: SPOTS }, (_, i) => piece.subarray(i * stride, i * stride + SPOT));
+  const sample = Buffer.concat(spots);
+  if (!isFlat(sample)) return true;
+  return (await deflate(sample, { level: 1, chunkSize: sample.length + 1024 })).length < sample.length * WORTH;
+}
+
+/** Whether all bytes are about as frequent, as they are in random and in compressed content. */
+function isFlat(sample: Buffer): boolean {
+  const counts = new Uint32Array(256);
+  for (const byte of sample) counts[byte]!++;
+  const mean = sample.length / 256;
+  let deviation = 0;
+  for (const count of counts) deviation += Math.abs(count - mean);
+  return deviation < sample.length / 8;
 }
 
 /** The same bytes in pieces of one size but for the last. */
