@@ -20,7 +20,10 @@ export function tagsOf(header: string): readonly string[] {
   return [...header.matchAll(/(?:W\/)?"([^"]*)"/g)].map((match) => match[1]!);
 }
 
-/** One range of bytes is answered; several, or what is not understood, with everything. Source: RFC 9110 section 14.2. */
+/**
+ * One range of bytes is answered; several, or what is not understood, with everything; one that ends before it begins is
+ * rejected, as the conformance suite of the OCI wants it. Source: RFC 9110 section 14.2.
+ */
 export function selectBytes(request: RegistryRequest, digest: string, size: number): Selection {
   const match = /^bytes=(\d*)-(\d*)$/.exec(request.header('range')?.replaceAll(' ', '') ?? '');
   if (!match || (match[1] === '' && match[2] === '')) return { kind: 'all' };
@@ -32,7 +35,6 @@ export function selectBytes(request: RegistryRequest, digest: string, size: numb
     return length === 0 ? { kind: 'unsatisfiable' } : { kind: 'part', start: size - length, end: size - 1 };
   }
   const start = Number(first);
-  if (last !== '' && Number(last) < start) return { kind: 'all' };
-  if (start >= size) return { kind: 'unsatisfiable' };
+  if (start >= size || (last !== '' && Number(last) < start)) return { kind: 'unsatisfiable' };
   return { kind: 'part', start, end: last === '' ? size - 1 : Math.min(Number(last), size - 1) };
 }

@@ -145,12 +145,12 @@ describe('OCI pull', { timeout: 20_000 }, () => {
       assert.equal(answer.body.toString(), expected, range);
       assert.equal(answer.headers['content-range'], contentRange, range);
     }
-    for (const range of ['bytes=10-', 'bytes=99-100', 'bytes=-0']) {
+    for (const range of ['bytes=10-', 'bytes=99-100', 'bytes=-0', 'bytes=5-2']) {
       const answer = await ask(range);
       assert.equal(answer.status, 416, range);
       assert.equal(answer.headers['content-range'], 'bytes */10', range);
     }
-    for (const range of ['bytes=5-2', 'bytes=0-1,4-5', 'lines=1-2', 'bytes=-', 'nonsense']) {
+    for (const range of ['bytes=0-1,4-5', 'lines=1-2', 'bytes=-', 'nonsense']) {
       const answer = await ask(range);
       assert.deepEqual([answer.status, answer.body.toString()], [200, content], range);
     }
