@@ -78,4 +78,22 @@ describe('the table of rules', { skip: await whyNot() }, () => {
     assert.equal(await list(), empty);
     assert.deepEqual(logger.warnings, []);
   });
+
+  it('has made every change that it says is made, whenever it was asked for', async () => {
+    const port = (number: number): Element => ({
+      set: 'ports4_any',
+      key: ['6', String(number)],
+      value: ['172.17.0.2', '80'],
+    });
+    // One change after the other is asked for while the one before is just being done with.
+    for (let turns = 0; turns < 12; turns++) {
+      const before = bySystemCalls.update({ add: [port(1)] });
+      for (let turn = 0; turn < turns; turn++) await undefined;
+      await bySystemCalls.update({ add: [port(2)] });
+      assert.match(await list(), /tcp \. 2 : /, `after ${turns} turns`);
+      await before;
+      await bySystemCalls.update({ remove: [port(1), port(2)] });
+    }
+    assert.equal(await list(), empty);
+  });
 });

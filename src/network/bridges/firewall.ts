@@ -93,25 +93,27 @@ export class Firewall {
       return;
     }
     this.#pending.push(change);
-    this.#flushing ??= Promise.resolve()
-      .then(() => this.#flush())
-      .finally(() => {
-        this.#flushing = undefined;
-      });
+    this.#flushing ??= Promise.resolve().then(() => this.#flush());
     await this.#flushing;
   }
 
   async #flush(): Promise<void> {
-    while (this.#pending.length > 0) {
-      const { removed, added } = together(this.#pending.splice(0));
-      try {
-        if (this.#socket) this.#socket.run(setChanges(this.#table, removed, added));
-        else await runProgram('nft', ['-f', '-'], script(this.#table, removed, added));
-      } catch (error) {
-        const reason = (error as Error).message;
-        this.#logger.warn('the rules of container networks were changed by someone, and are put back', { reason });
-        await this.#loadWhole();
-      }
+    try {
+      while (this.#pending.length > 0) await this.#make(together(this.#pending.splice(0)));
+    } finally {
+      // In the turn in which nothing was left to do: whoever comes from now on begins anew.
+      this.#flushing = undefined;
+    }
+  }
+
+  async #make({ removed, added }: Change): Promise<void> {
+    try {
+      if (this.#socket) this.#socket.run(setChanges(this.#table, removed, added));
+      else await runProgram('nft', ['-f', '-'], script(this.#table, removed, added));
+    } catch (error) {
+      const reason = (error as Error).message;
+      this.#logger.warn('the rules of container networks were changed by someone, and are put back', { reason });
+      await this.#loadWhole();
     }
   }
 

@@ -77,14 +77,16 @@ export class NetlinkWiring implements Wiring {
   }
 
   async createNamespace(path: string): Promise<void> {
-    const prepared = this.#waiting.shift() ?? this.#prepare();
-    this.#refillSoon();
+    // One that is there already is not this call's to remove.
+    writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
+    let prepared: Prepared | undefined;
     try {
-      writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
+      prepared = this.#waiting.shift() ?? this.#prepare();
+      this.#refillSoon();
       this.#kernel.call('mount', `/proc/self/fd/${prepared.namespace}`, path, 'none', MS_BIND, '');
     } catch (error) {
       rmSync(path, { force: true });
-      this.#drop(prepared);
+      if (prepared) this.#drop(prepared);
       throw error;
     }
     this.#handedOut.set(path, prepared);

@@ -397,6 +397,14 @@ describe('container networks', { skip }, () => {
     assert.equal((await test.networks.find('bridge'))!.endpoints.size, 1);
   });
 
+  it('make a namespace again for a container that could not be connected', async () => {
+    const id = random.hex(64);
+    const { path } = await test.networks.createNamespace(id);
+    assert.equal((await test.networks.createNamespace(id)).path, path);
+    await test.networks.release(id);
+    assert.equal(existsSync(path), false);
+  });
+
   it('refuse a container whose network is not there, and an ID that is a path', async () => {
     await assert.rejects(Guest.join(test, 'one', ['bridge', 'nothing']), { code: 'NetworkNotFound' });
     assert.equal((await test.networks.find('bridge'))!.endpoints.size, 0);
