@@ -55,8 +55,8 @@ interface Fetched {
 async function fetchContext(remote: string, make: MakeDirectory, signal: AbortSignal): Promise<Fetched> {
   if (remote === 'client-session') throw invalid('remote=client-session is BuildKit’s: the classic builder is served');
   // GitHub's repositories may be named without the rest of their address.
-  const [, path, rest = ''] = /^(github\.com\/[\w.-]+\/[\w.-]+?)(?:\.git)?(#.*)?$/.exec(remote) ?? [];
-  const repository = parseGitAddress(path === undefined ? remote : `https://${path}.git${rest}`);
+  const [, path, rest = ''] = /^(github\.com\/[\w.-]+\/[\w.-]+?)(?:\.git)?([#?].*)?$/.exec(remote) ?? [];
+  const repository = repositoryOf(path === undefined ? remote : `https://${path}.git${rest}`);
   if (repository !== undefined) return { context: await checkOutContext(repository, await make(false), signal) };
   if (!/^https?:\/\//.test(remote)) {
     const shown = JSON.stringify(remote.slice(0, 200));
@@ -72,12 +72,20 @@ async function fetchContext(remote: string, make: MakeDirectory, signal: AbortSi
   return { context, name };
 }
 
+function repositoryOf(address: string): ReturnType<typeof parseGitAddress> {
+  try {
+    return parseGitAddress(address);
+  } catch (error) {
+    throw invalid(`unable to prepare context: ${(error as Error).message}`);
+  }
+}
+
 async function checkOutContext(
   repository: NonNullable<ReturnType<typeof parseGitAddress>>,
   directory: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const options = { signal, agent: undefined, token: undefined };
+  const options = { signal, agent: undefined, authorization: undefined };
   try {
     const commit = await resolveCommit(repository, options);
     await checkOut(repository, commit, directory, false, options);

@@ -78,6 +78,10 @@ describe('a build whose context is elsewhere', { skip: noContainersReason }, () 
     );
     assert.match(await build(`${address}/repository.git#side:nosuch`), /there is no directory nosuch in it/);
     assert.match(await build(`${address}/repository.git#side:..`), /there is no directory \.\. in it/);
+    assert.match(
+      await build(`${address}/repository.git?nosuch=1`),
+      /unable to prepare context: \?nosuch=1 is not supported/,
+    );
     assert.match(await build('ftp://x/y'), /remote \\"ftp:\/\/x\/y\\" is not supported/);
     assert.match(await build('client-session'), /remote=client-session is BuildKit’s/);
   });

@@ -10,6 +10,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { ScratchBuilder, tar } from '../testing/scratch-builder.ts';
 import { parseGitAddress } from './git-source.ts';
+import { gitAuthorization } from './remote-credentials.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'roots need the rights of root';
 const has = (program: string) => existsSync(`/usr/bin/${program}`) || existsSync(`/bin/${program}`);
@@ -130,6 +131,42 @@ describe('ADD', { skip }, () => {
         await assert.rejects(scratch.build(`FROM base\nADD ${origin}${path} ${destination}`), /Dockerfile:2: .*name/);
       }
       assert.ok(!existsSync(outside));
+    });
+
+    it('is fetched with what secrets have for its server, which no other server is told', async () => {
+      const seen: string[] = [];
+      const other = createServer((request, response) => {
+        seen.push(`other ${request.headers.authorization}`);
+        response.end('O');
+      });
+      const own = createServer((request, response) => {
+        seen.push(`own ${request.headers.authorization}`);
+        const elsewhere = `http://127.0.0.1:${(other.address() as AddressInfo).port}/`;
+        if (request.url === '/here') response.writeHead(302, { location: '/file' }).end();
+        else if (request.url === '/away') response.writeHead(302, { location: elsewhere }).end();
+        else response.end('F');
+      });
+      for (const one of [other, own]) await new Promise<void>((resolve) => one.listen(0, '127.0.0.1', resolve));
+      try {
+        const at = `http://127.0.0.1:${(own.address() as AddressInfo).port}`;
+        const text = `FROM scratch\nADD ${at}/here /h\nADD ${at}/away /a`;
+        const of = async (...secrets: (readonly [string, string])[]) => {
+          seen.length = 0;
+          const given = new Map(secrets.map(([id, value]) => [id, Buffer.from(value)] as const));
+          const { image } = await scratch.build(text, { secrets: given });
+          const history = JSON.stringify(image.config.history);
+          for (const [, value] of secrets) assert.ok(!history.includes(value.trim()));
+          return seen.toSorted();
+        };
+        const token = ['HTTP_AUTH_TOKEN_127.0.0.1', 'tok\n'] as const;
+        const header = ['HTTP_AUTH_HEADER_127.0.0.1', 'Basic YTpi'] as const;
+        const told = (value: string) => ['other undefined', ...Array(3).fill(`own ${value}`)];
+        assert.deepEqual(await of(token), told('Bearer tok'));
+        assert.deepEqual(await of(header), told('Basic YTpi'));
+        assert.deepEqual(await of(['HTTP_AUTH_TOKEN_example.com', 'no']), told('undefined'));
+      } finally {
+        for (const one of [other, own]) one.close();
+      }
     });
 
     it('asks again only whether it has changed', async () => {
@@ -261,11 +298,15 @@ describe('ADD', { skip }, () => {
         ['#v1', 'one'],
         ['#old', 'one'],
         [`#${first}`, 'one'],
+        ['?tag=v1', 'one'],
+        [`?commit=${first}`, 'one'],
+        ['?branch=old', 'one'],
       ] as const) {
         const { image } = await scratch.build(`FROM scratch\nADD ${origin}${reference} /n`);
         assert.equal(await scratch.read(image, 'n/a.txt'), content, reference);
         assert.equal((await scratch.list(image)).get('n/.git'), undefined);
       }
+      await scratch.build(`FROM scratch\nADD ${origin}?branch=main&subdir=sub /n`);
       const { image } = await scratch.build(`FROM scratch\nADD ${origin}#main:sub /n`);
       assert.deepEqual([...(await scratch.list(image)).keys()].sort(), ['n', 'n/s.txt']);
       const kept = await scratch.build(`FROM scratch\nADD --keep-git-dir=true ${origin} /n`);
@@ -320,6 +361,28 @@ describe('ADD', { skip }, () => {
       );
     });
 
+    it('is asked for with what secrets have for its server', () => {
+      const basic = (token: string) => `basic ${Buffer.from(`x-access-token:${token}`).toString('base64')}`;
+      const all = {
+        GIT_AUTH_TOKEN: 'any\n',
+        'GIT_AUTH_TOKEN.one.example': 'one',
+        'GIT_AUTH_HEADER.two.example': 'Basic dHdv',
+        'GIT_AUTH_HEADER.one.example:8443': 'Bearer port',
+      };
+      const secrets = new Map(Object.entries(all).map(([id, value]) => [id, Buffer.from(value)] as const));
+      for (const [remote, authorization] of [
+        ['https://one.example/x.git', basic('one')],
+        ['https://one.example:8443/x.git', 'Bearer port'],
+        ['https://two.example/x.git', 'Basic dHdv'],
+        ['http://three.example/x.git', basic('any')],
+        ['git@one.example:x.git', undefined],
+        ['ssh://one.example/x.git', undefined],
+      ] as const) {
+        assert.equal(gitAuthorization(secrets, remote), authorization, remote);
+      }
+      assert.equal(gitAuthorization(undefined, 'https://one.example/x.git'), undefined);
+    });
+
     it('addresses are told from files and from other addresses', () => {
       assert.deepEqual(parseGitAddress('git@example.com:a/b.git#v1:dir'), {
         remote: 'git@example.com:a/b.git',
@@ -328,6 +391,19 @@ describe('ADD', { skip }, () => {
       });
       assert.equal(parseGitAddress('https://example.com/a.git')?.remote, 'https://example.com/a.git');
       assert.equal(parseGitAddress('ssh://git@example.com/a')?.remote, 'ssh://git@example.com/a');
+      for (const [query, reference, subdirectory] of [
+        ['ref=v1', 'v1', ''],
+        ['branch=main&subdir=a/b', 'refs/heads/main', 'a/b'],
+        ['subdir=c&tag=v2', 'refs/tags/v2', 'c'],
+        ['commit=abc', 'abc', ''],
+      ] as const) {
+        const remote = 'https://example.com/a.git';
+        assert.deepEqual(parseGitAddress(`${remote}?${query}`), { remote, reference, subdirectory });
+      }
+      assert.throws(() => parseGitAddress('https://example.com/a.git?ref=a&tag=b'), /is not supported: one of/);
+      assert.throws(() => parseGitAddress('https://example.com/a.git?submodules=false'), /is not supported/);
+      assert.throws(() => parseGitAddress('https://example.com/a.git?ref=a#b'), /has a \? and a #/);
+      assert.equal(parseGitAddress('https://example.com/a?b=c.git'), undefined);
       for (const text of ['a.git', './x', 'https://example.com/a.tar', 'file:///x.git', 'ext::sh -c x', 'C:/x']) {
         assert.equal(parseGitAddress(text), undefined, text);
       }

@@ -13,6 +13,7 @@ import { toCopySources } from './copy-plan.ts';
 import { digestSelections, isPattern, joinedFiles, type Selection, select } from './copy-sources.ts';
 import { parseModeChange } from './file-mode.ts';
 import { checkOut, type GitAddress, type GitOptions, parseGitAddress, resolveCommit } from './git-source.ts';
+import { fileAuthorization, gitAuthorization } from './remote-credentials.ts';
 import type { RemoteFile } from './remote-files.ts';
 import { SourceTree } from './source-tree.ts';
 
@@ -188,9 +189,10 @@ export class CopyOperation implements Operation {
     let fetched = this.#fetched.get(source);
     if (fetched === undefined) {
       fetched = (async () => {
-        const { parts, signal } = this.#session;
+        const { options, parts, signal } = this.#session;
         const checksum = this.#instruction.kind === 'ADD' ? this.#instruction.checksum : undefined;
-        const file = await parts.remoteFiles.fetch(source.url, { checksum, signal });
+        const authorization = fileAuthorization(options.secrets, new URL(source.url));
+        const file = await parts.remoteFiles.fetch(source.url, { checksum, authorization, signal });
         this.#session.defer(() => file.release());
         return file;
       })();
@@ -203,7 +205,7 @@ export class CopyOperation implements Operation {
     let commit = this.#commits.get(source);
     if (commit === undefined) {
       commit = (async () => {
-        const found = await resolveCommit(source.address, this.#gitOptions());
+        const found = await resolveCommit(source.address, this.#gitOptions(source.address));
         const checksum = this.#instruction.kind === 'ADD' ? this.#instruction.checksum : undefined;
         if (checksum !== undefined && !found.startsWith(checksum)) {
           throw new Error(`${source.address.remote} is at commit ${found}, not ${checksum}`);
@@ -215,13 +217,12 @@ export class CopyOperation implements Operation {
     return commit;
   }
 
-  #gitOptions(): GitOptions {
+  #gitOptions({ remote }: GitAddress): GitOptions {
     const { options, signal } = this.#session;
-    const token = options.secrets?.get('GIT_AUTH_TOKEN');
     return {
       signal,
       agent: options.ssh?.get('default'),
-      token: token === undefined ? undefined : Buffer.from(token).toString().trim(),
+      authorization: gitAuthorization(options.secrets, remote),
     };
   }
 
@@ -291,7 +292,7 @@ export class CopyOperation implements Operation {
     const commit = await this.#commit(source);
     const directory = join(await this.#session.directory(), `git-${this.#session.rootId()}`);
     const keep = this.#instruction.kind === 'ADD' && this.#instruction.keepGitDirectory;
-    const { time } = await checkOut(address, commit, directory, keep, this.#gitOptions());
+    const { time } = await checkOut(address, commit, directory, keep, this.#gitOptions(address));
     const tree = new SourceTree({ root: directory, label: address.remote, owner: 'root', time });
     const [selection] = await select(tree, address.subdirectory === '' ? '/' : address.subdirectory, {
       parents: false,

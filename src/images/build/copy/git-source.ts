@@ -15,18 +15,28 @@ const PROTOCOLS = 'https:http:ssh:git';
 const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 const MAX_OUTPUT = 64 << 20;
 
+/** What an address may say in its query, and what reference each is. Source: "Build context", "URL queries". */
+const QUERY: Readonly<Record<string, string>> = { ref: '', branch: 'refs/heads/', tag: 'refs/tags/', commit: '' };
+
 /**
  * Reads an ADD source that names a Git repository: `git@host:path`, `git://`, `ssh://`, or an http(s) address whose path ends in
- * `.git`; then `#reference:subdirectory`. Undefined when it names something else. Source: "Adding files from a Git repository".
+ * `.git`; then `#reference:subdirectory`, or `?ref=reference&subdir=subdirectory`. Undefined when it names something else. Throws an
+ * error for a query that is not supported. Source: "Adding files from a Git repository".
  */
 export function parseGitAddress(text: string): GitAddress | undefined {
   const hash = text.indexOf('#');
-  const remote = hash < 0 ? text : text.slice(0, hash);
+  const beforeHash = hash < 0 ? text : text.slice(0, hash);
+  const question = /^[a-z]+:\/\//i.test(beforeHash) ? beforeHash.indexOf('?') : -1;
+  const remote = question < 0 ? beforeHash : beforeHash.slice(0, question);
   const isGit =
     /^[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:(?!\/\/)[^\s]+$/.test(remote) ||
     /^(git|ssh):\/\/[^\s]+$/.test(remote) ||
-    /^https?:\/\/[^\s?]+\.git\/?$/.test(remote);
+    /^https?:\/\/[^\s]+\.git\/?$/.test(remote);
   if (!isGit) return undefined;
+  if (question >= 0) {
+    if (hash >= 0) throw new Error(`${remote} has a ? and a #: say what is wanted in one of them`);
+    return { remote, ...readQuery(beforeHash.slice(question + 1)) };
+  }
   const fragment = hash < 0 ? '' : text.slice(hash + 1);
   const colon = fragment.indexOf(':');
   return {
@@ -36,12 +46,24 @@ export function parseGitAddress(text: string): GitAddress | undefined {
   };
 }
 
+function readQuery(query: string): Omit<GitAddress, 'remote'> {
+  let reference = '';
+  let subdirectory = '';
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (name === 'subdir') subdirectory = value;
+    else if (!Object.hasOwn(QUERY, name) || reference !== '') {
+      throw new Error(`?${query} is not supported: one of ${Object.keys(QUERY).join(', ')} is, and subdir`);
+    } else reference = QUERY[name] + value;
+  }
+  return { reference, subdirectory };
+}
+
 export interface GitOptions {
   readonly signal: AbortSignal;
   /** Socket of an SSH agent. */
   readonly agent: string | undefined;
-  /** Token for http(s). */
-  readonly token: string | undefined;
+  /** The `Authorization` header for http(s). */
+  readonly authorization: string | undefined;
 }
 
 /** The commit that a reference means at the remote, without fetching it. */
@@ -111,7 +133,7 @@ function git(
   words: readonly string[],
   directory: string | undefined,
   { remote }: GitAddress,
-  { signal, agent, token }: GitOptions,
+  { signal, agent, authorization }: GitOptions,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     // Git gives files what the umask leaves: 644 and 755 are asked for, whatever this process's is.
@@ -127,7 +149,7 @@ function git(
         GIT_ALLOW_PROTOCOL: PROTOCOLS,
         GIT_SSH_COMMAND: 'ssh -o BatchMode=yes',
         ...(agent === undefined ? {} : { SSH_AUTH_SOCK: agent }),
-        ...(token === undefined ? {} : authorization(remote, token)),
+        ...(authorization === undefined ? {} : authorized(remote, authorization)),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
       signal,
@@ -156,12 +178,11 @@ function allowed(): string[] {
 }
 
 /** By variables, so that no list of processes shows it; for this server only. */
-function authorization(remote: string, token: string): Record<string, string> {
-  if (!/^https?:/.test(remote)) return {};
+function authorized(remote: string, authorization: string): Record<string, string> {
   const { origin } = new URL(remote);
   return {
     GIT_CONFIG_COUNT: '1',
     GIT_CONFIG_KEY_0: `http.${origin}/.extraheader`,
-    GIT_CONFIG_VALUE_0: `Authorization: basic ${Buffer.from(`x-access-token:${token}`).toString('base64')}`,
+    GIT_CONFIG_VALUE_0: `Authorization: ${authorization}`,
   };
 }

@@ -56,10 +56,21 @@ export class RemoteFiles {
     this.#now = now;
   }
 
-  /** Fetches a file; it is held until the lease is released. Throws an error that says why it cannot be had. */
+  /**
+   * Fetches a file; it is held until the lease is released. `authorization`: a header for the address's own server. Throws an error
+   * that says why it cannot be had.
+   */
   async fetch(
     url: string,
-    { checksum, signal }: { readonly checksum: string | undefined; readonly signal: AbortSignal },
+    {
+      checksum,
+      authorization,
+      signal,
+    }: {
+      readonly checksum: string | undefined;
+      readonly authorization?: string | undefined;
+      readonly signal: AbortSignal;
+    },
   ): Promise<RemoteFile & BlobLease> {
     const key: Key = [ROOM, 'url', keyOf(url)];
     const known = (await this.#store.get<KnownFile>(key))?.value;
@@ -75,7 +86,7 @@ export class RemoteFiles {
           };
     let response: IncomingMessage;
     try {
-      response = await get(new URL(url), validators, signal);
+      response = await get(new URL(url), { validators, authorization }, signal);
     } catch (error) {
       lease?.release();
       throw error;
@@ -167,13 +178,18 @@ export class RemoteFiles {
 
 async function get(
   from: URL,
-  headers: Readonly<Record<string, string>>,
+  {
+    validators,
+    authorization,
+  }: { readonly validators: Readonly<Record<string, string>>; readonly authorization: string | undefined },
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   let url = from;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
     if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Error(`${url.href} is not an http(s) address`);
-    const response = await send(url, headers, signal);
+    // Another server is told nothing of what this one is told.
+    const isTold = authorization !== undefined && url.origin === from.origin;
+    const response = await send(url, isTold ? { ...validators, authorization } : validators, signal);
     const { location } = response.headers;
     if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response;
     response.resume();
