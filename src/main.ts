@@ -143,8 +143,10 @@ export async function startKobune(options: KobuneOptions): Promise<Kobune> {
         await state.saveClock();
         return control.clock();
       },
-      reset: (service) =>
-        stage.replace(() => state.erase(keysOf(service)), { erase: service === undefined || service === 'containers' }),
+      reset: async (service) => {
+        const keys = keysOf(service);
+        await stage.replace(() => state.erase(keys), { erase: service === undefined || service === 'containers' });
+      },
       logs: (query, signal) => stage.world.logs(query, signal),
       outgoing: {
         list: (query, limit) => stage.world.outgoing.list(query, limit),

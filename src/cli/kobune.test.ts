@@ -225,8 +225,10 @@ describe('the commands for a running Kobune', () => {
     assert.equal((await fetch(`${endpoint}/kept`, { method: 'HEAD' })).status, 200);
     assert.equal((await kobune(['reset', '--data', data])).out, 'Everything has been deleted.\n');
     assert.equal((await fetch(`${endpoint}/kept`, { method: 'HEAD' })).status, 404);
+    const listening = await stat(join(data, 'docker.sock'));
     const wrong = await kobune(['reset', 's4', '--data', data]);
     assert.deepEqual([wrong.code, /There is no service "s4"\. Served: .*s3/.test(wrong.err)], [1, true]);
+    assert.equal((await stat(join(data, 'docker.sock'))).ino, listening.ino, 'what runs was ended');
   });
 
   it('logs prints what a log group holds, then what comes', async () => {

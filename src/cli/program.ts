@@ -133,7 +133,7 @@ function addOutbox(program: Command, terminal: Terminal): void {
 
 function addState(program: Command, terminal: Terminal): void {
   instanceCommand(program, 'reset', 'delete all state of a running Kobune, or of one service', 'kobune reset s3')
-    .argument('[service]', 'such as s3 or lambda')
+    .argument('[service]', 'such as s3, lambda or containers')
     .action(async (service: string | undefined, flags: Flags) => {
       const { reset } = await import('./reset.ts');
       await reset(terminal, await directoryOf(terminal, flags), { json: flags.json === true, service });
