@@ -85,6 +85,11 @@ services:
     );
     const { status, err } = await project.run('up', '-d', '--wait', '--wait-timeout', '1');
     assert.deepEqual([status, /not everything was ready within 1 s/.test(err)], [1, true]);
+    await using ends = compose.project('ends', 'services: {job: {image: busybox, command: "true"}}');
+    assert.match(
+      (await ends.run('up', '-d', '--wait')).err,
+      /^kobune: ends-job-1 ended with 0\n {2}What is waited for may end if another service needs it so/m,
+    );
     // Also while something waits for another.
     await using other = compose.project(
       'later',

@@ -38,6 +38,23 @@ configs: {inline: {content: "${content}"}}`;
     assert.equal(await run(project, 'a', 'cat /inline'), 'two\n');
   });
 
+  it('secrets and configurations of a service whose root is read-only', async () => {
+    await using project = compose.project('readonly', {
+      'compose.yaml': `
+services:
+  a:
+    ${SLEEPER.split(', ').join('\n    ')}
+    read_only: true
+    secrets: [{source: file, target: owned, uid: "7"}]
+    configs: [plain]
+secrets: {file: {file: ./s.txt}}
+configs: {plain: {file: ./s.txt}}`,
+      's.txt': 'from a file\n',
+    });
+    await project.ok('up', '-d');
+    assert.equal(await run(project, 'a', 'cat /run/secrets/owned /plain'), 'from a file\nfrom a file\n');
+  });
+
   it('networks: names in turn, aliases, links, addresses, and no way from one to another', async () => {
     // Networks of this machine must not overlap, and others may run this test beside.
     const [second, third] = randomBytes(2);

@@ -353,6 +353,12 @@ const WRONG: readonly (readonly [text: string, message: RegExp])[] = [
   ['networks: [other]', /services\.web\.networks names the network "other", which is not defined/],
   ['secrets: [s2]', /services\.web\.secrets names the secret "s2", which is not defined/],
   ['configs: [s2]', /services\.web\.configs names the config "s2", which is not defined/],
+  ['read_only: true\nconfigs: [s1]', /services\.web\.configs cannot put "s1" at \/s1: the container is read_only/],
+  [
+    'tmpfs: /run\nconfigs: [{source: s1, target: /run/s1}]',
+    /cannot put "s1" at \/run\/s1: the container has a tmpfs at \/run/,
+  ],
+  ['volumes: [{type: tmpfs, target: /run}]\nconfigs: [{source: s1, target: /run/s1}]', /has a tmpfs at \/run/],
   ['depends_on: [dbb]', /services\.web\.depends_on names the service "dbb", which is not defined/],
   ['depends_on: {db: {restart: true}}', /services\.web\.depends_on\.db needs "condition"/],
   [
@@ -441,6 +447,10 @@ describe('members without effect', () => {
     ['deploy: {resources: {reservations: {cpus: "1"}}}', /reservations\.cpus has no effect/],
     ['volumes: ["./a:/a:z"]', /volumes\[0\] has no effect in its mode z: Kobune sets no SELinux labels/],
     ['volumes: ["./a:/a:cached"]', /has no effect in its mode cached/],
+    [
+      'read_only: true\nsecrets: [{source: s1, mode: 0400}]',
+      /^compose\.yaml:5: services\.web\.secrets: uid, gid and mode of "s1" have no effect: it is mounted as it is/,
+    ],
     ['network_mode: host\nports: [80]', /services\.web\.ports has no effect: with network_mode host/],
     ['build: {context: ., provenance: true}', /build\.provenance has no effect/],
     [
@@ -449,7 +459,7 @@ describe('members without effect', () => {
     ],
   ] as const) {
     it(`are warned of: ${text}`, () => {
-      const { warnings } = read(text);
+      const { warnings } = read(text, MORE);
       assert.equal(warnings.length, 1);
       assert.match(warnings[0]!, warning);
     });

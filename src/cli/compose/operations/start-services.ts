@@ -66,7 +66,13 @@ export async function waitForDependencies(
     try {
       await allOf(others, (container) => waitForCondition(session, container, dependency, signal));
     } catch (error) {
-      if (dependency.required !== false || signal?.aborted || !(error instanceof CommandError)) throw error;
+      if (signal?.aborted || !(error instanceof CommandError)) throw error;
+      if (dependency.required !== false)
+        throw new CommandError(`a dependency failed: ${error.message}`, {
+          exitCode: error.exitCode,
+          hint: error.hint,
+          cause: error,
+        });
       session.report.warn(`${service.name} goes on without "${name}": ${error.message}`);
     }
   });
@@ -83,7 +89,7 @@ async function waitForCondition(
     session.report.done('Container', container.name, 'Healthy');
   } else if (condition === 'service_completed_successfully') {
     const code = await waitForExit(session, container, signal);
-    if (code !== 0) throw failed(`${container.name} ended with ${code}, and was to complete successfully`);
+    if (code !== 0) throw new CommandError(`${container.name} ended with ${code}, and was to complete successfully`);
     session.report.done('Container', container.name, 'Exited');
   }
 }
@@ -133,6 +139,8 @@ export async function waitForHealth(
   }
 }
 
+const MAY_END = 'What is waited for may end if another service needs it so: condition: service_completed_successfully.';
+
 /** Events after which a container may be ready, or never will be. */
 const CHANGES = ['health_status', 'start', 'die', 'destroy'];
 
@@ -142,25 +150,23 @@ function isReady(
   { name }: ContainerHandle,
   { needsCheck, mayEnd }: Readiness,
 ): boolean {
-  if (details === undefined) throw failed(`${name} is gone`);
+  if (details === undefined) throw new CommandError(`${name} is gone`);
   const { State: state } = details;
   if (state.Status === 'exited' || state.Status === 'dead') {
     if (mayEnd === true && state.ExitCode === 0) return true;
-    throw failed(`${name} ended with ${state.ExitCode}`, state.Error);
+    const mayNot = needsCheck || state.ExitCode !== 0 ? undefined : MAY_END;
+    throw new CommandError(`${name} ended with ${state.ExitCode}`, { hint: state.Error || mayNot });
   }
   const health = state.Health?.Status;
   if (health === 'healthy') return true;
-  if (health === 'unhealthy') throw failed(`${name} is unhealthy`, lastOutput(details));
+  if (health === 'unhealthy') throw new CommandError(`${name} is unhealthy`, { hint: lastOutput(details) });
   if (health !== undefined && health !== 'none') return false;
-  if (needsCheck) throw failed(`${name} has no health check to wait for`, 'Give the service a "healthcheck".');
+  if (needsCheck)
+    throw new CommandError(`${name} has no health check to wait for`, { hint: 'Give the service a "healthcheck".' });
   return state.Status === 'running';
 }
 
 function lastOutput({ State: state }: ContainerDetails): string | undefined {
   const last = state.Health?.Log?.at(-1);
   return last === undefined ? undefined : `Its check ended with ${last.ExitCode}: ${last.Output.trim() || 'no output'}`;
-}
-
-function failed(message: string, hint?: string): CommandError {
-  return new CommandError(`a dependency failed: ${message}`, hint ? { hint } : {});
 }

@@ -3,6 +3,7 @@ import { ComposeFileError } from '../file/place.ts';
 import type { Mount } from '../model/mount.ts';
 import type { FileSource } from '../model/resources.ts';
 import type { FileGrant } from '../model/service-parts.ts';
+import { copyingObstacle } from '../project/copied-files.ts';
 import type { Project, ProjectService } from '../project/project.ts';
 
 /** What of a request for a container is about mounts. */
@@ -35,7 +36,7 @@ export function mountRequests(
     return at < 0 ? ([entry, ''] as const) : ([entry.slice(0, at), entry.slice(at + 1)] as const);
   });
   const taken = new Set([...own.map(({ target }) => target), ...tmpfs.map(([target]) => target)]);
-  const files = grantsOf(project, service).filter(({ source, grant }) => !isCopied(source, grant));
+  const files = grantsOf(project, service).filter((one) => !isCopied(service, one));
   const binds = own.filter(isShortBind).map(bindLine);
   const mounts = [
     ...own
@@ -69,7 +70,7 @@ export function checkFiles(project: Project, service: ProjectService): void {
 /** The files that are copied into a container: those without a file here, and those with an owner or rights of their own. */
 export function copiedFiles(project: Project, service: ProjectService): CopiedFile[] {
   return grantsOf(project, service)
-    .filter(({ source, grant }) => isCopied(source, grant))
+    .filter((one) => isCopied(service, one))
     .map(({ source, grant, kind }) => ({
       target: grant.target,
       content: contentOf(project, source, kind, grant.source),
@@ -91,8 +92,14 @@ function grantsOf(
   ];
 }
 
-function isCopied(source: FileSource, { uid, gid, mode }: FileGrant): boolean {
-  return source.file === undefined || uid !== undefined || gid !== undefined || mode !== undefined;
+/** `checkProject` warns of what a file that cannot be copied loses, and refuses what has no file. */
+function isCopied(
+  service: ProjectService,
+  { source, grant }: { readonly source: FileSource; readonly grant: FileGrant },
+): boolean {
+  if (source.file === undefined) return true;
+  const { uid, gid, mode } = grant;
+  return (uid ?? gid ?? mode) !== undefined && copyingObstacle(service, grant) === undefined;
 }
 
 /** What a secret or a configuration holds. */

@@ -1,6 +1,8 @@
 import { ComposeFileError } from '../file/place.ts';
 import type { Path } from '../model/member.ts';
 import { nearest } from '../model/nearest.ts';
+import type { FileGrant } from '../model/service-parts.ts';
+import { copyingObstacle } from './copied-files.ts';
 import type { Warning } from './layer.ts';
 import type { Project, ProjectService } from './project.ts';
 
@@ -99,13 +101,29 @@ class Check {
       if (!entry.startsWith('/')) this.#fail(['services', name, 'tmpfs'], `must be absolute paths, not "${entry}"`);
   }
 
-  #files({ name, secrets = [], configs = [], build }: ProjectService): void {
-    for (const { source } of secrets)
-      this.#known(['services', name, 'secrets'], 'secret', source, this.#project.secrets);
+  #files(service: ProjectService): void {
+    const { name, secrets = [], configs = [], build } = service;
     for (const { source } of build?.secrets ?? [])
       this.#known(['services', name, 'build', 'secrets'], 'secret', source, this.#project.secrets);
-    for (const { source } of configs)
-      this.#known(['services', name, 'configs'], 'config', source, this.#project.configs);
+    for (const grant of secrets) this.#grant(service, 'secret', grant);
+    for (const grant of configs) this.#grant(service, 'config', grant);
+  }
+
+  /** A file can be mounted everywhere, as it is; what has none, or is to look otherwise, has to be copied. */
+  #grant(service: ProjectService, kind: 'secret' | 'config', grant: FileGrant): void {
+    const path: Path = ['services', service.name, `${kind}s`];
+    const { source, target, uid, gid, mode } = grant;
+    this.#known(path, kind, source, this.#project[`${kind}s`]);
+    const { file } = this.#project[`${kind}s`].get(source)!;
+    const obstacle = copyingObstacle(service, grant);
+    if (obstacle === undefined) return;
+    if (file === undefined)
+      this.#fail(path, `cannot put "${source}" at ${target}: ${obstacle}`, `Take the ${kind} from a "file".`);
+    if ((uid ?? gid ?? mode) !== undefined)
+      this.#warn({
+        message: `${path.join('.')}: uid, gid and mode of "${source}" have no effect: it is mounted as it is, for ${obstacle}`,
+        place: this.#project.places.at(path),
+      });
   }
 
   #dependencies({ name, dependencies, depends_on: said }: ProjectService): void {
