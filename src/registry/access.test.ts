@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ServiceError } from '../base/errors.ts';
 import { MEDIA_TYPES } from '../images/index.ts';
 import type { AuthorizationRequest, Principal } from '../services/index.ts';
-import { digestOf, imageOf, startTestRegistry, type TestRegistry } from './test-registry.ts';
+import { digestOf, imageOf, startTestRegistry, type TestRegistry } from './testing/test-registry.ts';
 
 const KEY = 'AKIAIOSFODNN7EXAMPLE';
 const ECR = '111122223333.dkr.ecr.eu-west-1.amazonaws.com';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { digestOf, startTestRegistry } from './test-registry.ts';
+import { digestOf, startTestRegistry } from './testing/test-registry.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { describe, it } from 'node:test';
-import { digestOf, startTestRegistry } from './test-registry.ts';
+import { digestOf, startTestRegistry } from './testing/test-registry.ts';
 
 const digest = digestOf('x');
 

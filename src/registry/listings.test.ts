@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MEDIA_TYPES } from '../images/index.ts';
-import { type Answer, descriptorOf, digestOf, imageOf, startTestRegistry, type TestRegistry } from './test-registry.ts';
+import {
+  type Answer,
+  descriptorOf,
+  digestOf,
+  imageOf,
+  startTestRegistry,
+  type TestRegistry,
+} from './testing/test-registry.ts';
 
 const next = ({ headers }: Answer) => /^<([^>]+)>; rel="next"$/.exec(headers.link?.toString() ?? '')?.[1];
 

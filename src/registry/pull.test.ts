@@ -3,7 +3,7 @@ import { readdir, readlink } from 'node:fs/promises';
 import { get } from 'node:http';
 import { describe, it } from 'node:test';
 import { MEDIA_TYPES } from '../images/index.ts';
-import { descriptorOf, digestOf, imageOf, startTestRegistry } from './test-registry.ts';
+import { descriptorOf, digestOf, imageOf, startTestRegistry } from './testing/test-registry.ts';
 
 /** OCI Distribution Specification 1.1, "Pull". */
 describe('OCI pull', { timeout: 20_000 }, () => {

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { digestOf, startTestRegistry, type TestRegistry } from './test-registry.ts';
+import { digestOf, startTestRegistry, type TestRegistry } from './testing/test-registry.ts';
 
 const PATH = '/v2/team/app/blobs/uploads/';
 

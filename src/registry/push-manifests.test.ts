@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MEDIA_TYPES } from '../images/index.ts';
-import { descriptorOf, digestOf, imageOf, startTestRegistry, type TestRegistry } from './test-registry.ts';
+import { descriptorOf, digestOf, imageOf, startTestRegistry, type TestRegistry } from './testing/test-registry.ts';
 
 const PATH = '/v2/app/manifests';
 

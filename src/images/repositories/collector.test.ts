@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createSeededRandom } from '../../base/system-random.ts';
 import { MEDIA_TYPES } from '../oci.ts';
-import { descriptorOf, digestOf, imageOf, openTestRepositories } from './test-repositories.ts';
+import { descriptorOf, digestOf, imageOf, openTestRepositories } from './testing/test-repositories.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { ServiceError } from '../../base/errors.ts';
 import { MEDIA_TYPES } from '../oci.ts';
 import { MANIFEST_TYPES, readManifest } from './manifest-document.ts';
-import { descriptorOf, imageOf } from './test-repositories.ts';
+import { descriptorOf, imageOf } from './testing/test-repositories.ts';
 
 const SEED = 20_240_607;
 

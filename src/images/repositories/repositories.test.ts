@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { ServiceError } from '../../base/errors.ts';
 import type { ManifestPush, RepositoryEvent } from './repositories.ts';
-import { digestOf, imageOf, openTestRepositories } from './test-repositories.ts';
+import { digestOf, imageOf, openTestRepositories } from './testing/test-repositories.ts';
 
 describe('registry: manifests as retention sees them', { timeout: 20_000 }, () => {
   it('tell when they were pushed and pulled, their tags and how much they hold', async () => {

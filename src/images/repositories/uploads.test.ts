@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
-import { digestOf, openTestRepositories, type TestRepositories } from './test-repositories.ts';
+import { digestOf, openTestRepositories, type TestRepositories } from './testing/test-repositories.ts';
 
 async function* chunks(...parts: readonly (string | Uint8Array)[]) {
   for (const part of parts) yield Buffer.from(part);

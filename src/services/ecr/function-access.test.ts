@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ServiceError } from '../../base/errors.ts';
 import type { Authorizer } from '../authorization.ts';
 import type { AuthorizationRequest, Principal } from '../service.ts';
-import { ACCOUNT, context, startTestEcr } from './test-ecr.ts';
+import { ACCOUNT, context, startTestEcr } from './testing/test-ecr.ts';
 
 const OTHER = '111122223333';
 const READ = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];

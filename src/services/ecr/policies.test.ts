@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fails, HOST, startTestEcr } from './test-ecr.ts';
+import { fails, HOST, startTestEcr } from './testing/test-ecr.ts';
 
 const name = { repositoryName: 'team/app' };
 

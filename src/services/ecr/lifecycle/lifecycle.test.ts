@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { digestOf, HOST, startTestEcr, type TestEcr } from '../test-ecr.ts';
+import { digestOf, HOST, startTestEcr, type TestEcr } from '../testing/test-ecr.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

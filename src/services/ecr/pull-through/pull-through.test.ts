@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ServiceError } from '../../../base/errors.ts';
 import type { Principal } from '../../service.ts';
-import { digestOf, HOST, imageOf, startTestEcr, type TestEcr } from '../test-ecr.ts';
+import { digestOf, HOST, imageOf, startTestEcr, type TestEcr } from '../testing/test-ecr.ts';
 import type { UpstreamRepository, Upstreams } from './upstream.ts';
 
 const DAY = 24 * 3_600_000;

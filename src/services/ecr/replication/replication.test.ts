@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ServiceError } from '../../../base/errors.ts';
 import { MEDIA_TYPES } from '../../../images/index.ts';
 import type { AuthorizationRequest } from '../../service.ts';
-import { digestOf, HOST, startTestEcr, type TestEcr } from '../test-ecr.ts';
+import { digestOf, HOST, imageOf, startTestEcr, type TestEcr } from '../testing/test-ecr.ts';
 
 const name = { repositoryName: 'team/app' };
 const OTHER = '111122223333';
@@ -140,14 +140,15 @@ describe('ECR replication', { timeout: 20_000 }, () => {
     await at.create('team/app');
     await replicate(at, [{ region: 'eu-west-1', registryId: '000000000000' }]);
     await at.ecr.close();
+    // Pushed at the same time, they are copied in the order of their digests: the last one first.
+    const digestOfImage = (layer: string) => digestOf(imageOf(layer));
+    const layers = ['one', 'two', 'three'].sort((a, b) => (digestOfImage(a) < digestOfImage(b) ? 1 : -1));
     const digests: string[] = [];
-    for (const layer of ['one', 'two', 'three', 'four']) digests.push(await at.push('team/app', 'v1', layer));
-    // Pushed at the same time, they are copied in the order of their digests.
-    assert.notEqual(digests.at(-1), digests.toSorted().at(-1));
+    for (const layer of layers) digests.push(await at.push('team/app', 'v1', layer));
     await at.restart();
     await at.advance(0);
     const images = (await imagesIn(at, '000000000000', 'eu-west-1'))!;
-    assert.equal(images.length, 4);
+    assert.equal(images.length, 3);
     assert.deepEqual(
       images.filter(({ imageTag }) => imageTag === 'v1'),
       [{ imageDigest: digests.at(-1), imageTag: 'v1' }],

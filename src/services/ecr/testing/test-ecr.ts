@@ -1,26 +1,20 @@
-import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createManualClock, type ManualClock } from '../../base/system-clock.ts';
-import { createSeededRandom } from '../../base/system-random.ts';
-import type { Delivery, DeliveryRequest } from '../../events/index.ts';
+import type { ManualClock } from '../../../base/system-clock.ts';
+import type { Delivery, DeliveryRequest } from '../../../events/index.ts';
+import { ecrHost, MEDIA_TYPES, parseEcrRepository, type Repositories } from '../../../images/index.ts';
 import {
-  createContentStore,
-  createRepositories,
-  ecrHost,
-  MEDIA_TYPES,
-  parseEcrRepository,
-  type Repositories,
-} from '../../images/index.ts';
-import { openBlobStore, openMemoryStore, type Store } from '../../store/index.ts';
-import type { Authorizer } from '../authorization.ts';
-import type { RequestContext } from '../service.ts';
-import { createEcr, type Ecr, type EcrOptions } from './index.ts';
+  digestOf,
+  imageOf,
+  openTestRepositories,
+  silent,
+} from '../../../images/repositories/testing/test-repositories.ts';
+import type { Store } from '../../../store/index.ts';
+import type { Authorizer } from '../../authorization.ts';
+import type { RequestContext } from '../../service.ts';
+import { createEcr, type Ecr, type EcrOptions } from '../index.ts';
 
+export { digestOf, imageOf };
 export const ACCOUNT = '000000000000';
 export const HOST = ecrHost({ account: ACCOUNT, region: 'us-east-1' });
-const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 export const context = {
   service: 'ecr',
@@ -63,39 +57,18 @@ export interface TestEvent {
   readonly detail: Record<string, unknown>;
 }
 
-export const digestOf = (content: string | Uint8Array): string =>
-  `sha256:${createHash('sha256').update(content).digest('hex')}`;
-
 /** What `assert.rejects` compares an error of a service with. */
 export const fails = (code: string, status = 400) => ({ code, status });
-
-const descriptorOf = (content: string, mediaType: string) => ({
-  mediaType,
-  digest: digestOf(content),
-  size: Buffer.byteLength(content),
-});
-
-export function imageOf(layer: string, more: object = {}): string {
-  return JSON.stringify({
-    schemaVersion: 2,
-    mediaType: MEDIA_TYPES.ociManifest,
-    config: descriptorOf('{}', MEDIA_TYPES.ociConfig),
-    layers: [descriptorOf(layer, MEDIA_TYPES.ociLayerGzip)],
-    ...more,
-  });
-}
 
 const unreachable = async (): Promise<never> => {
   throw new Error('there is no other registry in this test');
 };
 
 export async function startTestEcr(options: Partial<EcrOptions> = {}): Promise<TestEcr> {
-  const directory = await mkdtemp(join(tmpdir(), 'kobune-ecr-'));
-  const store = openMemoryStore();
-  const clock = createManualClock();
-  const random = createSeededRandom();
-  const blobs = await openBlobStore({ directory: join(directory, 'blobs'), store, random, durable: false });
-  const content = createContentStore({ store, blobs });
+  const at = await openTestRepositories({
+    policy: async (name) => (parseEcrRepository(name) ? ecr.policy : undefined),
+  });
+  const { repositories, store, clock, random } = at;
   const sent: DeliveryRequest[] = [];
   const delivery = {
     enqueue: (_transaction: unknown, request: DeliveryRequest) => {
@@ -104,15 +77,6 @@ export async function startTestEcr(options: Partial<EcrOptions> = {}): Promise<T
     },
   } as unknown as Delivery;
   const authorizer: Authorizer = { authorize: async () => {} };
-  const repositories = createRepositories({
-    content,
-    store,
-    clock,
-    random,
-    logger: silent,
-    directory,
-    policy: async (name) => (parseEcrRepository(name) ? ecr.policy : undefined),
-  });
   const make = (changed: Partial<EcrOptions> = {}) =>
     createEcr({
       store,
@@ -132,12 +96,6 @@ export async function startTestEcr(options: Partial<EcrOptions> = {}): Promise<T
   await ecr.start();
   const call = async (operation: string, input: object = {}, overrides: Partial<RequestContext> = {}) =>
     ecr.service.operations[operation]!(input as never, { ...context, operation, ...overrides });
-  const put = async (name: string, tag: string | undefined, text: string) => {
-    const bytes = Buffer.from(text);
-    const digest = digestOf(bytes);
-    await repositories.putManifest(`${HOST}/${name}`, tag ?? digest, { mediaType: undefined, bytes });
-    return digest;
-  };
   return {
     get ecr() {
       return ecr;
@@ -155,17 +113,16 @@ export async function startTestEcr(options: Partial<EcrOptions> = {}): Promise<T
     create: async (name, more = {}) => {
       await call('CreateRepository', { repositoryName: name, ...more });
     },
-    push: async (name, tag, layer = 'layer', more) => {
-      for (const part of ['{}', layer]) {
-        await repositories.putBlob(`${HOST}/${name}`, digestOf(part), Buffer.from(part));
-      }
-      return put(name, tag, imageOf(layer, more));
-    },
+    push: (name, tag, layer = 'layer', more) => at.push(`${HOST}/${name}`, tag, layer, more),
     pushIndex: async (name, tag, digests) => {
+      const repository = `${HOST}/${name}`;
       const manifests = await Promise.all(
-        digests.map(async (digest) => (await repositories.statManifest(`${HOST}/${name}`, digest)).descriptor),
+        digests.map(async (digest) => (await repositories.statManifest(repository, digest)).descriptor),
       );
-      return put(name, tag, JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
+      const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests }));
+      const digest = digestOf(bytes);
+      await repositories.putManifest(repository, tag ?? digest, { mediaType: undefined, bytes });
+      return digest;
     },
     tags: async (name) => (await repositories.listTags(`${HOST}/${name}`)).tags,
     advance: async (ms) => {
@@ -179,10 +136,7 @@ export async function startTestEcr(options: Partial<EcrOptions> = {}): Promise<T
     },
     async [Symbol.asyncDispose]() {
       await ecr.close();
-      await repositories.close();
-      await blobs.close();
-      await store.close();
-      await rm(directory, { recursive: true });
+      await at[Symbol.asyncDispose]();
     },
   };
 }

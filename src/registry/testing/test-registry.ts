@@ -1,16 +1,17 @@
-import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { type ClientRequestArgs, createServer, type IncomingHttpHeaders, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createManualClock, type ManualClock } from '../base/system-clock.ts';
-import { createSeededRandom } from '../base/system-random.ts';
-import { createContentStore, createRepositories, MEDIA_TYPES, type Repositories } from '../images/index.ts';
-import { openBlobStore, openMemoryStore, type Store } from '../store/index.ts';
-import { createRegistryFrontEnd, type RegistryServerOptions } from './index.ts';
+import type { ManualClock } from '../../base/system-clock.ts';
+import { MEDIA_TYPES, type Repositories } from '../../images/index.ts';
+import {
+  descriptorOf,
+  digestOf,
+  openTestRepositories,
+  silent,
+} from '../../images/repositories/testing/test-repositories.ts';
+import type { Store } from '../../store/index.ts';
+import { createRegistryFrontEnd, type RegistryServerOptions } from '../index.ts';
 
-const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+export { descriptorOf, digestOf };
 
 export interface Answer {
   readonly status: number;
@@ -50,19 +51,11 @@ export interface ImageOptions {
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
-export const digestOf = (content: Uint8Array | string, algorithm = 'sha256'): string =>
-  `${algorithm}:${createHash(algorithm).update(content).digest('hex')}`;
-
 export async function startTestRegistry(overrides: Partial<RegistryServerOptions> = {}): Promise<TestRegistry> {
-  const directory = await mkdtemp(join(tmpdir(), 'kobune-registry-'));
-  const store = openMemoryStore();
-  const clock = createManualClock();
-  const random = createSeededRandom();
   const failures: unknown[] = [];
   const logger = { ...silent, error: (message: string, fields: unknown) => failures.push({ message, fields }) };
-  const blobs = await openBlobStore({ directory: join(directory, 'blobs'), store, random, clock, durable: false });
-  const content = createContentStore({ store, blobs });
-  const repositories = createRepositories({ content, store, clock, random, logger, directory });
+  const at = await openTestRepositories({ logger });
+  const { repositories, store, clock, random, directory } = at;
   const frontEnd = createRegistryFrontEnd({
     repositories: async () => repositories,
     ecr: async () => {
@@ -112,10 +105,7 @@ export async function startTestRegistry(overrides: Partial<RegistryServerOptions
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await repositories.close();
-      await blobs.close();
-      await store.close();
-      await rm(directory, { recursive: true });
+      await at[Symbol.asyncDispose]();
     },
   };
 }
@@ -133,10 +123,6 @@ export function imageOf({ layers = ['layer'], config = '{}', more = {} }: ImageO
     ...more,
   };
   return { bytes: JSON.stringify(manifest), parts: [config, ...layers] };
-}
-
-export function descriptorOf(content: string | Uint8Array, mediaType: string) {
-  return { mediaType, digest: digestOf(content), size: Buffer.byteLength(content) };
 }
 
 export function askAt(

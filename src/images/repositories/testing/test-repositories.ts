@@ -2,16 +2,18 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createManualClock, type ManualClock } from '../../base/system-clock.ts';
-import { createSeededRandom } from '../../base/system-random.ts';
-import { openBlobStore, openMemoryStore, type Store } from '../../store/index.ts';
-import { createContentStore } from '../content/content-store.ts';
-import type { ContentStore } from '../content.ts';
-import { MEDIA_TYPES } from '../oci.ts';
-import { createRepositories, type RepositoriesOptions } from './create-repositories.ts';
-import type { Repositories } from './repositories.ts';
+import type { Random } from '../../../base/random.ts';
+import { createManualClock, type ManualClock } from '../../../base/system-clock.ts';
+import { createSeededRandom } from '../../../base/system-random.ts';
+import { openBlobStore, openMemoryStore, type Store } from '../../../store/index.ts';
+import { createContentStore } from '../../content/content-store.ts';
+import type { ContentStore } from '../../content.ts';
+import { MEDIA_TYPES } from '../../oci.ts';
+import { createRepositories, type RepositoriesOptions } from '../create-repositories.ts';
+import type { Repositories } from '../repositories.ts';
 
-const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+/** Says nothing. */
+export const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 /** The registry's contents on a store in memory, at a time that stands still: for tests. */
 export interface TestRepositories extends AsyncDisposable {
@@ -19,6 +21,7 @@ export interface TestRepositories extends AsyncDisposable {
   readonly content: ContentStore;
   readonly store: Store;
   readonly clock: ManualClock;
+  readonly random: Random;
   readonly directory: string;
   /** Another instance on the same store and directory. */
   restart(): Promise<Repositories>;
@@ -32,7 +35,7 @@ export interface TestRepositories extends AsyncDisposable {
 export const digestOf = (content: string | Uint8Array, algorithm = 'sha256'): string =>
   `${algorithm}:${createHash(algorithm).update(content).digest('hex')}`;
 
-export const descriptorOf = (content: string, mediaType: string) => ({
+export const descriptorOf = (content: string | Uint8Array, mediaType: string) => ({
   mediaType,
   digest: digestOf(content),
   size: Buffer.byteLength(content),
@@ -64,6 +67,7 @@ export async function openTestRepositories(options: Partial<RepositoriesOptions>
     content,
     store,
     clock,
+    random,
     directory,
     restart: async () => {
       await repositories.close();
