@@ -28,9 +28,9 @@ export async function copyImage(state: EcrState, item: readonly string[], due: n
   let record: ReplicationRecord = { status: 'COMPLETE' };
   let told: { readonly result: 'SUCCESS' | 'FAILED'; readonly tag: string | undefined } | undefined;
   try {
+    const current = await tagNow(state, source, digest, tag);
     await checkPermission(state, source, to);
     await ensureRepository(state, to);
-    const current = await tagNow(state, source, digest, tag);
     told = { result: 'SUCCESS', tag: await copyManifest(state, source, to, digest, current) };
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;

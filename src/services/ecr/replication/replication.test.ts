@@ -155,6 +155,19 @@ describe('ECR replication', { timeout: 20_000 }, () => {
     );
   });
 
+  it('makes no repository for what has been deleted before it was copied', async () => {
+    await using at = await startTestEcr();
+    await at.create('team/app');
+    await replicate(at, [{ region: 'eu-west-1', registryId: '000000000000' }]);
+    await at.ecr.close();
+    const digest = await at.push('team/app', 'v1');
+    await at.call('BatchDeleteImage', { ...name, imageIds: [{ imageDigest: digest }] });
+    await at.restart();
+    await at.advance(0);
+    assert.equal(await imagesIn(at, '000000000000', 'eu-west-1'), undefined);
+    assert.deepEqual(await at.store.range({ prefix: ['ecr', 'replication-due'] }), []);
+  });
+
   it('tells of what could not be copied', async () => {
     await using at = await startTestEcr();
     await at.create('team/app');
