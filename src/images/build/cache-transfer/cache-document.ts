@@ -77,7 +77,17 @@ export function parseCacheManifest(bytes: Uint8Array): Manifest | undefined {
 }
 
 /** The chains of a cache, their layers as the manifest describes them. Throws `ServiceError` when it is damaged. */
-export function decodeCache(config: Uint8Array, { layers: descriptors }: Manifest): readonly CacheChain[] {
+export function decodeCache(config: Uint8Array, manifest: Manifest): readonly CacheChain[] {
+  try {
+    return decode(config, manifest);
+  } catch (error) {
+    // Something is missing, or there is nothing where there must be something.
+    if (error instanceof TypeError) throw damaged();
+    throw error;
+  }
+}
+
+function decode(config: Uint8Array, { layers: descriptors }: Manifest): readonly CacheChain[] {
   const document = parse(config) as Partial<ConfigDocument> | null;
   if (document?.version !== 1 || !Array.isArray(document.layers) || !Array.isArray(document.chains)) throw damaged();
   const known = document.layers as ConfigDocument['layers'];
@@ -92,8 +102,9 @@ export function decodeCache(config: Uint8Array, { layers: descriptors }: Manifes
     }
     return {
       results: results.map(({ created, layer }) => {
-        if (!Number.isSafeInteger(created) || (layer !== null && layers[layer] === undefined)) throw damaged();
-        return { created, layer: layer === null ? undefined : layers[layer]! };
+        const found = layer === null || !Number.isSafeInteger(layer) ? undefined : layers[layer];
+        if (!Number.isSafeInteger(created) || (layer !== null && found === undefined)) throw damaged();
+        return { created, layer: found };
       }),
       keys: keys.map((list) => {
         if (!Array.isArray(list) || !list.every((key) => typeof key === 'string' && KEY.test(key))) throw damaged();

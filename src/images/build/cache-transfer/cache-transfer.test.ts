@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
@@ -98,10 +99,33 @@ describe('a build cache that is taken elsewhere', { skip: noStepsReason }, () =>
         first.build(TEXT, { files: FILES, cacheTo: [place()] }),
         /holds something else than a build cache/,
       );
+      assert.deepEqual(await readdir(folder), ['index.json']);
+      await rm(join(folder, 'index.json'));
+      await mkdir(join(folder, 'blobs/sha256'), { recursive: true });
+      await writeFile(join(folder, 'blobs/sha256/theirs'), '');
+      await assert.rejects(first.build(TEXT, { files: FILES, cacheTo: [place()] }), /holds something else/);
+      assert.deepEqual(await readdir(folder, { recursive: true }), ['blobs', 'blobs/sha256', 'blobs/sha256/theirs']);
       await assert.rejects(
         first.build(TEXT, { files: FILES, cacheTo: [{ type: 'local', target: 'relative' }] }),
         /must be absolute/,
       );
+    });
+
+    it('that is damaged anywhere is warned about', async () => {
+      const first = await machine();
+      await first.build(TEXT, { files: FILES, cacheTo: [place()] });
+      const index = await readFile(join(folder, 'index.json'), 'utf8');
+      for (const text of ['null', '{', '{"manifests":[null]}', '{"manifests":[{"artifactType":1}]}']) {
+        await writeFile(join(folder, 'index.json'), text);
+        const { warnings } = await first.build(TEXT, { files: FILES, cacheFrom: [place()] });
+        assert.match(warnings[0]!, /^the build cache of .* is not used: .*(damaged|something else)/, text);
+      }
+      await writeFile(join(folder, 'index.json'), index);
+      const manifest = join(folder, 'blobs/sha256', JSON.parse(index).manifests[0].digest.slice(7));
+      await rm(manifest);
+      execFileSync('mkfifo', [manifest]);
+      const { warnings } = await first.build(TEXT, { files: FILES, cacheFrom: [place()] });
+      assert.match(warnings[0]!, /is not used: the build cache in .* is damaged/);
     });
 
     it('with a layer that is damaged is not used', async () => {

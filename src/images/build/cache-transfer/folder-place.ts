@@ -13,6 +13,7 @@ import { CACHE_TYPE } from './cache-document.ts';
 import type { CachePlace } from './cache-place.ts';
 
 const MAX_MANIFEST_SIZE = 4 << 20;
+const LAYOUT_FILE = 'oci-layout';
 const LAYOUT = { imageLayoutVersion: '1.0.0' };
 
 /** A cache in a folder of its own, laid out as the OCI Image Layout says. A new cache replaces the old one in one step. */
@@ -22,6 +23,7 @@ export class FolderPlace implements CachePlace {
   readonly #images: Images;
   readonly #content: ContentStore;
   readonly #random: Random;
+  #prepared: Promise<void> | undefined;
 
   constructor(directory: string, images: Images, content: ContentStore, random: Random) {
     this.label = directory;
@@ -39,23 +41,24 @@ export class FolderPlace implements CachePlace {
 
   async read({ digest, size }: Descriptor, maxSize: number): Promise<Uint8Array> {
     if (size > maxSize) throw this.#damaged();
-    const bytes = await readFile(this.#blob(digest)).catch(() => undefined);
+    const bytes = (await this.#has(digest, size)) ? await readFile(this.#blob(digest)) : undefined;
     if (bytes?.length !== size || `sha256:${hash('sha256', bytes, 'hex')}` !== digest) throw this.#damaged();
     return bytes;
   }
 
   async fetch({ digest, size }: Descriptor) {
     const lease = await this.#content.lease(digest);
-    return lease ?? (await this.#content.write(createReadStream(this.#blob(digest)), { digest, size }));
+    if (lease !== undefined) return lease;
+    if (!(await this.#has(digest, size))) throw this.#damaged();
+    return await this.#content.write(createReadStream(this.#blob(digest)), { digest, size });
   }
 
   async putLayer(layer: Layer): Promise<Descriptor> {
+    await this.#prepare();
     const { descriptor, release } = await this.#images.compressedLayer(layer);
     try {
       const { mediaType, digest, size } = descriptor;
-      if ((await stat(this.#blob(digest)).catch(() => undefined))?.size !== size) {
-        await this.#write(digest, await this.#content.open(digest));
-      }
+      if (!(await this.#has(digest, size))) await this.#write(digest, await this.#content.open(digest));
       return { mediaType, digest, size };
     } finally {
       release();
@@ -63,22 +66,39 @@ export class FolderPlace implements CachePlace {
   }
 
   async putBlob(bytes: Uint8Array, mediaType: string): Promise<Descriptor> {
+    await this.#prepare();
     const digest = `sha256:${hash('sha256', bytes, 'hex')}`;
     await this.#write(digest, [bytes]);
     return { mediaType, digest, size: bytes.length };
   }
 
   async putManifest(bytes: Uint8Array): Promise<void> {
-    await this.#index();
     const descriptor = await this.putBlob(bytes, MEDIA_TYPES.ociManifest);
     const index: Index = {
       schemaVersion: 2,
       mediaType: MEDIA_TYPES.ociIndex,
       manifests: [{ ...descriptor, artifactType: CACHE_TYPE }],
     };
-    await this.#replace('oci-layout', JSON.stringify(LAYOUT));
     await this.#replace('index.json', JSON.stringify(index));
     await this.#tidy(descriptor, JSON.parse(Buffer.from(bytes).toString()) as Manifest);
+  }
+
+  /** Nothing is written into a folder that has something else, and nothing of it is ever deleted. */
+  #prepare(): Promise<void> {
+    this.#prepared ??= (async () => {
+      if ((await this.#index()) === undefined) {
+        const names = await readdir(this.#directory).catch((): string[] => []);
+        if (names.includes('blobs') && !names.includes(LAYOUT_FILE)) throw this.#foreign();
+      }
+      await mkdir(this.#directory, { recursive: true });
+      await this.#replace(LAYOUT_FILE, JSON.stringify(LAYOUT));
+    })();
+    return this.#prepared;
+  }
+
+  async #has(digest: string, size: number): Promise<boolean> {
+    const found = await stat(this.#blob(digest)).catch(() => undefined);
+    return found?.isFile() === true && found.size === size;
   }
 
   async #index(): Promise<Index | undefined> {
@@ -87,16 +107,17 @@ export class FolderPlace implements CachePlace {
       throw new ServiceError('InvalidCache', `${this.#directory} cannot be read: ${error.code}`, { cause: error });
     });
     if (text === undefined) return undefined;
-    let index: Index;
+    let index: Partial<Index> | null;
     try {
-      index = JSON.parse(text) as Index;
+      index = JSON.parse(text) as Partial<Index> | null;
     } catch {
       throw this.#damaged();
     }
-    if (!Array.isArray(index.manifests) || index.manifests.some(({ artifactType }) => artifactType !== CACHE_TYPE)) {
-      throw new ServiceError('InvalidCache', `${this.#directory} holds something else than a build cache`);
-    }
-    return index;
+    const manifests: unknown = index?.manifests;
+    const isOurs = (one: Partial<Descriptor> | null) =>
+      one?.artifactType === CACHE_TYPE && typeof one.digest === 'string';
+    if (!Array.isArray(manifests) || !manifests.every(isOurs)) throw this.#foreign();
+    return index as Index;
   }
 
   /** Deletes blobs of an earlier cache. */
@@ -138,6 +159,10 @@ export class FolderPlace implements CachePlace {
 
   #blob(digest: string): string {
     return join(this.#directory, 'blobs/sha256', digest.slice('sha256:'.length));
+  }
+
+  #foreign(): ServiceError {
+    return new ServiceError('InvalidCache', `${this.#directory} holds something else than a build cache`);
   }
 
   #damaged(): ServiceError {
