@@ -6,14 +6,12 @@
 //   node setup/setup.mjs --npm-only   npm packages alone
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { forbidServices } from './service-policy.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const flags = new Set(process.argv.slice(2));
-
-const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
 
 /** Debian packages, and a file that shows that each is there. */
 const START_PACKAGES = {
@@ -114,19 +112,12 @@ async function debianPackages(packages) {
   const environment = { DEBIAN_FRONTEND: 'noninteractive' };
   await step('Reading the package lists', ['apt-get'], ['update', '-qq'], environment);
   const install = ['install', '-y', '-qq', '--no-install-recommends', ...missing];
-  const allowServices = await forbidServices();
+  const allowServices = forbidServices();
   try {
     await step(`Installing ${missing.join(', ')}`, ['apt-get'], install, environment);
   } finally {
-    await allowServices();
+    allowServices();
   }
-}
-
-/** Debian starts the services of packages as it installs them; here only their programs are wanted (policy-rc.d(8)). */
-async function forbidServices() {
-  if (existsSync(SERVICE_POLICY)) return async () => {};
-  await writeFile(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  return () => rm(SERVICE_POLICY, { force: true });
 }
 
 /** Runs a command quietly: one line while it runs, how long it took, and its output only when it fails. */
