@@ -141,10 +141,13 @@ function queryOf(build: ImageBuild, dockerfile: string | undefined) {
   };
 }
 
+const CACHE_FIELDS = ['type', 'ref', 'src', 'dest', 'mode'];
+
 /** `type=registry,ref=NAME[,mode=max]`, `type=local,dest=DIRECTORY`, or the name of an image alone. `undefined` when it is none of these. */
 export function parseCachePlace(text: string, directory: string): CachePlace | undefined {
   if (!text.includes('=')) return { type: 'registry', target: text };
-  const fields = new Map(text.split(',').map((field) => field.split('=', 2) as [string, string]));
+  const fields = new Map(text.split(',').map(fieldOf));
+  if ([...fields.keys()].some((name) => !CACHE_FIELDS.includes(name))) return undefined;
   const mode = fields.get('mode');
   if (mode !== undefined && mode !== 'min' && mode !== 'max') return undefined;
   const more: Pick<CachePlace, 'mode'> = mode === undefined ? {} : { mode };
@@ -154,4 +157,10 @@ export function parseCachePlace(text: string, directory: string): CachePlace | u
   if (fields.get('type') === 'local' && folder)
     return { type: 'local', target: isAbsolute(folder) ? folder : join(directory, folder), ...more };
   return undefined;
+}
+
+/** A path may have a further `=`. */
+function fieldOf(field: string): [name: string, value: string] {
+  const equals = field.indexOf('=');
+  return equals < 0 ? [field, ''] : [field.slice(0, equals), field.slice(equals + 1)];
 }
