@@ -100,7 +100,7 @@ class LocalImages implements Images {
       for (const listener of this.#listeners) listener(event);
     };
     this.#parts = { store, content, clock, random, logger, images: this.#images, layers: rooms.layers, tell };
-    this.#compressed = new CompressedLayers(this.#parts);
+    this.#compressed = new CompressedLayers(this.#parts, rooms.workers, rooms.roots.packing);
     this.#registries = new Registries({
       content,
       clock,

@@ -10,6 +10,8 @@ import { prepareThreads, WorkerThread } from './worker-thread.ts';
 const MAX_TASKS = 2;
 /** Tasks at once that read or write archives of others, as fast as those do. */
 const MAX_STREAMS = 8;
+/** Layers that are compressed at once. They wait for each other alone: it takes long, and nobody's files are kept from him by it. */
+const MAX_COMPRESSIONS = 2;
 /** How long a thread without work is kept. Measured with the machine's clock: it is about memory, not about anybody's data. */
 const IDLE_MS = 10_000;
 /** Pieces of an archive that a thread has not worked off yet. */
@@ -26,11 +28,12 @@ export class LayerWorkers {
   readonly #idle = new Map<WorkerThread, NodeJS.Timeout>();
   readonly #tasks = new Turns(MAX_TASKS);
   readonly #streams = new Turns(MAX_STREAMS);
+  readonly #compressions = new Turns(MAX_COMPRESSIONS);
   #closed = false;
 
   /** Runs a task on a thread. Rejects with a `ServiceError` when the archive or the disk is at fault. */
   async run<K extends Task['kind']>(task: TaskOf<K>, onProgress?: (bytes: number) => void): Promise<TaskResults[K]> {
-    await using _turn = await this.#tasks.take();
+    await using _turn = await (task.kind === 'compress' ? this.#compressions : this.#tasks).take();
     const thread = await this.#take();
     try {
       return (await thread.run(task, onProgress && { onProgress })) as TaskResults[K];

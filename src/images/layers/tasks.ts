@@ -1,5 +1,6 @@
 import { type CopyOutcome, type CopyTask, copyTask } from '../build/copy/copy-task.ts';
 import type { Change, RootStat } from '../roots.ts';
+import { type CompressedLayer, type CompressLayerTask, compressLayer } from './compress-layer.ts';
 import type { Confinement } from './confinement.ts';
 import { type InheritTask, inheritAttributes } from './inherit-attributes.ts';
 import { type PackedLayer, type PackLayerTask, packLayer } from './pack-layer.ts';
@@ -22,6 +23,7 @@ export interface TaskResults {
   unpack: UnpackedLayer;
   inherit: undefined;
   pack: PackedLayer;
+  compress: CompressedLayer;
   unmount: undefined;
   sync: undefined;
   changes: Change[];
@@ -36,6 +38,7 @@ export type Task =
   | UnpackLayerTask
   | InheritTask
   | PackLayerTask
+  | CompressLayerTask
   | UnmountTask
   | SyncTask
   | ChangesTask
@@ -57,6 +60,8 @@ export async function runTask(
       return inheritAttributes(confinement, task);
     case 'pack':
       return packLayer(confinement, task);
+    case 'compress':
+      return compressLayer(task, (bytes) => channel.progress(bytes));
     case 'unmount':
       return unmount(confinement, task);
     case 'sync':

@@ -117,7 +117,7 @@ class Artifacts implements ArtifactRepository {
       if (session === undefined) return;
       const content = await open();
       try {
-        await this.#client.finishUpload(session, digest, content, size);
+        await this.#client.finishUpload(session, digest, { stream: content, size });
       } finally {
         content.destroy();
       }

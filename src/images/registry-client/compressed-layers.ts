@@ -1,9 +1,13 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Blob, BlobLease } from '../../store/index.ts';
 import type { Leased } from '../image-store.ts';
 import type { Layer } from '../images.ts';
+import type { LayerWorkers } from '../layers/layer-workers.ts';
 import { type Descriptor, MEDIA_TYPES } from '../oci.ts';
 import type { ImageParts } from '../parts.ts';
 import { type CompressedRecord, compressedKey, IMAGES } from '../records.ts';
-import { gzip } from '../tar/gzip.ts';
+import { GrowingFile } from './growing-file.ts';
 
 const PLAIN: readonly string[] = [MEDIA_TYPES.ociLayer, MEDIA_TYPES.dockerLayer];
 
@@ -13,25 +17,30 @@ const PLAIN: readonly string[] = [MEDIA_TYPES.ociLayer, MEDIA_TYPES.dockerLayer]
  */
 export class CompressedLayers {
   readonly #parts: ImageParts;
+  readonly #workers: LayerWorkers;
+  readonly #directory: string;
   readonly #running = new Map<string, Promise<Descriptor>>();
 
-  constructor(parts: ImageParts) {
+  /** `directory`: on the file system of the content store; what a killed process has left there is for the caller to remove. */
+  constructor(parts: ImageParts, workers: LayerWorkers, directory: string) {
     this.#parts = parts;
+    this.#workers = workers;
+    this.#directory = directory;
   }
 
-  /** The archive to push for a layer, leased. */
-  async descriptor(layer: Layer, leases: Leased): Promise<Descriptor> {
+  /** The archive to push for a layer, leased. Where it is made only now, `onBegun` gets it before it is complete. */
+  async descriptor(layer: Layer, leases: Leased, onBegun?: (archive: GrowingFile) => void): Promise<Descriptor> {
     const { content } = this.#parts;
     if (!PLAIN.includes(layer.descriptor.mediaType)) {
       const lease = await content.lease(layer.descriptor.digest);
-      if (!lease) throw new Error(`the layer ${layer.descriptor.digest} is not in the content store`);
+      if (!lease) throw notThere(layer.descriptor.digest);
       leases.add(lease);
       return layer.descriptor;
     }
     for (;;) {
       let running = this.#running.get(layer.diffId);
       if (!running) {
-        running = this.#compress(layer).finally(() => this.#running.delete(layer.diffId));
+        running = this.#compress(layer, onBegun).finally(() => this.#running.delete(layer.diffId));
         this.#running.set(layer.diffId, running);
       }
       const descriptor = await running;
@@ -42,11 +51,14 @@ export class CompressedLayers {
     }
   }
 
-  async #compress({ diffId, descriptor }: Layer): Promise<Descriptor> {
+  async #compress(
+    { diffId, descriptor }: Layer,
+    onBegun: (archive: GrowingFile) => void = () => {},
+  ): Promise<Descriptor> {
     const { content, store } = this.#parts;
     const known = (await store.get<CompressedRecord>(compressedKey(diffId)))?.value;
     if (known && (await content.stat(known.digest))) return known;
-    const blob = await content.write(gzip(await content.open(descriptor.digest)));
+    const blob = await this.#write(descriptor.digest, onBegun);
     try {
       const mediaType = MEDIA_TYPES.ociLayerGzip;
       const record: CompressedRecord = { mediaType, digest: blob.digest, size: blob.size };
@@ -59,6 +71,31 @@ export class CompressedLayers {
       blob.release();
     }
   }
+
+  async #write(digest: string, onBegun: (archive: GrowingFile) => void): Promise<Blob & BlobLease> {
+    const { content, random } = this.#parts;
+    const plain = await content.lease(digest);
+    if (!plain) throw notThere(digest);
+    const target = join(this.#directory, random.hex(32));
+    try {
+      const file = await GrowingFile.create(target);
+      onBegun(file);
+      const task = { kind: 'compress', archive: await content.path(digest), target } as const;
+      const compressing = this.#workers.run(task, (bytes) => file.grew(bytes));
+      await compressing.then(
+        () => file.finish(),
+        (error: unknown) => file.finish(error),
+      );
+      return await content.adopt(target, await compressing);
+    } finally {
+      plain.release();
+      await rm(target, { force: true });
+    }
+  }
+}
+
+function notThere(digest: string): Error {
+  return new Error(`the layer ${digest} is not in the content store`);
 }
 
 /** Forgets compressed archives of layers that no image has any more. */

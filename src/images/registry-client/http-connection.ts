@@ -20,7 +20,8 @@ export interface HttpRequest {
   /** Path and query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | { readonly stream: Readable; readonly size: number };
+  /** A stream without a size is sent in chunks. */
+  readonly body?: Uint8Array | { readonly stream: Readable; readonly size?: number };
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,18 +56,15 @@ export class HttpConnections {
     const secure = url.protocol === 'https:';
     const host = address.host ?? url.host;
     const direct = address.host !== undefined || isLoopback(url.hostname);
-    const size = body === undefined ? undefined : body instanceof Uint8Array ? body.length : body.size;
+    const isRead = method === 'GET' || method === 'HEAD';
+    const size = body instanceof Uint8Array ? body.length : body ? body.size : isRead ? undefined : 0;
     const options = {
       method,
       headers: {
         'user-agent': 'kobune',
         ...headers,
         host,
-        ...(size !== undefined
-          ? { 'content-length': String(size) }
-          : method === 'GET' || method === 'HEAD'
-            ? {}
-            : { 'content-length': '0' }),
+        ...(size !== undefined && { 'content-length': String(size) }),
       },
       path,
       agent: secure ? (direct ? this.#directTls : this.#https) : direct ? this.#direct : this.#http,

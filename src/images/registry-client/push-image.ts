@@ -17,10 +17,12 @@ import {
   withDefaultTag,
 } from '../references/reference.ts';
 import type { CompressedLayers } from './compressed-layers.ts';
+import { counted } from './counted.ts';
 import type { Registries } from './registries.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { RegistryAnswerError, transferError } from './registry-errors.ts';
 import { Backoff } from './retry.ts';
+import { UploadAhead } from './upload-ahead.ts';
 
 export interface PushedTag {
   readonly tag: string;
@@ -94,6 +96,8 @@ function notHere(reference: Reference): ServiceError {
 
 /** Repositories of the same registry that may give a blob; more are not asked. */
 const MAX_SOURCES = 3;
+/** Layers of so many bytes are sent while they are compressed; others before anybody would notice. */
+const SENT_AHEAD_FROM = 1024 * 1024;
 
 class ImagePush {
   readonly #parts: ImageParts;
@@ -152,15 +156,25 @@ class ImagePush {
     say({ id, status: 'Waiting' });
     await using _turn = await uploadTurns.take();
     this.#options.signal?.throwIfAborted();
-    const descriptor = await this.#compressed.descriptor(layer, this.#leases);
-    const sources = await this.#sources(layer);
+    let total = layer.size;
     let told = 0;
-    const outcome = await this.#blob(descriptor, sources, (current) => {
+    const onProgress = (current: number) => {
       const now = performance.now();
-      if (now - told < 100 && current < descriptor.size) return;
+      if (now - told < 100 && current < total) return;
       told = now;
-      say({ id, status: 'Pushing', current, total: descriptor.size });
-    });
+      say({ id, status: 'Pushing', current: Math.min(current, total), total });
+    };
+    await using ahead = new UploadAhead(this.#client, this.#options.signal, onProgress);
+    const isLarge = layer.size >= SENT_AHEAD_FROM;
+    const descriptor = await this.#compressed.descriptor(
+      layer,
+      this.#leases,
+      isLarge ? (archive) => ahead.begin(archive) : undefined,
+    );
+    total = descriptor.size;
+    const outcome = (await ahead.finish(descriptor.digest))
+      ? 'Pushed'
+      : await this.#blob(descriptor, await this.#sources(layer), onProgress);
     say({ id, status: outcome });
     return descriptor;
   }
@@ -189,7 +203,7 @@ class ImagePush {
       const file = await this.#parts.content.open(digest);
       const content = Readable.from(counted(file, onProgress), { objectMode: false });
       try {
-        await this.#client.finishUpload(session, digest, content, descriptor.size);
+        await this.#client.finishUpload(session, digest, { stream: content, size: descriptor.size });
       } finally {
         content.destroy();
         // Where nothing was read of it, it is still open.
@@ -235,15 +249,6 @@ class ImagePush {
       digest,
       size,
     });
-  }
-}
-
-async function* counted(source: Readable, onProgress: (current: number) => void): AsyncGenerator<Uint8Array> {
-  let current = 0;
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    current += chunk.length;
-    yield chunk;
-    onProgress(current);
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ import {
   type TestImages,
 } from '../test-support.ts';
 import { noDistributionReason, startDistribution } from './test-distribution.ts';
-import { refuse, TestRegistry } from './test-registry.ts';
+import { layerOf, refuse, TestRegistry } from './test-registry.ts';
 
 const skip = noRootsReason ?? noDistributionReason;
 /** Statuses that are told while pushing, without progress. */
@@ -189,15 +189,33 @@ describe('pushing to docker-registry', { skip }, () => {
   });
 });
 
+type UploadRegistry = TestRegistry & {
+  fail: (() => number | 'cut') | undefined;
+  refuseStreams: number | 'cut' | undefined;
+};
+
 /** A registry that takes uploads as told: each answer of an upload by its number. */
-async function uploadRegistry(): Promise<TestRegistry & { fail: (() => number | 'cut') | undefined }> {
-  const registry = (await TestRegistry.start()) as TestRegistry & { fail: (() => number | 'cut') | undefined };
+async function uploadRegistry(): Promise<UploadRegistry> {
+  const registry = (await TestRegistry.start()) as UploadRegistry;
   registry.fail = undefined;
+  registry.refuseStreams = undefined;
+  /** What was sent ahead, by the path of the upload. */
+  const streamed = new Map<string, Buffer>();
   registry.intercept = async ({ method, path, body }, response) => {
     const url = new URL(path, 'http://registry');
     if (method === 'POST') {
       response.writeHead(202, { location: `${url.pathname}1?state=x` });
       response.end();
+      return true;
+    }
+    if (method === 'PATCH') {
+      if (registry.refuseStreams === 'cut') response.destroy();
+      else if (registry.refuseStreams !== undefined) refuse(response, registry.refuseStreams, 'UNSUPPORTED');
+      else {
+        const next = `${url.pathname}-2`;
+        streamed.set(next, await body);
+        response.writeHead(202, { location: `${next}?state=y` }).end();
+      }
       return true;
     }
     if (method !== 'PUT') return false;
@@ -207,7 +225,7 @@ async function uploadRegistry(): Promise<TestRegistry & { fail: (() => number | 
         response.destroy();
         return true;
       }
-      const bytes = await body;
+      const bytes = streamed.get(url.pathname) ?? (await body);
       if (failure !== undefined) refuse(response, failure, 'UNAVAILABLE');
       else {
         registry.blobs.set(url.searchParams.get('digest')!, bytes);
@@ -227,6 +245,90 @@ async function uploadRegistry(): Promise<TestRegistry & { fail: (() => number | 
   return registry;
 }
 
+/** Larger than what is compressed before it is sent. */
+const LARGE = 6 * 1024 * 1024;
+
+describe('pushing large layers', { skip: noRootsReason }, () => {
+  it('sends them while they are compressed, and remembers the result', async () => {
+    await using registry = await uploadRegistry();
+    await using at = await openTestImages();
+    const image = await addImage(at, `${registry.host}/app:1`, [layerOf('large', LARGE), layerOf('small', 1000)]);
+    const first = await pushed(at, `${registry.host}/app:1`);
+    assert.deepEqual(first.statuses, ['Pushed', 'Pushed']);
+    const [patch] = registry.requests.filter(({ method }) => method === 'PATCH');
+    assert.equal(registry.made(/^PATCH/).length, 1);
+    assert.equal(patch!.headers['transfer-encoding'], 'chunked');
+    assert.deepEqual(registry.made(/^PUT .*uploads\/1-2\?state=y&digest=/).length, 1);
+    await using other = await openTestImages();
+    assert.equal((await other.images.pull(`${registry.host}/app:1`)).id, image.id);
+    assert.deepEqual(await readdir(join(at.directory, 'images/packing')), []);
+    registry.blobs.clear();
+    assert.deepEqual((await pushed(at, `${registry.host}/app:1`)).digests, first.digests);
+    assert.equal(registry.made(/^PATCH/).length, 1, 'the digest is known, and may be asked for');
+  });
+
+  for (const how of [404, 416, 'cut'] as const) {
+    it(`sends them in one piece to a registry that does not take streams: ${how}`, async () => {
+      await using registry = await uploadRegistry();
+      registry.refuseStreams = how;
+      await using at = await openTestImages();
+      const image = await addImage(at, `${registry.host}/app:1`, [layerOf('large', LARGE)]);
+      assert.deepEqual((await pushed(at, `${registry.host}/app:1`)).statuses, ['Pushed']);
+      assert.equal(registry.made(/^PATCH/).length, 1);
+      await using other = await openTestImages();
+      assert.equal((await other.images.pull(`${registry.host}/app:1`)).id, image.id);
+    });
+  }
+
+  it('tries again, with all of it, when the end of the upload fails', async () => {
+    await using registry = await uploadRegistry();
+    await using at = await openTestImages();
+    const image = await addImage(at, `${registry.host}/app:1`, [layerOf('large', LARGE)]);
+    const failures: (number | 'cut')[] = [503, 'cut'];
+    registry.fail = () => failures.shift()!;
+    assert.deepEqual((await pushed(at, `${registry.host}/app:1`)).statuses, ['Pushed']);
+    await using other = await openTestImages();
+    assert.equal((await other.images.pull(`${registry.host}/app:1`)).id, image.id);
+  });
+
+  it('stops sending what the registry turns out to have', async () => {
+    await using registry = await uploadRegistry();
+    const [name, archive] = [`${registry.host}/app:1`, layerOf('large', LARGE)];
+    await using first = await openTestImages();
+    await addImage(first, name, [archive]);
+    await pushed(first, name);
+    await using at = await openTestImages();
+    await addImage(at, name, [archive]);
+    const { intercept } = registry;
+    // The upload does not begin before the archive is complete.
+    const asked = Promise.withResolvers<void>();
+    registry.intercept = async (request, response) => {
+      if (request.method === 'HEAD') asked.resolve();
+      if (request.method === 'POST') await asked.promise;
+      return intercept(request, response);
+    };
+    const before = registry.made(/^PUT .*uploads/).length;
+    assert.deepEqual((await pushed(at, name)).statuses, ['Layer already exists']);
+    assert.equal(registry.made(/^PUT .*uploads/).length, before);
+  });
+
+  it('gives up when it is told to, and keeps nothing half-made', async () => {
+    await using registry = await uploadRegistry();
+    await using at = await openTestImages();
+    await addImage(at, `${registry.host}/app:1`, [layerOf('large', LARGE)]);
+    const { intercept } = registry;
+    const abort = new AbortController();
+    registry.intercept = async (request, response) => {
+      if (request.method !== 'PATCH') return intercept(request, response);
+      abort.abort();
+      return true;
+    };
+    await assert.rejects(at.images.push(`${registry.host}/app:1`, { signal: abort.signal }), { name: 'AbortError' });
+    assert.deepEqual(await readdir(join(at.directory, 'images/packing')), []);
+    assert.deepEqual(registry.made(/^PUT/), []);
+  });
+});
+
 describe('pushing over a bad connection', { skip: noRootsReason }, () => {
   it('tries an upload again that was cut or refused for a while', async () => {
     await using registry = await uploadRegistry();
@@ -245,7 +347,7 @@ describe('pushing over a bad connection', { skip: noRootsReason }, () => {
   it('gives up on what will not pass, and pushes no manifest', async () => {
     await using registry = await uploadRegistry();
     await using at = await openTestImages();
-    await addBusybox(at, `${registry.host}/app:1`);
+    await addImage(at, `${registry.host}/app:1`, [makeArchive([{ path: 'a' }])]);
     registry.fail = () => 400;
     await assert.rejects(at.images.push(`${registry.host}/app:1`), refusedWith('RegistryError', /unavailable/));
     assert.deepEqual(registry.made(/PUT .*manifests/), []);

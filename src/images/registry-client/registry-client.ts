@@ -119,6 +119,30 @@ export class RegistryClient {
     }
   }
 
+  /** Begins an upload of what is not known in full yet. */
+  async openUpload(signal: AbortSignal): Promise<UploadSession> {
+    const response = await this.#ask({ method: 'POST', path: this.#path('blobs/uploads/'), signal });
+    response.resume();
+    return this.#session(response);
+  }
+
+  /**
+   * Sends the content of an upload, however much it is, in one request that is not tried again; answers where the upload is
+   * finished. As Docker pushes. Source: CNCF Distribution, "HTTP API V2", "Chunked Upload": streamed without a range.
+   */
+  async streamUpload(session: UploadSession, content: Readable, signal: AbortSignal): Promise<UploadSession> {
+    const response = await this.#send(session.address, session.foreign, {
+      method: 'PATCH',
+      path: session.path,
+      headers: { 'content-type': 'application/octet-stream' },
+      body: { stream: content },
+      signal,
+    });
+    if ((response.statusCode ?? 0) >= 300) throw await answerError(response, this.#name());
+    response.resume();
+    return response.headers.location === undefined ? session : this.#session(response);
+  }
+
   /** Begins an upload, or has the registry take the blob from another of its repositories: then `undefined`. */
   async startUpload(digest: string, from: string | undefined): Promise<UploadSession | undefined> {
     const query = new URLSearchParams({ mount: digest, ...(from !== undefined && { from }) });
@@ -130,14 +154,18 @@ export class RegistryClient {
     return response.statusCode === 201 ? undefined : this.#session(response);
   }
 
-  /** Sends all of a blob in one request. */
-  async finishUpload(session: UploadSession, digest: string, content: Readable, size: number): Promise<void> {
+  /** Finishes an upload with all of a blob in one request, or with what was sent before. */
+  async finishUpload(
+    session: UploadSession,
+    digest: string,
+    content?: { readonly stream: Readable; readonly size: number },
+  ): Promise<void> {
     const separator = session.path.includes('?') ? '&' : '?';
     const response = await this.#send(session.address, session.foreign, {
       method: 'PUT',
       path: `${session.path}${separator}digest=${encodeURIComponent(digest)}`,
       headers: { 'content-type': 'application/octet-stream' },
-      body: { stream: content, size },
+      ...(content && { body: content }),
     });
     if (response.statusCode !== 201 && response.statusCode !== 204) throw await answerError(response, this.#name());
     response.resume();

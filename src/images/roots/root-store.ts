@@ -52,7 +52,8 @@ interface CommittedLayer {
 export class RootStore implements Roots {
   readonly #options: RootStoreOptions;
   readonly #directory: string;
-  readonly #packing: string;
+  /** Where archives are made. Emptied at the start. */
+  readonly packing: string;
   /** Layers without files: overlayfs wants two different ones where nothing is written, and one where there is no layer. */
   readonly #empties: readonly string[];
   readonly #kernel: Kernel | undefined = openKernel();
@@ -61,7 +62,7 @@ export class RootStore implements Roots {
   constructor(options: RootStoreOptions) {
     this.#options = options;
     this.#directory = join(options.directory, 'roots');
-    this.#packing = join(options.directory, 'packing');
+    this.packing = join(options.directory, 'packing');
     this.#empties = [join(options.directory, 'empty'), join(options.directory, 'empty-too')];
   }
 
@@ -70,8 +71,8 @@ export class RootStore implements Roots {
     await mkdir(this.#directory, { recursive: true, mode: 0o711 });
     spreadApart(this.#directory);
     for (const empty of this.#empties) await mkdir(empty, { recursive: true, mode: 0o755 });
-    await rm(this.#packing, { recursive: true, force: true });
-    await mkdir(this.#packing, { mode: 0o700 });
+    await rm(this.packing, { recursive: true, force: true });
+    await mkdir(this.packing, { mode: 0o700 });
     const known = new Set<string>();
     for (const { key, value } of await this.#options.store.range<RootRecord>({ prefix: [IMAGES, 'root'] })) {
       const id = String(key[2]);
@@ -150,7 +151,7 @@ export class RootStore implements Roots {
     }
     const { exclude = [], unchanged = [], clampTime, consume = false, paused } = options;
     if (consume) await this.#unmount(root.id);
-    const archive = join(this.#packing, random.hex(32));
+    const archive = join(this.packing, random.hex(32));
     const upper = this.#upper(root.id);
     try {
       await using _pause = await paused?.();

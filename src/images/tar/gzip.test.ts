@@ -6,13 +6,17 @@ import { gunzipSync } from 'node:zlib';
 import { busyboxLayer } from '../test-support.ts';
 import { gzip } from './gzip.ts';
 
-async function* chunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
-}
-
-async function packed(bytes: Uint8Array, size: number): Promise<Buffer> {
+/** Reads at most so much at once. */
+async function packed(bytes: Uint8Array, most: number): Promise<Buffer> {
+  let at = 0;
+  const read = (buffer: Buffer) => {
+    const part = bytes.subarray(at, at + Math.min(most, buffer.length));
+    buffer.set(part);
+    at += part.length;
+    return part.length;
+  };
   const parts: Uint8Array[] = [];
-  for await (const part of gzip(chunks(bytes, size))) parts.push(part);
+  for await (const part of gzip(read)) parts.push(part);
   return Buffer.concat(parts);
 }
 

@@ -24,22 +24,45 @@ const WORTH = 0.98;
 /** Without name and time, so that the same content always gives the same bytes. Source: RFC 1952, 2.3. */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 
-/** Compresses to gzip on several processors; the same content gives the same bytes, however it comes in chunks. */
-export async function* gzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** A piece on its way. Its memory is used again afterwards. */
+interface Running {
+  readonly buffer: Buffer;
+  readonly compressed: Promise<Buffer>;
+}
+
+/**
+ * Compresses to gzip on several processors; the same content gives the same bytes, however it comes. `read` puts the next bytes
+ * into a buffer and answers how many; at the end none.
+ */
+export async function* gzip(read: (buffer: Buffer) => number): AsyncGenerator<Uint8Array> {
   yield HEADER;
-  const running: Promise<Buffer>[] = [];
+  const running: Running[] = [];
+  const free: Buffer[] = [];
   let dictionary: Buffer | undefined;
   let checksum = 0;
   let size = 0;
-  for await (const piece of pieces(source)) {
-    checksum = crc32(piece, checksum);
-    size += piece.length;
-    // A flush ends a piece at a whole byte, so that the next can be put after it.
-    running.push(compress(piece, dictionary));
-    dictionary = piece.subarray(-WINDOW);
-    if (running.length >= AT_ONCE) yield await running.shift()!;
+  const next = async () => {
+    const { buffer, compressed } = running.shift()!;
+    const piece = await compressed;
+    free.push(buffer);
+    return piece;
+  };
+  try {
+    for (;;) {
+      const buffer = free.pop() ?? Buffer.allocUnsafeSlow(PIECE);
+      const piece = buffer.subarray(0, fill(buffer, read));
+      if (piece.length === 0) break;
+      checksum = crc32(piece, checksum);
+      size += piece.length;
+      running.push({ buffer, compressed: compress(piece, dictionary) });
+      dictionary = Buffer.from(piece.subarray(-WINDOW));
+      if (running.length >= AT_ONCE) yield await next();
+    }
+    while (running.length > 0) yield await next();
+  } finally {
+    // Nobody waits any more for those that are left after a failure.
+    await Promise.allSettled(running.map(({ compressed }) => compressed));
   }
-  for (const piece of running) yield await piece;
   const trailer = Buffer.alloc(10);
   // The last block: empty, with the codes that the format fixes.
   trailer.writeUInt16LE(0x0003, 0);
@@ -48,8 +71,20 @@ export async function* gzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
   yield trailer;
 }
 
+/** As much as there is room for; less only at the end. */
+function fill(buffer: Buffer, read: (buffer: Buffer) => number): number {
+  let used = 0;
+  while (used < buffer.length) {
+    const count = read(buffer.subarray(used));
+    if (count === 0) break;
+    used += count;
+  }
+  return used;
+}
+
 async function compress(piece: Buffer, dictionary: Buffer | undefined): Promise<Buffer> {
   const level = (await isCompressible(piece)) ? LEVEL : 0;
+  // A flush ends a piece at a whole byte, so that the next can be put after it.
   const options = { level, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: OUTPUT_CHUNK };
   return deflate(piece, { ...options, ...(dictionary && { dictionary }) });
 }
@@ -72,23 +107,4 @@ function isFlat(sample: Buffer): boolean {
   let deviation = 0;
   for (const count of counts) deviation += Math.abs(count - mean);
   return deviation < sample.length / 8;
-}
-
-/** The same bytes in pieces of one size but for the last. */
-async function* pieces(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let piece = Buffer.allocUnsafeSlow(PIECE);
-  let used = 0;
-  for await (const chunk of source) {
-    for (let at = 0; at < chunk.length; ) {
-      const part = chunk.subarray(at, at + PIECE - used);
-      piece.set(part, used);
-      used += part.length;
-      at += part.length;
-      if (used < PIECE) continue;
-      yield piece;
-      piece = Buffer.allocUnsafeSlow(PIECE);
-      used = 0;
-    }
-  }
-  if (used > 0) yield piece.subarray(0, used);
 }
