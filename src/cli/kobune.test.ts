@@ -80,7 +80,16 @@ describe('kobune up, status and down', () => {
     assert.equal(samePort.code, 4);
     assert.match(
       samePort.err,
-      new RegExp(`port ${port} on 127\\.0\\.0\\.1 is in use .*\\n {2}Choose another with --port`),
+      new RegExp(`port ${port} on 127\\.0\\.0\\.1 is in use by another program\\n {2}Choose another with --port`),
+    );
+    const words = ['up', '--port', '0', '--docker-port', port, '--data', join(directory, 'other')];
+    const dockerPort = await kobune(words);
+    assert.equal(dockerPort.code, 4);
+    assert.match(
+      dockerPort.err,
+      new RegExp(
+        `port ${port} on 127\\.0\\.0\\.1 is in use by another program\\n {2}Choose another with --docker-port`,
+      ),
     );
     await kobune(['down', '--data', data]);
   });

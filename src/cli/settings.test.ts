@@ -50,6 +50,7 @@ describe('settings', () => {
     assert.equal(settings.dockerPort, 2376);
     assert.equal((await read({})).dockerPort, 'off');
     await fails({ flags: { registryMirrors: 'docker.io' } }, /--registry-mirrors must be a list of registries with/);
+    await fails({ flags: { dockerPort: '4566' } }, /--docker-port 4566 is the port of the other APIs$/);
     await fails({ flags: { dockerPort: '70000' } }, /--docker-port must be off or a whole number/);
   });
 

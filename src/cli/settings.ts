@@ -85,6 +85,7 @@ export async function readSettings(sources: SettingSources): Promise<Settings> {
   const settings: Settings = { ...defaults(environment), ...(given as Partial<Settings>) };
   const result = { ...settings, data: resolve(workingDirectory, settings.data) };
   refuseOpenNetwork(result);
+  refuseSamePort(result);
   return result;
 }
 
@@ -95,6 +96,11 @@ function refuseOpenNetwork({ host, iam }: Settings): void {
     `--host ${host} can be reached from the network, where anyone could call without credentials`,
     'Add --iam enforce (KOBUNE_IAM=enforce, or "iam: enforce" in kobune.yaml), or listen on 127.0.0.1.',
   );
+}
+
+function refuseSamePort({ port, dockerPort }: Settings): void {
+  if (port === 0 || port !== dockerPort) return;
+  throw wrong(`--docker-port ${dockerPort} is the port of the other APIs`, 'Choose another port for one of them.');
 }
 
 function defaults(environment: NodeJS.ProcessEnv): Settings {

@@ -151,9 +151,11 @@ export async function describeStartFailure(error: unknown, settings: Settings): 
     });
   }
   if (code === 'EADDRINUSE') {
-    return new CommandError(`port ${settings.port} on ${settings.host} is in use by another program`, {
+    const { port = settings.port } = error as { port?: number };
+    const flag = port === settings.dockerPort ? '--docker-port' : '--port';
+    return new CommandError(`port ${port} on ${settings.host} is in use by another program`, {
       exitCode: EXIT.inUse,
-      hint: `Choose another with --port (0: any free one), or see who has it: ss -ltnp 'sport = :${settings.port}'`,
+      hint: `Choose another with ${flag} (0: any free one), or see who has it: ss -ltnp 'sport = :${port}'`,
     });
   }
   if (code === 'EADDRNOTAVAIL') {
