@@ -1,10 +1,12 @@
 import { type BigIntStats, closeSync, lstatSync, mkdirSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type { FileSystemCalls } from '../../layers/file-system-calls.ts';
-import { resolveInside } from '../copy/inside.ts';
+import { InsidePathError, resolveInside } from '../copy/inside.ts';
 
 interface Stub {
   readonly path: string;
+  /** Of the directory that it is in, as the inside sees it. */
+  readonly inside: string;
   readonly kind: 'file' | 'directory';
   readonly parent: string;
   /** Of the directory that it is in, before and after it was made. */
@@ -44,16 +46,24 @@ export class MountPoints {
     const before = lstatSync(parent, { bigint: true });
     if (kind === 'directory') mkdirSync(path, 0o755);
     else closeSync(openSync(path, 'wx', 0o644));
-    this.#stubs.push({ path, kind, parent, before, after: lstatSync(parent, { bigint: true }) });
+    this.#stubs.push({
+      path,
+      inside: posix.dirname(inside),
+      kind,
+      parent,
+      before,
+      after: lstatSync(parent, { bigint: true }),
+    });
   }
 
   /**
    * Takes away what was made here and is still empty. Answers directories that are again as they were: overlayfs has them among
-   * what was written all the same.
+   * what was written all the same. Nothing may be running in the root any more: whatever ran there may have put links in the
+   * place of directories, which would lead out of it.
    */
   clear(): string[] {
-    for (const { path, kind, parent, before, after } of this.#stubs.reverse()) {
-      const holder = lstatSync(parent, { bigint: true, throwIfNoEntry: false });
+    for (const { path, inside, kind, parent, before, after } of this.#stubs.reverse()) {
+      const holder = this.#look(inside);
       if (holder === undefined || !removeEmpty(path, kind)) continue;
       // Whatever else was done in the directory has its own time.
       const time = holder.mtimeNs === after.mtimeNs ? before.mtimeNs : holder.mtimeNs;
@@ -65,9 +75,21 @@ export class MountPoints {
     }
     this.#stubs.length = 0;
     return [...this.#touched].flatMap(([inside, before]) => {
-      const now = lstatSync(join(this.#root, inside), { bigint: true, throwIfNoEntry: false });
+      const now = this.#look(inside);
       return now !== undefined && isSame(now, before) ? [inside] : [];
     });
+  }
+
+  /** A directory that is still where it was, with no link on the way. */
+  #look(inside: string): BigIntStats | undefined {
+    try {
+      const found = resolveInside(this.#root, inside, { follow: false });
+      if (found.inside !== inside || !found.stats?.isDirectory()) return undefined;
+      return lstatSync(found.path, { bigint: true });
+    } catch (error) {
+      if (error instanceof InsidePathError) return undefined;
+      throw error;
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -174,6 +175,17 @@ describe('RUN', { skip: noStepsReason }, () => {
       const built = await scratch.build(text);
       assert.equal(built.output, 'M\nW\n/b/etc/passwd\n');
       assert.deepEqual((await scratch.list(built.image)).get('m'), undefined);
+    });
+
+    it('does not lead out of the root after the step, whatever that has put in the way', async () => {
+      const outside = await scratch.context({ 'victim/': '', file: '' });
+      const before = await stat(outside, { bigint: true });
+      const away = `mv /x /y && ln -s ${outside} /x`;
+      await run(`RUN --mount=type=tmpfs,target=/x/victim --mount=source=a,target=/x/file ${away}`, {
+        files: { a: 'A' },
+      });
+      assert.deepEqual((await readdir(outside)).sort(), ['file', 'victim']);
+      assert.equal((await stat(outside, { bigint: true })).mtimeNs, before.mtimeNs);
     });
 
     it('does not lead out of the context', async () => {

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { chmod, chown, mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Random } from '../../../base/random.ts';
 import { keyOf } from '../cache/cache-keys.ts';
@@ -56,15 +56,33 @@ export class SecretFiles {
 
   /** Deletes what an ended program has left. */
   async tidy(): Promise<void> {
-    await rm(join(MEMORY, this.#name), { recursive: true, force: true });
+    const inMemory = join(MEMORY, this.#name);
+    if (await isOwn(inMemory)) await rm(inMemory, { recursive: true, force: true });
     await rm(this.#fallback, { recursive: true, force: true });
   }
 
   async #open(): Promise<string> {
     const memory = await statfs(MEMORY).catch(() => undefined);
-    const directory = memory?.type === TMPFS ? join(MEMORY, this.#name) : this.#fallback;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await chmod(directory, 0o700);
-    return directory;
+    const inMemory = join(MEMORY, this.#name);
+    if (memory?.type === TMPFS && (await makeOwn(inMemory))) return inMemory;
+    await mkdir(this.#fallback, { recursive: true, mode: 0o700 });
+    return this.#fallback;
   }
+}
+
+/** Makes a directory for this user alone where everybody may make some. Answers false when somebody else has put something there. */
+async function makeOwn(directory: string): Promise<boolean> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return isOwn(directory);
+  }
+}
+
+/** A directory that only this user can read or write; no link is one. */
+async function isOwn(directory: string): Promise<boolean> {
+  const found = await lstat(directory).catch(() => undefined);
+  return found?.isDirectory() === true && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;
 }
