@@ -1,5 +1,5 @@
 import { ServiceError } from '../base/errors.ts';
-import type { Descriptor, Repositories, Upload } from '../images/index.ts';
+import { type Descriptor, isDigest, isRepositoryName, type Repositories, type Upload } from '../images/index.ts';
 import type { RegistryRequest } from './registry-request.ts';
 import type { Reply } from './reply.ts';
 
@@ -29,7 +29,7 @@ export async function startUpload(
   return accepted(request, await repositories.startUpload(repository), { 'oci-chunk-min-length': '1' });
 }
 
-/** From the repository that is named, or else from any that has it. */
+/** From the repository that is named, or else from any that has it. What cannot be mounted, as it is no name or digest, is uploaded. */
 async function mountBlob(
   repositories: Repositories,
   request: RegistryRequest,
@@ -37,9 +37,8 @@ async function mountBlob(
   mayRead: MayRead,
 ): Promise<boolean> {
   const from = request.query.get('from');
-  // Asked first in any case: it refuses what is no digest.
-  const everywhere = await repositories.repositoriesOfBlob(digest, MAX_PLACES);
-  const places = from === null ? everywhere : [request.repository(from)];
+  if (!isDigest(digest) || (from !== null && !isRepositoryName(from))) return false;
+  const places = from === null ? await repositories.repositoriesOfBlob(digest, MAX_PLACES) : [request.repository(from)];
   for (const place of places) {
     if ((await mayRead(place)) && (await repositories.mountBlob(request.repository(), digest, place))) return true;
   }

@@ -1,4 +1,5 @@
 import { ServiceError } from '../../base/errors.ts';
+import { parseEcrRepository } from './registry-host.ts';
 
 /** Errors of the OCI Distribution Specification 1.1, "Error Codes". */
 
@@ -7,11 +8,14 @@ const withDetail = (detail: unknown) => ({ members: { detail } });
 export const nameInvalid = (name: string): ServiceError =>
   new ServiceError('NAME_INVALID', 'invalid repository name', { status: 400, ...withDetail({ name: short(name) }) });
 
-export const nameUnknown = (name: string): ServiceError =>
-  new ServiceError('NAME_UNKNOWN', `repository name not known to registry: ${name}`, {
-    status: 404,
-    ...withDetail({ name }),
-  });
+/** In ECR's words, where it is one of its repositories: they say what to look for, and where. */
+export function nameUnknown(name: string): ServiceError {
+  const ecr = parseEcrRepository(name);
+  const message = ecr
+    ? `The repository with name '${ecr.name}' does not exist in the registry with id '${ecr.account}'`
+    : `repository name not known to registry: ${name}`;
+  return new ServiceError('NAME_UNKNOWN', message, { status: 404, ...withDetail({ name }) });
+}
 
 export const manifestUnknown = (reference: string): ServiceError =>
   new ServiceError('MANIFEST_UNKNOWN', `manifest unknown: ${short(reference)}`, {

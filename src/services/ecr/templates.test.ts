@@ -5,7 +5,10 @@ import { fails, startTestEcr } from './testing/test-ecr.ts';
 describe('ECR repository creation templates', { timeout: 20_000 }, () => {
   it('make repositories by a push, where they are for that', async () => {
     await using at = await startTestEcr();
-    await assert.rejects(at.push('auto/app', 'v1'), fails('NAME_UNKNOWN', 404));
+    await assert.rejects(at.push('auto/app', 'v1'), {
+      ...fails('NAME_UNKNOWN', 404),
+      message: "The repository with name 'auto/app' does not exist in the registry with id '000000000000'",
+    });
     const template = {
       prefix: 'auto',
       appliedFor: ['CREATE_ON_PUSH'],
