@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync, statfsSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DockerHost } from '../server/rooms.ts';
 
@@ -65,6 +65,7 @@ function clearOnce(onDisk: string, memory: string): Promise<void> {
   if (known !== undefined) return known;
   const clearing = clear(onDisk, memory);
   cleared.set(onDisk, clearing);
+  clearing.catch(() => cleared.delete(onDisk));
   return clearing;
 }
 
@@ -72,9 +73,15 @@ async function clear(onDisk: string, memory: string): Promise<void> {
   await rm(onDisk, { recursive: true, force: true });
   for (const name of await readdir(memory).catch(() => [])) {
     const [, owner] = /^kobune-[0-9a-f]+-(\d+)-[0-9a-f]{16}$/.exec(name) ?? [];
-    if (owner === undefined || isAlive(Number(owner))) continue;
+    if (owner === undefined || isAlive(Number(owner)) || !(await isOwn(join(memory, name)))) continue;
     await rm(join(memory, name), { recursive: true, force: true });
   }
+}
+
+/** Everybody may make directories there: in somebody else's, what is deleted could be led elsewhere by links. */
+async function isOwn(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  return found?.isDirectory() === true && found.uid === process.geteuid?.();
 }
 
 function isAlive(pid: number): boolean {
