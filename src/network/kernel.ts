@@ -185,6 +185,8 @@ class LibcKernel implements Kernel {
   readonly #functions: Record<string, (...args: unknown[]) => unknown>;
   readonly #integerSyscall: (...args: unknown[]) => unknown;
   readonly #own = new Map<number, number>();
+  /** What a system call under way reads or writes. */
+  readonly #handedOver = new Set<unknown>();
 
   constructor(
     ffi: Ffi,
@@ -227,11 +229,14 @@ class LibcKernel implements Kernel {
   }
 
   syscall(name: string, number: number, ...args: readonly (number | Uint8Array)[]): number {
+    // Nobody else may hold the buffers, and to the garbage collector their addresses are numbers.
+    this.#handedOver.add(args);
     const words = Array.from({ length: 6 }, (_, i) => {
       const arg = args[i] ?? 0;
       return typeof arg === 'number' ? BigInt(arg) : this.#ffi.getRawPointer(arg);
     });
     const result = Number(this.#integerSyscall(BigInt(number), ...words));
+    this.#handedOver.delete(args);
     if (result < 0) throw new KernelError(name, this.#errno());
     return result;
   }
