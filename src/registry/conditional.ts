@@ -25,6 +25,8 @@ export function tagsOf(header: string): readonly string[] {
  * rejected, as the conformance suite of the OCI wants it. Source: RFC 9110 section 14.2.
  */
 export function selectBytes(request: RegistryRequest, digest: string, size: number): Selection {
+  // "GET is the only method for which range handling is defined."
+  if (request.method !== 'GET') return { kind: 'all' };
   const match = /^bytes=(\d*)-(\d*)$/.exec(request.header('range')?.replaceAll(' ', '') ?? '');
   if (!match || (match[1] === '' && match[2] === '')) return { kind: 'all' };
   const condition = request.header('if-range');

@@ -154,6 +154,10 @@ describe('OCI pull', { timeout: 20_000 }, () => {
       const answer = await ask(range);
       assert.deepEqual([answer.status, answer.body.toString()], [200, content], range);
     }
+    for (const range of ['bytes=0-3', 'bytes=99-100']) {
+      const head = await registry.ask('HEAD', `/v2/app/blobs/${digest}`, { headers: { range } });
+      assert.deepEqual([head.status, head.headers['content-length']], [200, '10'], range);
+    }
     assert.equal((await ask('bytes=0-3', { 'if-range': `"${digest}"` })).status, 206);
     assert.equal((await ask('bytes=0-3', { 'if-range': '"something else"' })).status, 200);
   });
