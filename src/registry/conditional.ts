@@ -15,8 +15,15 @@ export function isNotModified(request: RegistryRequest, digest: string): boolean
   return header !== undefined && (header.trim() === '*' || tagsOf(header).includes(digest));
 }
 
+/** Whether what has this digest (`undefined`: nothing) may be replaced. Source: RFC 9110 sections 13.1.1, 13.1.2. */
+export function mayReplace(request: RegistryRequest, digest: string | undefined): boolean {
+  const names = (header: string) => digest !== undefined && (header.trim() === '*' || tagsOf(header).includes(digest));
+  const [match, noneMatch] = [request.header('if-match'), request.header('if-none-match')];
+  return (match === undefined || names(match)) && (noneMatch === undefined || !names(noneMatch));
+}
+
 /** The digests in a list of entity tags, weak ones too. */
-export function tagsOf(header: string): readonly string[] {
+function tagsOf(header: string): readonly string[] {
   return [...header.matchAll(/(?:W\/)?"([^"]*)"/g)].map((match) => match[1]!);
 }
 

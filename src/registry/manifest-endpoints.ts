@@ -1,6 +1,6 @@
 import { ServiceError } from '../base/errors.ts';
 import { MAX_MANIFEST_SIZE, type ManifestInfo, type Repositories, type StoredManifest } from '../images/index.ts';
-import { entityTag, isNotModified, tagsOf } from './conditional.ts';
+import { entityTag, isNotModified, mayReplace } from './conditional.ts';
 import type { RegistryRequest } from './registry-request.ts';
 import type { Reply } from './reply.ts';
 
@@ -39,13 +39,9 @@ export async function writeManifest(
 ): Promise<Reply> {
   const repository = request.repository();
   const bytes = await readBody(request);
-  const ifMatch = request.header('if-match');
-  const conditions = {
-    ...(ifMatch === undefined ? {} : { ifDigest: tagsOf(ifMatch)[0] ?? '' }),
-    ...(request.header('if-none-match')?.trim() === '*' ? { ifAbsent: true } : {}),
-  };
   const mediaType = request.header('content-type');
-  const pushed = await repositories.putManifest(repository, reference, { mediaType, bytes }, conditions);
+  const ifCurrent = (digest: string | undefined) => mayReplace(request, digest);
+  const pushed = await repositories.putManifest(repository, reference, { mediaType, bytes }, { ifCurrent });
   const { digest } = pushed.descriptor;
   return {
     status: 201,

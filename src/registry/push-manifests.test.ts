@@ -238,7 +238,11 @@ describe('OCI manifest push', { timeout: 20_000 }, () => {
     assert.equal((await conditional('v1', { 'if-match': `"${digestOf('x')}"` })).status, 412);
     assert.equal((await conditional('v1', { 'if-none-match': '*' })).status, 412);
     assert.equal((await registry.ask('HEAD', `${PATH}/v1`)).headers['docker-content-digest'], first);
-    assert.equal((await conditional('v1', { 'if-match': `"${first}"` })).status, 201);
+    assert.equal((await conditional('v1', { 'if-none-match': `"x", "${first}"` })).status, 412);
+    assert.equal((await conditional('new', { 'if-match': '*' })).status, 412);
+    assert.equal((await conditional('v1', { 'if-match': `"x", "${first}"` })).status, 201);
+    assert.equal((await conditional('v1', { 'if-match': '*' })).status, 201);
+    assert.equal((await conditional('v1', { 'if-none-match': `"${first}"` })).status, 201);
     assert.equal((await conditional('new', { 'if-none-match': '*' })).status, 201);
   });
 

@@ -216,9 +216,8 @@ function target(reference: string, bytes: Uint8Array): { digest: string; tag: st
 }
 
 /** Source: OCI Distribution Specification 1.1, "Referrers Tag Schema": clients may push conditionally. */
-function checkConditions({ ifDigest, ifAbsent }: PutManifestOptions, current: string | undefined): void {
-  const met = (ifDigest === undefined || ifDigest === current) && !(ifAbsent === true && current !== undefined);
-  if (met) return;
+function checkConditions({ ifCurrent }: PutManifestOptions, current: string | undefined): void {
+  if (!ifCurrent || ifCurrent(current)) return;
   throw new ServiceError('DENIED', 'the manifest has been changed by somebody else', { status: 412 });
 }
 

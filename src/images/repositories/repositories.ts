@@ -73,10 +73,8 @@ export interface RepositoryPolicy {
 }
 
 export interface PutManifestOptions {
-  /** The digest that the tag must name now (HTTP's `If-Match`). */
-  readonly ifDigest?: string;
-  /** The tag must not be there yet (`If-None-Match: *`). */
-  readonly ifAbsent?: boolean;
+  /** Whether to go on, by the digest that the reference names now (HTTP's `If-Match`, `If-None-Match`). Asked in the transaction. */
+  readonly ifCurrent?: (digest: string | undefined) => boolean;
   /** Told in the event. */
   readonly cause?: string;
   /** Of an index: what it lists need not be there (yet). */
