@@ -78,6 +78,11 @@ describe('attaching to a container', { skip: noContainersReason }, () => {
     assert.equal((await world.engine.wait(id, 'not-running')).exitCode, 6);
   });
 
+  it('gives a terminal that has its size from the beginning', async () => {
+    const { stdout } = await world.run('stty size', { tty: true, terminalSize: { rows: 21, columns: 99 } });
+    assert.equal(stdout, '21 99\r\n');
+  });
+
   it('gives each of several what is written', async () => {
     const id = await world.create('echo to all');
     const streams = await Promise.all([1, 2, 3].map(() => world.engine.attach(id, { ...EVERYTHING, stdin: false })));

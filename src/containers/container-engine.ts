@@ -7,7 +7,7 @@ import { adoptContainers } from './adoption.ts';
 import { type AttachOptions, attach } from './attach.ts';
 import { removeEmptyGroup } from './cgroups/remove-groups.ts';
 import { changesOf, commit } from './commit.ts';
-import type { Container, ContainerSpec, Resources, RestartPolicy } from './container.ts';
+import type { Container, ContainerSpec, Resources, RestartPolicy, TerminalSize } from './container.ts';
 import { checkName } from './create/check-spec.ts';
 import { createContainer } from './create/create-container.ts';
 import { describeContainer } from './describe.ts';
@@ -19,6 +19,7 @@ import type {
   ExecSpec,
   LogLine,
   LogOptions,
+  StartExecOptions,
   Stats,
   Volumes,
   WaitCondition,
@@ -216,7 +217,7 @@ class Engine implements ContainerEngine {
     return update(this.#parts, this.#containers.get(nameOrId), changes);
   }
 
-  async resize(nameOrId: string, size: { readonly rows: number; readonly columns: number }): Promise<void> {
+  async resize(nameOrId: string, size: TerminalSize): Promise<void> {
     const container = this.#containers.get(nameOrId);
     if (!container.running) throw notRunning(container.id);
     await resizeTerminal(container.files.run, size);
@@ -273,14 +274,11 @@ class Engine implements ContainerEngine {
     return this.#execs.create(this.#containers.get(nameOrId), spec);
   }
 
-  startExec(
-    execId: string,
-    options: { readonly detach: boolean; readonly tty?: boolean },
-  ): Promise<AttachedStreams | undefined> {
+  startExec(execId: string, options: StartExecOptions): Promise<AttachedStreams | undefined> {
     return this.#execs.start(execId, options);
   }
 
-  async resizeExec(execId: string, size: { readonly rows: number; readonly columns: number }): Promise<void> {
+  async resizeExec(execId: string, size: TerminalSize): Promise<void> {
     this.#execs.resize(execId, size);
   }
 

@@ -19,6 +19,8 @@ export interface ContainerSpec {
   readonly domainname?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly tty: boolean;
+  /** Of the terminal, from the beginning. */
+  readonly terminalSize?: TerminalSize;
   /** Standard input stays open for who attaches. */
   readonly openStdin: boolean;
   readonly stdinOnce: boolean;
@@ -68,6 +70,11 @@ export interface ContainerSpec {
   readonly log: LogConfig;
   /** Free for who made it: front ends keep what they must give back here. Plain data. */
   readonly annotations?: Readonly<Record<string, unknown>>;
+}
+
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
 }
 
 export interface LogConfig {

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Change, Image, Root } from '../images/index.ts';
 import type { DeviceTraffic, Endpoint, EndpointSpec } from '../network/index.ts';
-import type { Container, ContainerSpec, Resources, RestartPolicy } from './container.ts';
+import type { Container, ContainerSpec, Resources, RestartPolicy, TerminalSize } from './container.ts';
 import type { MountedRoot } from './mounts/mounted-root.ts';
 
 /** A byte stream to a process: `stdin` is `undefined` when it takes none; with a terminal everything is `stdout`. */
@@ -42,10 +42,18 @@ export interface ExecSpec {
   readonly workingDirectory?: string;
   readonly user?: string;
   readonly tty: boolean;
+  readonly terminalSize?: TerminalSize;
   readonly attachStdin: boolean;
   readonly attachStdout: boolean;
   readonly attachStderr: boolean;
   readonly privileged: boolean;
+}
+
+export interface StartExecOptions {
+  readonly detach: boolean;
+  /** Instead of what it was made with. */
+  readonly tty?: boolean;
+  readonly size?: TerminalSize | undefined;
 }
 
 export interface Exec {
@@ -144,7 +152,7 @@ export interface ContainerEngine {
     nameOrId: string,
     options: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean; readonly logs: boolean },
   ): Promise<AttachedStreams>;
-  resize(nameOrId: string, size: { readonly rows: number; readonly columns: number }): Promise<void>;
+  resize(nameOrId: string, size: TerminalSize): Promise<void>;
   logs(nameOrId: string, options: LogOptions): AsyncIterable<LogLine>;
   /** Columns of `ps` and a row for each process. */
   top(
@@ -173,11 +181,8 @@ export interface ContainerEngine {
   connectNetwork(nameOrId: string, endpoint: EndpointSpec): Promise<Endpoint>;
   disconnectNetwork(nameOrId: string, network: string, force: boolean): Promise<void>;
   createExec(nameOrId: string, spec: ExecSpec): Promise<Exec>;
-  startExec(
-    execId: string,
-    options: { readonly detach: boolean; readonly tty?: boolean },
-  ): Promise<AttachedStreams | undefined>;
-  resizeExec(execId: string, size: { readonly rows: number; readonly columns: number }): Promise<void>;
+  startExec(execId: string, options: StartExecOptions): Promise<AttachedStreams | undefined>;
+  resizeExec(execId: string, size: TerminalSize): Promise<void>;
   getExec(execId: string): Promise<Exec>;
   pruneContainers(
     matches?: (container: Container) => boolean,

@@ -9,6 +9,7 @@ export type {
   MountSpec,
   Resources,
   RestartPolicy,
+  TerminalSize,
 } from './container.ts';
 export { createContainerEngine } from './container-engine.ts';
 export type {

@@ -48,6 +48,7 @@ export function planRun(parts: EngineParts, record: ContainerRecord, surrounding
     workingDirectory: spec.workingDirectory || '/',
     account,
     terminal: spec.tty,
+    terminalSize: spec.terminalSize,
     privileged: spec.privileged,
     capabilities: security.capabilities,
     noNewPrivileges: security.noNewPrivileges,

@@ -25,6 +25,14 @@ describe('containers with docker 28', { skip: noDockerReason(DOCKER_28) }, () =>
     assert.equal(ran.status, 0);
   });
 
+  it('run -it and exec -it: the terminal has the size of the client’s when the process starts', async () => {
+    const { stdout } = await docker.terminal(['run', '--rm', '-it', 'busybox', 'stty', 'size'], '');
+    assert.match(stdout, /^33 77\r$/m);
+    await docker.ok('run', '-d', '--name', 'asked', 'busybox', 'sleep', '1000');
+    assert.match((await docker.terminal(['exec', '-it', 'asked', 'stty', 'size'], '')).stdout, /^33 77\r$/m);
+    await docker.ok('rm', '-f', 'asked');
+  });
+
   it('run of a command that is not there: 127, and of one that is no program: 126', async () => {
     const missing = await docker.run(['run', '--rm', 'busybox', 'nosuch']);
     assert.equal(missing.status, 127);

@@ -4,13 +4,15 @@ import { rm, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import type { Kernel } from '../../network/index.ts';
+import type { TerminalSize } from '../container.ts';
 import type { AttachedStreams } from '../engine.ts';
 import { OutputQueue } from '../output/output-queue.ts';
+import { consoleSize } from '../runtime/make-spec.ts';
 import { complaintOf, type OciRuntime } from '../runtime/oci-runtime.ts';
 import type { ProcessSpec } from '../runtime/oci-spec.ts';
 import { identify, type ProcessIdentity, sendSignal } from '../runtime/processes.ts';
 import { startError } from '../runtime/start-error.ts';
-import { Terminal, type TerminalSize } from './terminal.ts';
+import { LineEnds, Terminal } from './terminal.ts';
 
 export interface ExecProcessOptions {
   readonly kernel: Kernel;
@@ -53,9 +55,11 @@ export class ExecProcess {
   static async start(options: ExecProcessOptions): Promise<ExecProcess> {
     const { runtime, containerId, files } = options;
     const [spec, pidFile] = [`${files}.json`, `${files}.pid`];
-    await writeFile(spec, JSON.stringify(options.process), { mode: 0o600 });
-    const terminal = options.process.terminal ? new Terminal(options.kernel) : undefined;
-    terminal?.resize(options.size ?? USUAL_SIZE);
+    const { size = USUAL_SIZE } = options;
+    const own = options.process.terminal ? { ...options.process, ...consoleSize(size) } : options.process;
+    await writeFile(spec, JSON.stringify(own), { mode: 0o600 });
+    const terminal = own.terminal ? new Terminal(options.kernel) : undefined;
+    terminal?.resize(size);
     const args = ['--root', runtime.stateDirectory, 'exec', '--process', spec, '--pid-file', pidFile, containerId];
     const plain = [options.attachStdin ? 'pipe' : 'ignore', 'pipe', 'pipe'] as const;
     const child = spawn(runtime.path, args, {
@@ -64,7 +68,7 @@ export class ExecProcess {
     });
     terminal?.giveAway();
     const output = new ExecOutput(() => existsSync(pidFile));
-    if (terminal) output.read(terminal.stream, 'stdout');
+    if (terminal) output.read(terminal.stream, 'stdout', new LineEnds());
     else for (const stream of ['stdout', 'stderr'] as const) output.read(child[stream]!, stream);
     const exited = exitOf(child);
     await appearance(pidFile, exited);
@@ -115,10 +119,11 @@ class ExecOutput {
     this.#running = running;
   }
 
-  read(reader: Readable, stream: 'stdout' | 'stderr'): void {
+  read(reader: Readable, stream: 'stdout' | 'stderr', lineEnds?: LineEnds): void {
     this.#readers.push(reader);
     reader.on('error', () => {});
-    reader.on('data', (bytes: Buffer) => {
+    reader.on('data', (read: Buffer) => {
+      const bytes = lineEnds?.complete(read) ?? read;
       if (!this.#released && this.#running()) this.release();
       if (!this.#released) this.#held.push({ stream, bytes });
       else this.queue.push({ stream, bytes });

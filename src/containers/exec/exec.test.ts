@@ -53,6 +53,19 @@ describe('exec', { skip: noContainersReason }, () => {
     assert.equal((await world.engine.getExec(id)).exitCode, 3);
   });
 
+  it('has that size from the beginning when it is told with its making or its start', async () => {
+    const terminalSize = { rows: 21, columns: 99 };
+    for (const [made, started, seen] of [
+      [{ terminalSize }, {}, '21 99'],
+      [{ terminalSize }, { size: { rows: 7, columns: 8 } }, '7 8'],
+      [{}, {}, '24 80'],
+    ] as const) {
+      const { id } = await world.engine.createExec(container, spec(['stty', 'size'], { tty: true, ...made }));
+      const streams = await world.engine.startExec(id, { detach: false, ...started });
+      assert.equal((await textOf(streams!.output)).stdout, `${seen}\r\n`);
+    }
+  });
+
   it('is like the first process where nothing else is told', async () => {
     const id = await world.start('sleep 100', { environment: ['A=1', 'B=2'], user: '12', workingDirectory: '/tmp' });
     const { stdout } = await world.exec(id, ['sh', '-c', 'echo $A $B $HOME; id -u; pwd'], { environment: ['B=3'] });

@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../../base/errors.ts';
-import type { AttachedStreams, Exec, ExecSpec } from '../engine.ts';
+import type { TerminalSize } from '../container.ts';
+import type { AttachedStreams, Exec, ExecSpec, StartExecOptions } from '../engine.ts';
 import { execNotFound, inUse, notRunning } from '../errors.ts';
 import type { LiveContainer } from '../live-container.ts';
 import type { EngineParts } from '../parts.ts';
 import { ExecProcess, type ExecProcessOptions } from './exec-process.ts';
 import { checkExec, execProcessSpec } from './exec-spec.ts';
-import type { TerminalSize } from './terminal.ts';
 
 interface Session {
   readonly id: string;
@@ -58,10 +58,7 @@ export class Execs {
   }
 
   /** Resolves when it runs, with its streams unless `detach`. Throws `CannotStart`, having noted the exit code that goes with it. */
-  async start(
-    id: string,
-    { detach, tty }: { readonly detach: boolean; readonly tty?: boolean },
-  ): Promise<AttachedStreams | undefined> {
+  async start(id: string, { detach, tty, size }: StartExecOptions): Promise<AttachedStreams | undefined> {
     const session = this.#session(id);
     const { container } = session;
     if (session.started) throw inUse(`Error: Exec command ${id} has already run`);
@@ -72,7 +69,7 @@ export class Execs {
     let process: ExecProcess;
     try {
       process = await startProcess(this.#parts, container, spec, id, {
-        size: session.size,
+        size: size ?? session.size ?? spec.terminalSize,
         onExit: (exitCode) => this.#ended(session, exitCode),
       });
     } catch (error) {

@@ -1,8 +1,10 @@
+import type { TerminalSize } from '../container.ts';
 import { capabilitySets } from './capabilities.ts';
 import type {
   DeviceRule,
   LinuxResources,
   NamespaceType,
+  ProcessSpec,
   RuntimeDevice,
   RuntimeMount,
   RuntimeSpec,
@@ -34,6 +36,7 @@ export interface RunPlan {
   readonly workingDirectory: string;
   readonly account: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
   readonly terminal: boolean;
+  readonly terminalSize?: TerminalSize | undefined;
   readonly privileged: boolean;
   readonly capabilities: readonly string[];
   readonly noNewPrivileges: boolean;
@@ -67,6 +70,7 @@ export function makeSpec(plan: RunPlan): RuntimeSpec {
     ociVersion: '1.0.2',
     process: {
       terminal: plan.terminal,
+      ...(plan.terminal ? consoleSize(plan.terminalSize) : {}),
       user: {
         uid: account.uid,
         gid: account.gid,
@@ -98,6 +102,11 @@ export function makeSpec(plan: RunPlan): RuntimeSpec {
 }
 
 const EVERY_DEVICE: readonly DeviceRule[] = [{ allow: true, access: 'rwm' }];
+
+/** The size that a terminal has from the beginning, as the runtime is told. */
+export function consoleSize(size: TerminalSize | undefined): Pick<ProcessSpec, 'consoleSize'> {
+  return size === undefined ? {} : { consoleSize: { height: size.rows, width: size.columns } };
+}
 
 function mountsOf(plan: RunPlan): RuntimeMount[] {
   const standard = [PROC, DEV, DEV_PTS];

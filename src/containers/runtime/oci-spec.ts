@@ -11,6 +11,7 @@ export interface RuntimeSpec {
 
 export interface ProcessSpec {
   readonly terminal: boolean;
+  readonly consoleSize?: { readonly height: number; readonly width: number };
   readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids?: readonly number[] };
   readonly args: readonly string[];
   readonly env: readonly string[];

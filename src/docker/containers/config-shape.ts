@@ -1,4 +1,16 @@
-import { flag, list, map, nullable, object, type Shaped, text, whole, words } from '../shapes/shape.ts';
+import {
+  flag,
+  invalid,
+  list,
+  map,
+  nullable,
+  object,
+  type Shape,
+  type Shaped,
+  text,
+  whole,
+  words,
+} from '../shapes/shape.ts';
 
 /** An object that is there or not: `{"80/tcp": {}}`. */
 const mark = object({});
@@ -44,6 +56,15 @@ export const containerConfig = {
 
 export const containerConfigObject = object(containerConfig);
 export type ContainerConfig = Shaped<typeof containerConfigObject>;
+
+/** A terminal's height and width; `null`: none is told, as by zeros. */
+const consoleSize: Shape<readonly [number, number] | null> = (value, at) => {
+  const [height = 0, width = 0, ...more] = list(whole)(value, at);
+  if (more.length > 0 || [height, width].some((size) => size < 0 || size > 65_535)) {
+    throw invalid(`invalid JSON: ${at} must be a height and a width`);
+  }
+  return height === 0 || width === 0 ? null : [height, width];
+};
 
 const binding = object({ HostIp: text, HostPort: text });
 /** Some clients send the port as a number: docker-compose 1.29 does for ranges of one. */
@@ -146,7 +167,7 @@ export const hostConfig = object(
     VolumeDriver: text,
     VolumesFrom: nullable(list(text)),
     Mounts: nullable(list(mount)),
-    ConsoleSize: nullable(list(whole)),
+    ConsoleSize: consoleSize,
     Annotations: nullable(map(text)),
     CapAdd: nullable(list(text)),
     CapDrop: nullable(list(text)),
@@ -246,13 +267,13 @@ export const execBody = object(
     Privileged: flag,
     User: text,
     WorkingDir: text,
-    ConsoleSize: nullable(list(whole)),
+    ConsoleSize: consoleSize,
     Detach: flag,
   },
   { passed: ['Container', 'abortSignal'] },
 );
 
 export const execStartBody = object(
-  { Detach: flag, Tty: flag, ConsoleSize: nullable(list(whole)) },
+  { Detach: flag, Tty: flag, ConsoleSize: consoleSize },
   { passed: ['hijack', 'stdin', 'abortSignal', 'Cmd'] },
 );

@@ -98,6 +98,19 @@ describe('a container made of a request and its image', () => {
     assert.deepEqual(kept.host.Binds, ['/a:/b:z']);
     assert.deepEqual(kept.host.ConsoleSize, [24, 80]);
   });
+
+  it('has a terminal of the size that is told, if one is', () => {
+    assert.deepEqual(hostSpec({ ConsoleSize: [24, 80] }).terminalSize, { rows: 24, columns: 80 });
+    for (const none of [null, [], [0, 0]]) assert.equal(hostSpec({ ConsoleSize: none }).terminalSize, undefined);
+    for (const wrong of [
+      [1, 2, 3],
+      [-1, 2],
+      [1, 65_536],
+      ['1', '2'],
+    ]) {
+      assert.throws(() => hostSpec({ ConsoleSize: wrong }), { status: 400 }, JSON.stringify(wrong));
+    }
+  });
 });
 
 describe('a request for a container', () => {

@@ -1,5 +1,11 @@
 import { posix } from 'node:path';
-import { type ContainerSpec, type LogConfig, MASKED_PATHS, READ_ONLY_PATHS } from '../../containers/index.ts';
+import {
+  type ContainerSpec,
+  type LogConfig,
+  MASKED_PATHS,
+  READ_ONLY_PATHS,
+  type TerminalSize,
+} from '../../containers/index.ts';
 import type { Image } from '../../images/index.ts';
 import { splitOnce } from '../shapes/filters.ts';
 import { invalid, readWhole } from '../shapes/shape.ts';
@@ -42,6 +48,7 @@ export function toContainerSpec(
     ...(config.Domainname === '' ? {} : { domainname: config.Domainname }),
     labels: config.Labels ?? {},
     tty: config.Tty,
+    ...(host.ConsoleSize === null ? {} : { terminalSize: toTerminalSize(host.ConsoleSize) }),
     openStdin: config.OpenStdin,
     stdinOnce: config.StdinOnce,
     stopSignal: config.StopSignal || 'SIGTERM',
@@ -83,6 +90,11 @@ export function toContainerSpec(
     log: readLog(host.LogConfig),
     annotations: keptOf(config, host),
   };
+}
+
+/** The API tells heights first. */
+export function toTerminalSize([rows, columns]: readonly [number, number]): TerminalSize {
+  return { rows, columns };
 }
 
 function withoutNull(check: NonNullable<ContainerConfig['Healthcheck']>): ContainerSpec['healthcheck'] {

@@ -1,5 +1,5 @@
 import { ServiceError } from '../../base/errors.ts';
-import type { Container, WaitCondition } from '../../containers/index.ts';
+import type { Container, TerminalSize, WaitCondition } from '../../containers/index.ts';
 import { checkPlatform } from '../images/platform.ts';
 import { readBounded } from '../server/request-body.ts';
 import { type Answer, type Call, empty, json } from '../server/route.ts';
@@ -8,7 +8,6 @@ import { invalid, saysNothing } from '../shapes/shape.ts';
 import { readPast } from '../shapes/timestamp.ts';
 import { createBody, updateBody } from './config-shape.ts';
 import { toContainerSpec } from './container-spec.ts';
-import { readKept } from './kept-request.ts';
 import { readChanges } from './resources.ts';
 
 const CONTAINER_NAME = /^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
@@ -39,22 +38,11 @@ export async function containerStart(call: Call): Promise<Answer> {
   await refuseBody(call);
   call.query.refuse({ checkpoint: NO_CHECKPOINTS, 'checkpoint-dir': NO_CHECKPOINTS });
   const engine = await call.host.engine();
-  const { id } = call.parameters;
-  await engine.startContainer(id!);
-  await resizeAtStart(call, id!);
+  await engine.startContainer(call.parameters.id!);
   return empty();
 }
 
 export const NO_CHECKPOINTS = 'containers cannot be checkpointed';
-
-/** A terminal has the size that its creator gave it. A process that has ended by then needs none. */
-async function resizeAtStart(call: Call, id: string): Promise<void> {
-  const engine = await call.host.engine();
-  const container = await engine.find(id);
-  const [rows, columns] = (container && readKept(container)?.host.ConsoleSize) ?? [];
-  if (!container?.spec.tty || !rows || !columns) return;
-  await engine.resize(container.id, { rows, columns }).catch(() => {});
-}
 
 /** A start changes nothing of a container since 1.24. Source: "Engine API version history", v1.24. */
 async function refuseBody(call: Call): Promise<void> {
@@ -149,7 +137,7 @@ export async function containerResize(call: Call): Promise<Answer> {
   return empty(200);
 }
 
-export function readSize({ query }: Call): { readonly rows: number; readonly columns: number } {
+export function readSize({ query }: Call): TerminalSize {
   const [rows, columns] = [query.whole('h'), query.whole('w')];
   if (rows === undefined || columns === undefined || rows < 0 || columns < 0 || rows > 65_535 || columns > 65_535) {
     throw invalid('invalid resize height/width: h and w must be whole numbers up to 65535');

@@ -1,6 +1,6 @@
 import { ServiceError } from '../../base/errors.ts';
-import type { Exec } from '../../containers/index.ts';
 import { execBody, execStartBody } from '../containers/config-shape.ts';
+import { toTerminalSize } from '../containers/container-spec.ts';
 import { readSize } from '../containers/lifecycle.ts';
 import { serveStreams } from '../server/attached.ts';
 import { readDetachKeys } from '../server/detach-keys.ts';
@@ -11,7 +11,6 @@ import { invalid } from '../shapes/shape.ts';
 /** What a client said of an exec that only this API has a use for; by ID, until it has ended. */
 interface ExecNotes {
   readonly detachKeys: string;
-  readonly size: readonly number[] | null;
 }
 
 /** More that were created and never started than this are forgotten, oldest first: then they have the usual detach keys. */
@@ -45,6 +44,7 @@ async function containerExec(call: Call): Promise<Answer> {
     ...(body.WorkingDir === '' ? {} : { workingDirectory: body.WorkingDir }),
     ...(body.User === '' ? {} : { user: body.User }),
     tty: body.Tty,
+    ...(body.ConsoleSize === null ? {} : { terminalSize: toTerminalSize(body.ConsoleSize) }),
     attachStdin: body.AttachStdin,
     attachStdout: body.AttachStdout,
     attachStderr: body.AttachStderr,
@@ -52,9 +52,7 @@ async function containerExec(call: Call): Promise<Answer> {
   });
   const notes = notesOf(call);
   if (notes.size >= MOST_NOTES) notes.delete(notes.keys().next().value!);
-  if (body.DetachKeys !== '' || body.ConsoleSize !== null) {
-    notes.set(exec.id, { detachKeys: body.DetachKeys, size: body.ConsoleSize });
-  }
+  if (body.DetachKeys !== '') notes.set(exec.id, { detachKeys: body.DetachKeys });
   return json({ Id: exec.id }, 201);
 }
 
@@ -68,8 +66,9 @@ async function execStart(call: Call): Promise<Answer> {
   if (body.ConsoleSize !== null && !body.Tty) throw invalid('console size is only supported when TTY is enabled');
   const notes = notesOf(call).get(exec.id);
   notesOf(call).delete(exec.id);
+  const size = body.ConsoleSize === null ? undefined : toTerminalSize(body.ConsoleSize);
   if (body.Detach) {
-    await engine.startExec(exec.id, { detach: true });
+    await engine.startExec(exec.id, { detach: true, size });
     return empty(200);
   }
   const { tty } = exec.spec;
@@ -86,8 +85,7 @@ async function execStart(call: Call): Promise<Answer> {
     contentType: streamType(api, tty),
     run: async (connection) => {
       try {
-        const streams = await engine.startExec(exec.id, { detach: false, tty }).finally(startIsOver);
-        await resize(call, exec, body.ConsoleSize ?? notes?.size ?? null);
+        const streams = await engine.startExec(exec.id, { detach: false, tty, size }).finally(startIsOver);
         if (streams === undefined) return;
         const detachKeys = tty && exec.spec.attachStdin ? keys : undefined;
         await serveStreams(streams, connection, { raw: tty, detachKeys, ending: call.ending });
@@ -99,12 +97,6 @@ async function execStart(call: Call): Promise<Answer> {
       }
     },
   };
-}
-
-async function resize(call: Call, { id, spec }: Exec, size: readonly number[] | null): Promise<void> {
-  const [rows, columns] = size ?? [];
-  if (!spec.tty || !rows || !columns) return;
-  await (await call.host.engine()).resizeExec(id, { rows, columns }).catch(() => {});
 }
 
 async function execResize(call: Call): Promise<Answer> {
