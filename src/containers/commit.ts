@@ -82,8 +82,10 @@ export async function commit(
 
 /** What a container of the new image is started with: what this one was. */
 function runConfigOf(spec: ContainerSpec, base: RunConfig = {}): RunConfig {
+  // What a build upon the image does is not the container's.
+  const { OnBuild: _, ...own } = base;
   return {
-    ...base,
+    ...own,
     User: spec.user,
     Env: spec.environment,
     Entrypoint: spec.entrypoint.length > 0 ? spec.entrypoint : null,

@@ -45,6 +45,10 @@ describe('files of containers', { skip: noContainersReason }, () => {
     assert.deepEqual([Labels, ExposedPorts], [{ a: 'b', c: 'd' }, { '80/tcp': {} }]);
     const again = await world.run('cat /file; ls /etc/hostname', { image: { reference: 'mine:1', id: image.id } });
     assert.match(again.stdout, /^kept\n/);
+    const trigger = await world.engine.commit(id, { changes: ['ONBUILD RUN true'], pause: false });
+    const upon = await world.create('true', { image: { reference: trigger.id, id: trigger.id } });
+    const plain = await world.engine.commit(upon, { pause: false });
+    assert.deepEqual([trigger.config.config?.OnBuild, plain.config.config?.OnBuild], [['RUN true'], undefined]);
     await assert.rejects(
       world.engine.commit(id, { changes: ['RUN x'], pause: false }),
       /RUN is not a valid change command/,

@@ -29,5 +29,5 @@ export type {
 export type { MountedRoot } from './mounts/mounted-root.ts';
 export type { ContainerEngineOptions } from './options.ts';
 export type { CloudAccess } from './parts.ts';
-export { MASKED_PATHS, READ_ONLY_PATHS } from './runtime/standard.ts';
+export { DEFAULT_SHM_BYTES, MASKED_PATHS, READ_ONLY_PATHS } from './runtime/standard.ts';
 export { createStepRunner, type StepRunnerOptions } from './steps/step-runner.ts';

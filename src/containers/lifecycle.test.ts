@@ -183,7 +183,8 @@ describe('containers', { skip: noContainersReason }, () => {
   it('tell what happens to them', async () => {
     const events: ContainerEvent[] = [];
     const stop = world.engine.onEvent((event) => events.push(event));
-    const id = await world.create('exit 3', { name: 'eventful', labels: { color: 'red' } });
+    const mount = { type: 'volume', volume: 'told', target: '/v', readOnly: true, noCopy: false } as const;
+    const id = await world.create('exit 3', { name: 'eventful', labels: { color: 'red' }, mounts: [mount] });
     const ended = world.engine.wait(id, 'next-exit');
     await world.engine.startContainer(id);
     await ended;
@@ -196,6 +197,16 @@ describe('containers', { skip: noContainersReason }, () => {
     );
     const { name, image, color, exitCode } = own[2]!.attributes;
     assert.deepEqual([name, image, color, exitCode], ['eventful', 'busybox:latest', 'red', '3']);
+    const ofVolume = events.filter(({ kind, id: volume }) => kind === 'volume' && volume === 'told');
+    const driver = 'local';
+    assert.deepEqual(
+      ofVolume.map(({ action, attributes }) => [action, attributes]),
+      [
+        ['create', { driver }],
+        ['mount', { driver, container: id, destination: '/v', propagation: '', 'read/write': 'false' }],
+        ['unmount', { driver, container: id }],
+      ],
+    );
   });
 
   it('are made many at a time', async () => {

@@ -380,6 +380,7 @@ export class LiveContainer {
       });
       throw error;
     }
+    this.#tellVolumes('mount');
     parts.emit('start', this.#record);
     for (const listener of [...this.#listeners]) listener.running?.(false);
   }
@@ -394,6 +395,15 @@ export class LiveContainer {
     this.#run?.letGo();
     this.#run = undefined;
     await this.#maker.undo();
+  }
+
+  #tellVolumes(action: 'mount' | 'unmount'): void {
+    for (const { point } of this.#record.mounts) {
+      if (point.name === undefined) continue;
+      const { destination, propagation, readOnly } = point;
+      const how = { destination, propagation, 'read/write': String(!readOnly) };
+      this.#parts.volumes.tell(action, point.name, { container: this.id, ...(action === 'mount' ? how : {}) });
+    }
   }
 
   #follow(run: Run): void {
@@ -439,6 +449,7 @@ export class LiveContainer {
     }
     if (outOfMemory) parts.emit('oom', this.#record);
     parts.emit('die', this.#record, { exitCode: String(exitCode), execDuration: String(Math.round(ranMs / 1000)) });
+    this.#tellVolumes('unmount');
     this.hub.end();
     if (delay !== undefined) this.#restartIn(delay);
     this.#tellEnd(delay === undefined);

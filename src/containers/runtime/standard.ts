@@ -61,6 +61,9 @@ export const MQUEUE: RuntimeMount = {
   options: ['nosuid', 'noexec', 'nodev'],
 };
 
+/** Bytes of `/dev/shm` unless others are wanted. Source: docker run reference, `--shm-size`. */
+export const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
+
 export const shm = (sizeBytes: number): RuntimeMount => ({
   destination: '/dev/shm',
   type: 'tmpfs',

@@ -19,7 +19,7 @@ import { complaintOf, findRuntime, forget, type OciRuntime, runRuntime } from '.
 import type { RuntimeMount } from '../runtime/oci-spec.ts';
 import { rlimitsOf } from '../runtime/rlimits.ts';
 import { defaultSeccomp } from '../runtime/seccomp.ts';
-import { OPEN_PORTS } from '../runtime/standard.ts';
+import { DEFAULT_SHM_BYTES, OPEN_PORTS } from '../runtime/standard.ts';
 import { startError } from '../runtime/start-error.ts';
 import { signalName } from '../signals.ts';
 
@@ -31,8 +31,6 @@ export interface StepRunnerOptions {
   readonly directory: string;
   readonly instance: string;
 }
-
-const DEFAULT_SHM = 64 * 1024 * 1024;
 
 /** Runs the commands of builds: a container for each, which ends with it. */
 export function createStepRunner(options: StepRunnerOptions): StepRunner {
@@ -132,7 +130,7 @@ class RuncSteps implements StepRunner {
       openPaths: false,
       seccomp: defaultSeccomp(capabilities),
       mounts: [...files, ...step.mounts.map(mountOf)],
-      shmSizeBytes: step.shmSizeBytes ?? DEFAULT_SHM,
+      shmSizeBytes: step.shmSizeBytes ?? DEFAULT_SHM_BYTES,
       network: network.namespace,
       pid: 'private',
       ipc: 'private',

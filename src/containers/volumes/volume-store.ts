@@ -75,6 +75,11 @@ export class VolumeStore implements Volumes {
     return running.size === 0;
   }
 
+  /** A container's run begins or has ended to use it. */
+  tell(action: 'mount' | 'unmount', name: string, attributes: Readonly<Record<string, string>>): void {
+    this.#options.emit(action, name, { driver: 'local', ...attributes });
+  }
+
   create(options: Parameters<Volumes['create']>[0]): Promise<Volume> {
     const { name = this.#options.random.hex(64), labels = {}, driverOptions = {} } = options;
     if (!NAME.test(name)) {

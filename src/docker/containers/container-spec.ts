@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import {
   type ContainerSpec,
+  DEFAULT_SHM_BYTES,
   type LogConfig,
   MASKED_PATHS,
   READ_ONLY_PATHS,
@@ -18,7 +19,6 @@ import { exposedPorts, portRequests } from './ports.ts';
 import { readResources, readRestartPolicy } from './resources.ts';
 
 const DEFAULT_STOP_SECONDS = 10;
-const DEFAULT_SHARED_MEMORY = 64 * 1024 * 1024;
 const SHORTEST_CHECK_NS = 1e6;
 
 /** Turns a request for a container into what the engine makes. Throws dockerd's words for what cannot be. */
@@ -74,7 +74,7 @@ export function toContainerSpec(
       permissions: device.CgroupPermissions || 'rwm',
     })),
     resources: readResources(host),
-    shmSizeBytes: host.ShmSize || DEFAULT_SHARED_MEMORY,
+    shmSizeBytes: host.ShmSize || DEFAULT_SHM_BYTES,
     oomScoreAdjust: host.OomScoreAdj,
     oomKillDisable: host.OomKillDisable ?? false,
     extraHosts: host.ExtraHosts ?? [],
