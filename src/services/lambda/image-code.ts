@@ -37,7 +37,7 @@ export class ImageCodes {
 
   /** Lets images go that no version names: a killed run had taken them, or the functions were reset. */
   async start(): Promise<void> {
-    for (const id of (await this.#options.images?.held()) ?? []) await this.#collect(id);
+    for (const id of (await this.#options.images?.held()) ?? []) await this.#collect(id).catch(this.#warn(id));
   }
 
   close(): void {
@@ -98,14 +98,18 @@ export class ImageCodes {
 
   /** Lets it go in a while if no version names it by then. */
   unused(id: string): void {
-    const { clock, logger } = this.#options;
+    const { clock } = this.#options;
     const timer = clock.at(clock.now() + UNUSED_GRACE_MS, () => {
       this.#timers.delete(timer);
-      this.#collect(id).catch((error: unknown) => {
-        logger.warn('an unused image of a function could not be let go', { image: id, error });
-      });
+      this.#collect(id).catch(this.#warn(id));
     });
     this.#timers.add(timer);
+  }
+
+  /** It is tried again at the next start. */
+  #warn(id: string) {
+    return (error: unknown) =>
+      this.#options.logger.warn('an unused image of a function could not be let go', { image: id, error });
   }
 
   #collect(id: string): Promise<void> {

@@ -119,6 +119,16 @@ describe('Lambda functions from images', () => {
     await world.until(async () => images.holding.size === 1);
   });
 
+  it('are served also when an image of former ones cannot be let go', async () => {
+    const stuck = new KnownImages();
+    stuck.holding.add(`sha256:${'c'.repeat(64)}`);
+    stuck.letting = Promise.reject(new Error('the disk is broken'));
+    stuck.letting.catch(() => {});
+    const other = await LambdaFixture.start({ images: stuck });
+    await other.call('CreateFunction', base);
+    await other.close();
+  });
+
   it('pull an image again that was let go while it was being pulled', async () => {
     await world.call('CreateFunction', base);
     await world.settle();
