@@ -83,8 +83,8 @@ export class CompressedLayers {
       const task = { kind: 'compress', archive: await content.path(digest), target } as const;
       const compressing = this.#workers.run(task, (bytes) => file.grew(bytes));
       await compressing.then(
-        () => file.finish(),
-        (error: unknown) => file.finish(error),
+        ({ digest: made }) => file.finish(made),
+        (error: unknown) => file.abandon(error),
       );
       return await content.adopt(target, await compressing);
     } finally {

@@ -43,9 +43,10 @@ describe('a file that grows', () => {
       appendFileSync(path, 'b not yet told');
       file.grew(1);
       await using two = file.read();
-      await file.finish();
+      await file.finish('its digest');
       renameSync(path, `${path}-moved`);
       const whole = `${'a'.repeat(300_000)}b`;
+      assert.equal(await file.digest, 'its digest');
       assert.deepEqual([await reading, await textOf(two.pieces), file.size], [whole, whole, 300_001]);
     }));
 
@@ -53,14 +54,15 @@ describe('a file that grows', () => {
     withFile(async (_path, file) => {
       await using reader = file.read();
       const reading = textOf(reader.pieces);
-      await file.finish(new Error('the disk is full'));
+      await file.abandon(new Error('the disk is full'));
       await assert.rejects(reading, /the disk is full/);
+      await assert.rejects(file.digest, /the disk is full/);
     }));
 
   it('is closed when nobody reads on', () =>
     withFile(async (_path, file) => {
       const reader = file.read();
-      await file.finish();
+      await file.finish('its digest');
       await reader[Symbol.asyncDispose]();
       await reader[Symbol.asyncDispose]();
     }));

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 
-const READ_CHUNK = 256 * 1024;
+const READ_CHUNK = 512 * 1024;
 
 /** A file that another thread writes from its beginning to its end, to be read meanwhile, wherever it is moved to. */
 export class GrowingFile {
@@ -10,9 +10,12 @@ export class GrowingFile {
   #size = 0;
   #over = false;
   #failure: unknown;
+  readonly #digest = Promise.withResolvers<string>();
 
   private constructor(file: FileHandle) {
     this.#file = file;
+    // Nobody may want to know.
+    this.#digest.promise.catch(() => {});
   }
 
   /** Makes the file, empty; it must not be there yet. */
@@ -31,12 +34,22 @@ export class GrowingFile {
     this.#wake();
   }
 
-  /** Nothing more is written. With `failure` readers fail too. */
-  async finish(failure?: unknown): Promise<void> {
-    this.#over = true;
+  /** It is complete. */
+  async finish(digest: string): Promise<void> {
+    this.#digest.resolve(digest);
+    await this.#end();
+  }
+
+  /** Nothing more comes. Its readers fail too. */
+  async abandon(failure: unknown): Promise<void> {
     this.#failure = failure;
-    this.#wake();
-    await this.#leave();
+    this.#digest.reject(failure);
+    await this.#end();
+  }
+
+  /** Resolves once it is complete; rejects when it was abandoned. */
+  get digest(): Promise<string> {
+    return this.#digest.promise;
   }
 
   /** All that was and will be written. The answer must be disposed of. */
@@ -73,6 +86,12 @@ export class GrowingFile {
   #wake(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
+  }
+
+  async #end(): Promise<void> {
+    this.#over = true;
+    this.#wake();
+    await this.#leave();
   }
 
   async #leave(): Promise<void> {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { counted } from './counted.ts';
 import type { GrowingFile } from './growing-file.ts';
-import type { RegistryClient, UploadSession } from './registry-client.ts';
+import type { RegistryClient } from './registry-client.ts';
 
 /** With more than this left to send, it is asked whether the registry has the blob. */
 const WORTH_ASKING = 4 * 1024 * 1024;
@@ -16,7 +16,8 @@ export class UploadAhead implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   #archive: GrowingFile | undefined;
-  #sending: Promise<UploadSession | undefined> | undefined;
+  /** Whether the registry has all of it. */
+  #sending: Promise<boolean> = Promise.resolve(false);
   #sent = 0;
 
   constructor(client: RegistryClient, signal: AbortSignal | undefined, onProgress: (current: number) => void) {
@@ -27,18 +28,18 @@ export class UploadAhead implements AsyncDisposable {
 
   begin(archive: GrowingFile): void {
     this.#archive = archive;
-    this.#sending = this.#send(archive).catch(() => undefined);
+    this.#sending = this.#send(archive).then(
+      () => true,
+      // The ordinary way meets it again.
+      () => false,
+    );
   }
 
   /** Once the archive is complete: whether the registry has all of it by this upload. */
   async finish(digest: string): Promise<boolean> {
-    try {
-      if (await this.#finish(digest)) return true;
-    } catch {
-      // The ordinary way meets it again.
-    }
-    await this[Symbol.asyncDispose]();
-    return false;
+    const left = (this.#archive?.size ?? 0) - this.#sent;
+    if (left > WORTH_ASKING && (await this.#client.hasBlob(digest))) this.#stop.abort();
+    return this.#sending;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -46,16 +47,7 @@ export class UploadAhead implements AsyncDisposable {
     await this.#sending;
   }
 
-  async #finish(digest: string): Promise<boolean> {
-    if (!this.#sending || !this.#archive) return false;
-    if (this.#archive.size - this.#sent > WORTH_ASKING && (await this.#client.hasBlob(digest))) return false;
-    const session = await this.#sending;
-    if (!session) return false;
-    await this.#client.finishUpload(session, digest);
-    return true;
-  }
-
-  async #send(archive: GrowingFile): Promise<UploadSession> {
+  async #send(archive: GrowingFile): Promise<void> {
     await using reader = archive.read();
     const onProgress = (current: number) => {
       this.#sent = current;
@@ -64,7 +56,8 @@ export class UploadAhead implements AsyncDisposable {
     const content = Readable.from(counted(reader.pieces, onProgress), { objectMode: false });
     try {
       const session = await this.#client.openUpload(this.#signal);
-      return await this.#client.streamUpload(session, content, this.#signal);
+      const next = await this.#client.streamUpload(session, content, this.#signal);
+      await this.#client.finishUpload(next, await archive.digest);
     } finally {
       content.destroy();
     }

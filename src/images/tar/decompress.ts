@@ -7,7 +7,9 @@ export type Compression = 'none' | 'gzip' | 'zstd';
 
 /** Bytes that tell a compression. */
 export const MAGIC_LENGTH = 6;
-const OUTPUT_CHUNK = 256 * 1024;
+const OUTPUT_CHUNK = 1024 * 1024;
+/** Bytes that are read from a file at once. */
+const READ_CHUNK = 512 * 1024;
 
 /**
  * How an archive is compressed, by its first bytes; media types are wrong too often. Throws {@link TarError} for one that is known
@@ -38,7 +40,7 @@ export function decompressFile(
   compression: Exclude<Compression, 'none'>,
   onRead: (bytes: number) => void,
 ): Readable {
-  const source = createReadStream('', { fd, start: 0, highWaterMark: OUTPUT_CHUNK });
+  const source = createReadStream('', { fd, start: 0, highWaterMark: READ_CHUNK });
   source.on('data', (chunk) => onRead(chunk.length));
   return pipeline(source, decompressor(compression), () => {});
 }

@@ -16,7 +16,7 @@ async function packed(bytes: Uint8Array, most: number): Promise<Buffer> {
     return part.length;
   };
   const parts: Uint8Array[] = [];
-  for await (const part of gzip(read)) parts.push(part);
+  for await (const part of gzip(read)) parts.push(Uint8Array.from(part));
   return Buffer.concat(parts);
 }
 

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
-import { constants, crc32, deflateRaw } from 'node:zlib';
+import { constants, crc32, deflateRaw, deflateRawSync } from 'node:zlib';
 
 const deflate = promisify(deflateRaw);
 
@@ -14,10 +14,13 @@ const LEVEL = 3;
 const AT_ONCE = Math.max(2, availableParallelism());
 /** What is given back at once. A piece that does not get smaller takes a few bytes more than it has. */
 const OUTPUT_CHUNK = PIECE + 1024;
+/** Content of a block that is not compressed, and its header. Source: RFC 1951, 3.2.4. */
+const STORED_BLOCK = 65_535;
+const STORED_HEADER = 5;
 
 /** Places of a piece that are looked at to find out whether it is worth the work, and how much of each: much of what images have is compressed already. */
 const SPOTS = 8;
-const SPOT = 4096;
+const SPOT = 2048;
 /** A sample that gets no smaller than this part of itself is not worth it. */
 const WORTH = 0.98;
 
@@ -27,25 +30,28 @@ const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 /** A piece on its way. Its memory is used again afterwards. */
 interface Running {
   readonly buffer: Buffer;
-  readonly compressed: Promise<Buffer>;
+  readonly piece: Buffer;
+  /** None: the piece is stored as it is. */
+  readonly compressed: Promise<Buffer> | undefined;
 }
 
 /**
  * Compresses to gzip on several processors; the same content gives the same bytes, however it comes. `read` puts the next bytes
- * into a buffer and answers how many; at the end none.
+ * into a buffer and answers how many; at the end none. What is given is good until the next is asked for.
  */
 export async function* gzip(read: (buffer: Buffer) => number): AsyncGenerator<Uint8Array> {
   yield HEADER;
   const running: Running[] = [];
   const free: Buffer[] = [];
+  const blocks = new StoredBlocks();
   let dictionary: Buffer | undefined;
   let checksum = 0;
   let size = 0;
   const next = async () => {
-    const { buffer, compressed } = running.shift()!;
-    const piece = await compressed;
+    const { buffer, piece, compressed } = running.shift()!;
+    const output = compressed ? await compressed : blocks.of(piece);
     free.push(buffer);
-    return piece;
+    return output;
   };
   try {
     for (;;) {
@@ -54,7 +60,7 @@ export async function* gzip(read: (buffer: Buffer) => number): AsyncGenerator<Ui
       if (piece.length === 0) break;
       checksum = crc32(piece, checksum);
       size += piece.length;
-      running.push({ buffer, compressed: compress(piece, dictionary) });
+      running.push({ buffer, piece, compressed: isCompressible(piece) ? compress(piece, dictionary) : undefined });
       dictionary = Buffer.from(piece.subarray(-WINDOW));
       if (running.length >= AT_ONCE) yield await next();
     }
@@ -82,21 +88,38 @@ function fill(buffer: Buffer, read: (buffer: Buffer) => number): number {
   return used;
 }
 
-async function compress(piece: Buffer, dictionary: Buffer | undefined): Promise<Buffer> {
-  const level = (await isCompressible(piece)) ? LEVEL : 0;
+function compress(piece: Buffer, dictionary: Buffer | undefined): Promise<Buffer> {
   // A flush ends a piece at a whole byte, so that the next can be put after it.
-  const options = { level, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: OUTPUT_CHUNK };
+  const options = { level: LEVEL, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: OUTPUT_CHUNK };
   return deflate(piece, { ...options, ...(dictionary && { dictionary }) });
 }
 
+/** Makes pieces into blocks that are not compressed, always in the same memory. */
+class StoredBlocks {
+  readonly #buffer = Buffer.allocUnsafeSlow(PIECE + Math.ceil(PIECE / STORED_BLOCK) * STORED_HEADER);
+
+  of(piece: Buffer): Buffer {
+    let used = 0;
+    for (let at = 0; at < piece.length; at += STORED_BLOCK) {
+      const content = piece.subarray(at, at + STORED_BLOCK);
+      this.#buffer[used] = 0;
+      this.#buffer.writeUInt16LE(content.length, used + 1);
+      this.#buffer.writeUInt16LE(~content.length & 0xffff, used + 3);
+      this.#buffer.set(content, used + STORED_HEADER);
+      used += STORED_HEADER + content.length;
+    }
+    return this.#buffer.subarray(0, used);
+  }
+}
+
 /** By a few places in it. */
-async function isCompressible(piece: Buffer): Promise<boolean> {
+function isCompressible(piece: Buffer): boolean {
   if (piece.length < 2 * SPOTS * SPOT) return true;
   const stride = Math.floor((piece.length - SPOT) / (SPOTS - 1));
   const spots = Array.from({ length: SPOTS }, (_, i) => piece.subarray(i * stride, i * stride + SPOT));
   const sample = Buffer.concat(spots);
   if (!isFlat(sample)) return true;
-  return (await deflate(sample, { level: 1, chunkSize: sample.length + 1024 })).length < sample.length * WORTH;
+  return deflateRawSync(sample, { level: 1, chunkSize: sample.length + 1024 }).length < sample.length * WORTH;
 }
 
 /** Whether all bytes are about as frequent, as they are in random and in compressed content. */
@@ -106,5 +129,5 @@ function isFlat(sample: Buffer): boolean {
   const mean = sample.length / 256;
   let deviation = 0;
   for (const count of counts) deviation += Math.abs(count - mean);
-  return deviation < sample.length / 8;
+  return deviation < sample.length / 4;
 }
