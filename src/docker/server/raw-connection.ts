@@ -56,9 +56,20 @@ export async function writeTo(connection: Writable, bytes: Uint8Array | string):
   });
 }
 
-/** Ends the connection once what was written has gone out; what the client still sends is dropped. */
+/** How long a client may go on sending after the end of what it is told. */
+const LINGER_MS = 5000;
+
+/**
+ * Ends the connection once what was written has gone out; what the client still sends is dropped until it ends, too. The system
+ * resets a connection that is closed while something of it is unread, and what the client has not read yet is lost with it.
+ */
 export function finish(connection: Duplex): void {
   if (connection.destroyed) return;
   connection.resume();
-  connection.end(() => connection.destroy());
+  connection.end(() => {
+    const limit = setTimeout(() => connection.destroy(), LINGER_MS);
+    connection.once('close', () => clearTimeout(limit));
+    connection.once('end', () => connection.destroy());
+    if (connection.readableEnded) connection.destroy();
+  });
 }
