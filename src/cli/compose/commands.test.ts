@@ -190,6 +190,16 @@ describe('the commands of kobune compose', { skip: noDockerReason(DOCKER_28), ti
     assert.deepEqual(await project.states(), {});
   });
 
+  it('exec takes no more input than the process reads', async () => {
+    await using project = compose.project('slow', `services: {a: {${SLEEPER}}}`);
+    await project.ok('up', '-d');
+    const child = project.spawn('exec', '-T', 'a', 'sleep', '1');
+    child.stdin.on('error', () => {});
+    const written = new Promise<unknown>((resolve) => child.stdin.write(Buffer.alloc(64 << 20), resolve));
+    assert.equal(await exit(child), 0);
+    assert.ok((await written) instanceof Error, 'most of it was still here when the process ended');
+  });
+
   it('exec and run have a terminal where there is one', async () => {
     await using project = compose.project('typed', `services: {a: {${SLEEPER}}}`);
     await project.ok('up', '-d');

@@ -25,10 +25,13 @@ export async function converse(
     const { rows, columns } = terminal.stdout;
     if (tty && rows && columns) resize({ rows, columns }).catch(() => {});
   };
-  const onData = (chunk: Buffer) => void socket.write(chunk);
+  // What a slow process has not taken yet waits where it comes from, not in memory.
+  const onData = (chunk: Buffer) => void (socket.write(chunk) || input.pause());
+  const onDrain = () => void input.resume();
   const onEnd = () => void socket.end();
   if (stdin) {
     if (isRaw) makeRaw(input);
+    socket.on('drain', onDrain);
     input.on('data', onData).on('end', onEnd).resume();
   } else socket.end();
   tellSize();
@@ -39,9 +42,14 @@ export async function converse(
       const target = stream === 'stderr' ? terminal.stderr : terminal.stdout;
       target.write(bytes);
     }
+  } catch (error) {
+    // A process that ends takes no more input; how it ended is asked for afterwards.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EPIPE' && code !== 'ECONNRESET') throw error;
   } finally {
     terminal.stdout.off('resize', tellSize);
     if (stdin) {
+      socket.off('drain', onDrain);
       input.off('data', onData).off('end', onEnd).pause();
       if (isRaw) input.setRawMode(false);
     }
