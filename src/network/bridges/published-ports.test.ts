@@ -49,6 +49,23 @@ describe('published ports', { skip: await whyNot() }, () => {
     assert.equal(await dial(ipv4Gateway!, hostPort), 'refused');
   });
 
+  it('are all given back when one of them cannot be had, of UDP and TCP', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const free = await freePort();
+    const ports = [
+      { containerPort: 53, protocol: 'udp', hostPort: free, hostIp: '127.0.0.1' } as const,
+      { ...tcp, hostPort: port, hostIp: '127.0.0.1' },
+    ];
+    await assert.rejects(Guest.join(test, 'web', ['bridge'], ports), { code: 'PortInUse' });
+    assert.equal((await test.networks.find('bridge'))!.endpoints.size, 0);
+    taken.close();
+    await once(taken, 'close');
+    await using web = await Guest.join(test, 'web', ['bridge'], ports);
+    assert.equal(web.connected.ports.length, 2);
+  });
+
   it('are at all addresses of this machine when told so, also for containers of other networks', async () => {
     const everywhere = [{ ...tcp, hostIp: '0.0.0.0' }];
     await using web = await Guest.join(test, 'web', ['bridge'], everywhere);
@@ -180,6 +197,9 @@ describe('published ports', { skip: await whyNot() }, () => {
     assert.equal((await test.networks.find('other'))!.endpoints.size, 0);
     server.close();
     await once(server, 'close');
+    await test.networks.attach(web.identity, { path: web.path }, { network: 'other' });
+    await web.serveTcp(80);
+    assert.match(await dial('127.0.0.1', port), /^web /);
   });
 
   it('follow the container to another network', async () => {

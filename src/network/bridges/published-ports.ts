@@ -76,8 +76,9 @@ export class PublishedPorts {
     return { removed, added: this.#elements };
   }
 
+  /** Gives them back: there are none any more. */
   async close(): Promise<void> {
-    await Promise.all(this.#published.map(({ claim }) => claim?.close()));
+    await Promise.all(this.#published.splice(0).map(({ claim }) => claim?.close()));
   }
 
   async #claimOne(request: PortRequest, defaultHostIp: string | undefined): Promise<readonly Published[]> {
