@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Change, Image, Root } from '../images/index.ts';
 import type { Endpoint, EndpointSpec } from '../network/index.ts';
 import { noteStorePlace, type Store } from '../store/index.ts';
@@ -24,7 +24,7 @@ import type {
   Volumes,
   WaitCondition,
 } from './engine.ts';
-import { containerNotFound, invalid, notRunning } from './errors.ts';
+import { invalid, notRunning } from './errors.ts';
 import { Execs } from './exec/execs.ts';
 import { HealthMonitor, isCheck } from './health/health-monitor.ts';
 import { claimInstance, releaseInstance, sweepDeadInstances } from './instances.ts';
@@ -48,6 +48,9 @@ import { waitFor } from './wait.ts';
 export function createContainerEngine(options: ContainerEngineOptions): ContainerEngine {
   return new Engine(options);
 }
+
+/** Two blocks of zeros end every archive. Source: pax(1), "ustar Interchange Format". */
+const EMPTY_ARCHIVE = Buffer.alloc(1024);
 
 class Engine implements ContainerEngine {
   readonly #parts: EngineParts;
@@ -250,9 +253,9 @@ class Engine implements ContainerEngine {
 
   async export(nameOrId: string): Promise<Readable> {
     const root = await this.#containers.get(nameOrId).root();
-    const archive = await this.#parts.images.roots.readArchive(root, '/');
-    if (!archive) throw containerNotFound(nameOrId);
-    return archive;
+    // Source: `docker export` names what is in the root without a slash, and not the root.
+    const archive = await this.#parts.images.roots.readArchive(root, '/', '');
+    return archive ?? Readable.from([EMPTY_ARCHIVE]);
   }
 
   async commit(nameOrId: string, options: Parameters<ContainerEngine['commit']>[1]): Promise<Image> {

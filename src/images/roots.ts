@@ -65,7 +65,8 @@ export interface Roots {
   ): Promise<{ readonly layer: Layer; readonly empty: boolean; release(): void }>;
   /**
    * The file at `path` inside the root, as a tar archive whose first entry is named after it (`docker cp`). Links on the way are
-   * followed, one at the end only before a slash; `name` calls the entry otherwise. `undefined`: no such file.
+   * followed, one at the end only before a slash; `name` calls the entry otherwise, and an empty one leaves it out: what is in the directory is called
+   * as it is there. `undefined`: no such file, or nothing in it then.
    */
   readArchive(root: FileTree, path: string, name?: string): Promise<Readable | undefined>;
   /** What `path` is, following no link at its end; `undefined` when it is not there. */

@@ -14,7 +14,7 @@ export interface ReadArchiveTask {
   readonly kind: 'read-archive';
   readonly root: string;
   readonly path: string;
-  /** What the first entry is called; by default as the path is. */
+  /** What the first entry is called; by default as the path is. Empty: there is none, only what is in the directory. */
   readonly name?: string;
 }
 
@@ -40,7 +40,8 @@ export function readArchive(
     const output = new ArchivePieces(channel);
     confinement.within(root, () => {
       const packer = new TreePacker({ output, calls: new FileSystemCalls(confinement.kernel), files });
-      packer.pack(insidePath(path), name ?? nameOfPath(path));
+      if (name === '') packer.contents(insidePath(path));
+      else packer.pack(insidePath(path), name ?? nameOfPath(path));
       if (packer.entries > 0) output.write(END_OF_ARCHIVE);
     });
     output.finish();

@@ -44,6 +44,11 @@ export class TreePacker {
     if (found) this.file(path, name, found);
   }
 
+  /** Writes what is in the directory at `path`, under the names that it has there. */
+  contents(path: string): void {
+    if (lstatIfThere(path)?.isDirectory()) this.below(path, '');
+  }
+
   protected file(path: string, name: string, found: BigIntStats): void {
     const type = entryTypeOf(found);
     if (type === undefined) return;

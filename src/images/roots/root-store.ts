@@ -191,7 +191,12 @@ export class RootStore implements Roots {
   }
 
   readArchive(root: FileTree, path: string, name?: string): Promise<Readable | undefined> {
-    return this.#options.workers.readStream({ kind: 'read-archive', root: root.path, path, ...(name && { name }) });
+    return this.#options.workers.readStream({
+      kind: 'read-archive',
+      root: root.path,
+      path,
+      ...(name !== undefined && { name }),
+    });
   }
 
   stat(root: FileTree, path: string): Promise<RootStat | undefined> {
