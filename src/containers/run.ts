@@ -77,7 +77,7 @@ export class Run {
       return new Run(parts, options, { process: process_, monitor, networkNamespace });
     } catch (error) {
       await cleanUp(parts, id);
-      throw startError((error as Error).message, error);
+      throw startError((error as Error).message, plan.args[0] ?? '', error);
     }
   }
 

@@ -75,7 +75,7 @@ export class ExecProcess {
     if (!existsSync(pidFile)) {
       await drained(child, terminal, output);
       await removeFiles(files);
-      throw startError(complaintOf(output.held()) || 'the process could not be started');
+      throw startError(complaintOf(output.held()) || 'the process could not be started', own.args[0] ?? '');
     }
     output.release();
     const pid = Number(readFileSync(pidFile, 'latin1'));

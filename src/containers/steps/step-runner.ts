@@ -220,7 +220,8 @@ class RuncSteps implements StepRunner {
       step.signal?.throwIfAborted();
       // A command that ended at once has written before the runtime noted that it runs: that is handed on now.
       const held = complaint();
-      if (!existsSync(pidFile)) throw startError(complaintOf(held) || 'the command could not be started');
+      if (!existsSync(pidFile))
+        throw startError(complaintOf(held) || 'the command could not be started', step.command[0] ?? '');
       const signal = exitCode > 128 ? signalName(exitCode - 128) : undefined;
       return { exitCode, ...(signal === undefined ? {} : { signal }) };
     } finally {

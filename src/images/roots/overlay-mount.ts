@@ -32,14 +32,21 @@ const SETTINGS = { index: 'off', redirect_dir: 'off', metacopy: 'off' } as const
 
 const text = (value: string): Uint8Array => Buffer.from(`${value}\0`);
 
+/** Kernels before 6.8 do not take layers one by one, and note each attempt in their log. */
+let takesParts = true;
+
 /** Mounts layers over each other. Throws `KernelError`. Source: kernel documentation, "Overlay Filesystem". */
 export function mountOverlay(kernel: Kernel, mount: OverlayMount): void {
+  if (!takesParts) {
+    mountAtOnce(kernel, mount);
+    return;
+  }
   try {
     mountByParts(kernel, mount);
   } catch (error) {
-    // Kernels before 6.8 do not take layers one by one.
     if (!(error instanceof KernelError) || (error.code !== 'EINVAL' && error.code !== 'ENOSYS')) throw error;
     mountAtOnce(kernel, mount);
+    takesParts = false;
   }
 }
 
