@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { options } from './key-values.ts';
-import { type Cursor, list, type Member, map, noted, object, refused, replaced } from './member.ts';
+import { type Cursor, list, type Member, map, noted, object, refused, replaced, warned } from './member.ts';
 import { fileMode } from './mount.ts';
 import { choice, decimal, duration, flag, integer, localFile, path, scalarText, text, texts } from './values.ts';
 
@@ -172,11 +172,16 @@ export interface FileGrant {
   readonly mode?: string;
 }
 
-/** Grants whose files are in `directory` unless told. */
-export function fileGrants(directory: string): Member<readonly FileGrant[]> {
-  const id = () => text({ pattern: /^\d+$/, expected: 'a number' });
+/** Grants whose files are in `directory` unless told. `ownerless`: why owner and rights have no effect, where they have none. */
+export function fileGrants(
+  directory: string,
+  options: { readonly ownerless?: string } = {},
+): Member<readonly FileGrant[]> {
+  const { ownerless } = options;
+  const standing = <T>(member: Member<T>) => (ownerless === undefined ? member : warned(member, ownerless));
+  const id = () => standing(text({ pattern: /^\d+$/, expected: 'a number' }));
   const long: Member<FileGrant> = object<FileGrant>(
-    { source: text(), target: text(), uid: id(), gid: id(), mode: fileMode() },
+    { source: text(), target: text(), uid: id(), gid: id(), mode: standing(fileMode()) },
     { required: ['source'], short: (cursor) => ({ source: scalarText(cursor), target: '' }) },
   );
   return list<FileGrant>(

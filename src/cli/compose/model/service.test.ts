@@ -452,6 +452,10 @@ describe('members without effect', () => {
       /^compose\.yaml:5: services\.web\.secrets: uid, gid and mode of "s1" have no effect: it is mounted as it is/,
     ],
     ['network_mode: host\nports: [80]', /services\.web\.ports has no effect: with network_mode host/],
+    [
+      'build: {context: ., secrets: [{source: s1, mode: 0400}]}',
+      /build\.secrets\[0\]\.mode has no effect: the Dockerfile/,
+    ],
     ['build: {context: ., provenance: true}', /build\.provenance has no effect/],
     [
       'develop: {watch: [{path: ., action: sync+exec, target: /x, ignore: a, exec: {command: make}, initial_sync: true}]}',
