@@ -146,7 +146,9 @@ function askByUdp(query: Buffer, server: string): Promise<Buffer | undefined> {
       if (answer.length >= 12 && answer.readUInt16BE(0) === query.readUInt16BE(0)) done(answer);
     });
     const { host, port } = split(server);
-    socket.connect(port, host, () => socket.send(query));
+    // Told of a failure, too: an address that this machine has no way to, such as one of IPv6 where there is none.
+    const connected = (error?: Error) => (error ? done() : socket.send(query));
+    socket.connect(port, host, connected);
   });
 }
 
