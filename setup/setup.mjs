@@ -22,6 +22,8 @@ const START_PACKAGES = {
   'python3-pil': ['/usr/lib/python3/dist-packages/PIL'],
   // What containers are run with.
   runc: ['/usr/sbin/runc', '/usr/bin/runc'],
+  // Faster, and only for machines whose control groups are of version 2 alone.
+  ...(existsSync('/sys/fs/cgroup/cgroup.controllers') ? { crun: ['/usr/bin/crun'] } : {}),
   conmon: ['/usr/bin/conmon'],
   tini: ['/usr/bin/tini'],
 };

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { availableParallelism, release, tmpdir, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -36,8 +37,10 @@ const PROGRAMS: readonly Program[] = [
     lost: 'published container ports and network policies',
     debianPackage: 'nftables',
   },
-  { name: 'runc', version: ['--version'], lost: 'containers (functions do not need it)', debianPackage: 'runc' },
 ];
+
+/** Where control groups are of version 2 alone, `crun` is what Kobune tries first. */
+const RUNTIMES = existsSync('/sys/fs/cgroup/cgroup.controllers') ? ['crun', 'runc'] : ['runc'];
 
 /** Everything that `kobune doctor` reports on. */
 export async function examine(directory: string, environment: NodeJS.ProcessEnv): Promise<Finding[]> {
@@ -47,6 +50,7 @@ export async function examine(directory: string, environment: NodeJS.ProcessEnv)
     memory(),
     await disk(directory),
     ...(await Promise.all(PROGRAMS.map(program))),
+    await containerRuntime(),
     ...(await containerFindings(directory)),
     ...(await isolation()),
     ...(await runtimes(environment)),
@@ -106,6 +110,15 @@ async function program({ name, version, lost, debianPackage }: Program): Promise
   } catch {
     return { name, state: 'missing', detail: 'not found', lost, remedy: `apt-get install ${debianPackage}` };
   }
+}
+
+/** The program that containers are made with: the first one that is there. */
+async function containerRuntime(): Promise<Finding> {
+  const lost = 'containers (functions do not need it)';
+  const findings = await Promise.all(
+    RUNTIMES.map((name) => program({ name, version: ['--version'], lost, debianPackage: name })),
+  );
+  return findings.find(({ state }) => state === 'ok') ?? findings[0]!;
 }
 
 /** What sandboxes are made of, tried out rather than guessed. */
