@@ -32,6 +32,8 @@ export class DnsServer {
     this.#options = options;
     this.#udp = createSocket('udp4');
     this.#udp.on('message', (query, { address, port }) => {
+      // Whoever writes packets of his own may say so; nobody could be answered there, and Node throws.
+      if (port === 0) return;
       void this.#answer(query, address, false).then((answer) => {
         if (answer) this.#udp.send(answer, port, address, () => {});
       });

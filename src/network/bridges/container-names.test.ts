@@ -4,6 +4,9 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { decode, encode } from 'dns-packet';
+import { ContainerNames } from './container-names.ts';
+import { makeEndpoint } from './endpoints.ts';
+import { LiveNetwork } from './live-network.ts';
 import { Guest, startNetworks, type TestNetworks, whyNot } from './test-support.ts';
 
 const TRUNCATED = 1 << 9;
@@ -189,5 +192,40 @@ describe('names inside containers', { skip: await whyNot() }, () => {
     for (const rubbish of ['', 'rubbish', '\0'.repeat(12), '\xff'.repeat(600)])
       socket.send(rubbish, 53, '169.254.100.1');
     assert.deepEqual(await guest('web').lookUp('web'), [addressOf('web', 'front')]);
+  });
+});
+
+describe('a name of so many containers that no answer can hold them', () => {
+  it('leads to as many as fit', () => {
+    const network = new LiveNetwork({
+      id: 'front',
+      name: 'front',
+      ranges: [{ subnet: '10.99.0.0/16', gateway: '10.99.0.1' }],
+      chosen: false,
+      internal: false,
+      ipv6: false,
+      attachable: false,
+      labels: {},
+      options: {},
+      bridge: 'none',
+      created: 0,
+    });
+    const name = Array.from({ length: 4 }, () => 'x'.repeat(60)).join('.');
+    for (let i = 0; i < 1000; i++) {
+      makeEndpoint(
+        network,
+        { id: `id${i}`, name: `c${i}`, hostname: '' },
+        { network: 'front', aliases: [name] },
+        'eth0',
+        '',
+      );
+    }
+    const names = new ContainerNames({ cloudNames: [], networkOf: () => network, containerOf: () => undefined });
+    const question = encode({ type: 'query', id: 1, questions: [{ type: 'A', name }] });
+    const overTcp = names.answer(network, question, '10.99.0.2', true)!;
+    assert.ok(overTcp.length <= 65_535, `${overTcp.length} bytes`);
+    assert.ok(decode(overTcp).answers!.length > 200);
+    const overUdp = decode(names.answer(network, question, '10.99.0.2', false)!);
+    assert.deepEqual([overUdp.answers, (overUdp.flags ?? 0) & TRUNCATED], [[], TRUNCATED]);
   });
 });

@@ -13,6 +13,8 @@ const RECURSION_AVAILABLE = 1 << 7;
 /** Of an answer over UDP, unless the question says more (RFC 1035, 2.3.4); what passes everywhere (RFC 9715). */
 const LEAST_UDP_BYTES = 512;
 const MOST_UDP_BYTES = 1232;
+/** Of an answer over TCP, whose length is told in two bytes (RFC 1035, 4.2.2). */
+const MOST_TCP_BYTES = 65_535;
 
 /** Docker Desktop's names of the machine. Here they lead to what containers may reach of it: the cloud, and published ports. */
 const MACHINE_NAMES = ['host.docker.internal', 'gateway.docker.internal'];
@@ -179,6 +181,9 @@ function reply(query: Packet, answers: Answer[], code: number, overTcp: boolean)
   };
   const bytes = encode(response);
   const allowed = Math.min(Math.max(extended?.udpPayloadSize ?? 0, LEAST_UDP_BYTES), MOST_UDP_BYTES);
-  if (overTcp || bytes.length <= allowed) return bytes;
-  return encode({ ...response, flags: (response.flags ?? 0) | TRUNCATED, answers: [] });
+  if (bytes.length <= (overTcp ? MOST_TCP_BYTES : allowed)) return bytes;
+  if (!overTcp) return encode({ ...response, flags: (response.flags ?? 0) | TRUNCATED, answers: [] });
+  // All are of one name, and so of one length.
+  const fitting = Math.floor((MOST_TCP_BYTES * answers.length) / bytes.length);
+  return encode({ ...response, answers: answers.slice(0, fitting) });
 }

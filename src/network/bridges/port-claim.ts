@@ -102,6 +102,8 @@ async function claimUdp(host: string, port: number, target: () => PortTarget | u
   });
   socket.on('error', () => {});
   socket.on('message', (message, { address, port: from }) => {
+    // Whoever writes packets of his own may say so; nobody could be answered there, and Node throws.
+    if (from === 0) return;
     const key = `${address} ${from}`;
     const to = target();
     let client = clients.get(key);
