@@ -51,7 +51,7 @@ export async function compileImageFilters(call: Call, filters: Filters): Promise
   const times = async (name: string) =>
     Promise.all(filters.get(name).map(async (reference) => createdAt(await images.get(reference))));
   const [before, since] = await Promise.all([times('before'), times('since')]);
-  const until = filters.get('until').map((value) => readPast(value, call.host.clock.now(), 'filter until'));
+  const until = filters.get('until').map((value) => readPast(value, Date.now(), 'filter until'));
   const dangling = filters.flag('dangling');
   const patterns = filters.get('reference').map(referencePattern);
   return (image) =>
