@@ -3,8 +3,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { EngineStatus, FunctionEngine, FunctionLogs, ImageRoots, RoleCredentials } from '../functions/index.ts';
-import type { Gateway, LocalAuthority, OpenPort } from '../gateway/index.ts';
-import { stopEach } from './stop-each.ts';
+import type { Gateway, LocalAuthority } from '../gateway/index.ts';
+import { type Stop, stopEach } from './stop-each.ts';
 
 export interface ComputeOptions {
   readonly clock: Clock;
@@ -51,7 +51,11 @@ export function createCompute(options: ComputeOptions): Compute {
   let starting: Promise<Started> | undefined;
   let started: Started | undefined;
   const engine = async (): Promise<FunctionEngine> => {
-    starting ??= startCompute(options);
+    // What could not be started, as when the disk was full, is tried anew with the next call.
+    starting ??= startCompute(options).catch((error: unknown) => {
+      starting = undefined;
+      throw error;
+    });
     started = await starting;
     return started.engine;
   };
@@ -73,6 +77,17 @@ export function createCompute(options: ComputeOptions): Compute {
 }
 
 async function startCompute(options: ComputeOptions): Promise<Started> {
+  const stops: Stop[] = [];
+  try {
+    return await startParts(options, stops);
+  } catch (error) {
+    await stopEach(stops.toReversed(), options.logger);
+    throw error;
+  }
+}
+
+/** Notes in `stops` how to end what it has started, in order. */
+async function startParts(options: ComputeOptions, stops: Stop[]): Promise<Started> {
   const [{ createSandboxNetwork }, { createFunctionEngine, createSandboxProvider }, files, logs, credentials] =
     await Promise.all([
       import('../network/index.ts'),
@@ -84,9 +99,12 @@ async function startCompute(options: ComputeOptions): Promise<Started> {
   const { clock, random, logger, directory } = options;
   const network = await createSandboxNetwork({ logger, names: options.names });
   const connected = typeof network !== 'string';
-  const ports: OpenPort[] = [];
   if (connected) {
-    for (const { fd } of network.listeners) ports.push(await options.gateway().listen({ fd }, 'sandbox'));
+    stops.push({ what: 'the network of sandboxes', stop: () => network.close() });
+    for (const { fd, port } of network.listeners) {
+      const open = await options.gateway().listen({ fd }, 'sandbox');
+      stops.push({ what: `port ${port} for sandboxes`, stop: () => open.close(0) });
+    }
   }
   const sandboxes = await createSandboxProvider({
     directory: join(directory, 'sandboxes'),
@@ -94,6 +112,7 @@ async function startCompute(options: ComputeOptions): Promise<Started> {
     rootProcesses: options.unsandboxed,
     ...(connected ? { network } : {}),
   });
+  stops.push({ what: 'sandboxes', stop: () => sandboxes.close() });
   const engine = createFunctionEngine({
     sandboxes,
     images: options.images,
@@ -112,19 +131,12 @@ async function startCompute(options: ComputeOptions): Promise<Started> {
     memoryBudgetMb: Math.floor((availableMemory() * MEMORY_SHARE) / MIB),
     environment: options.environment,
   });
+  stops.push({ what: 'the function engine', stop: () => engine.close() });
   return {
     engine,
     missing: [...sandboxes.capabilities.missing, ...(connected ? [] : [network])],
     close: async () => {
-      await stopEach(
-        [
-          { what: 'the function engine', stop: () => engine.close() },
-          { what: 'sandboxes', stop: () => sandboxes.close() },
-          { what: 'ports for sandboxes', stop: () => Promise.all(ports.map((port) => port.close(0))) },
-          { what: 'the network of sandboxes', stop: () => (connected ? network.close() : undefined) },
-        ],
-        logger,
-      );
+      await stopEach(stops.toReversed(), logger);
     },
   };
 }
