@@ -94,7 +94,8 @@ function runConfigOf(spec: ContainerSpec, base: RunConfig = {}): RunConfig {
     Labels: spec.labels,
     ExposedPorts: Object.fromEntries(spec.exposedPorts.map((port) => [port, {}])),
     Volumes: Object.fromEntries(spec.imageVolumes.map((path) => [path, {}])),
-    StopSignal: spec.stopSignal,
+    // The usual one need not be told.
+    ...(spec.stopSignal === 'SIGTERM' && base.StopSignal === undefined ? {} : { StopSignal: spec.stopSignal }),
     ...(spec.healthcheck ? { Healthcheck: spec.healthcheck } : {}),
   };
 }

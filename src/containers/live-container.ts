@@ -303,7 +303,8 @@ export class LiveContainer {
     await records.remove(this.#record);
     this.#gone = true;
     await also();
-    const end = { exitCode: this.#record.exitCode, error: this.#record.error };
+    // A start that failed was told by itself: this is about the removal.
+    const end = { exitCode: this.#record.exitCode, error: '' };
     this.#parts.emit('destroy', this.#record);
     for (const listener of [...this.#listeners]) listener.removed?.(end);
     this.#listeners.clear();

@@ -200,4 +200,25 @@ describe('running containers with docker 28', { skip: noDockerReason(DOCKER_28) 
       /^(?:tini|docker-init|init)/,
     );
   });
+
+  it('inspect: what is in memory is told where it was asked for, and nothing as null', async () => {
+    await docker.ok(
+      ...['create', '--name', 'memory', '--tmpfs', '/a', '--mount', 'type=tmpfs,dst=/b', '-v', '/v', 'busybox'],
+    );
+    const [told] = JSON.parse(await docker.ok('inspect', 'memory'));
+    const destinations = told.Mounts.map(({ Destination }: { Destination: string }) => Destination);
+    assert.deepEqual([destinations.sort(), told.HostConfig.Tmpfs], [['/b', '/v'], { '/a': '' }]);
+    await docker.ok('create', '--name', 'bare', 'busybox');
+    assert.equal(await docker.ok('inspect', 'bare', '-f', '{{json .Config.Volumes}}'), 'null');
+    const image = await docker.ok('commit', 'bare');
+    assert.equal(await docker.ok('inspect', image, '-f', '{{.Config.StopSignal}}'), '');
+    await docker.ok('rm', '-v', 'memory', 'bare');
+  });
+
+  it('run --rm of what cannot be started says so once', async () => {
+    const { status, stderr } = await docker.run(['run', '--rm', 'busybox', '/nosuch']);
+    assert.equal(status, 127);
+    assert.match(stderr, /\/nosuch: no such file/);
+    assert.doesNotMatch(stderr, /Error waiting/);
+  });
 });

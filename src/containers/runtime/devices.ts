@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalid } from '../errors.ts';
 import type { DeviceRule, RuntimeDevice } from './oci-spec.ts';
@@ -23,7 +23,8 @@ export function selectDevices(requests: readonly DeviceRequest[]): DeviceSelecti
     if (!/^[rwm]{1,3}$/.test(permissions)) throw invalid(`invalid device permissions: ${permissions}`);
     const found = devicesAt(hostPath, containerPath);
     if (found.length === 0) {
-      throw invalid(`error gathering device information while adding custom device "${hostPath}": not a device node`);
+      const reason = existsSync(hostPath) ? 'not a device node' : 'no such file or directory';
+      throw invalid(`error gathering device information while adding custom device "${hostPath}": ${reason}`);
     }
     return found.map((device) => ({ device, permissions }));
   });

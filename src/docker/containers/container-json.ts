@@ -1,6 +1,8 @@
+import { posix } from 'node:path';
 import type { Container, ContainerState, Health, MountPoint } from '../../containers/index.ts';
 import { durationText, seconds, timeText } from '../system/machine-time.ts';
 import { configOf, hostConfigOf, networkMode } from './config-of.ts';
+import { readKept } from './kept-request.ts';
 import { networkSettings, networksOf } from './network-settings.ts';
 import { portList } from './ports.ts';
 
@@ -35,7 +37,7 @@ export function containerJson(container: Container, api: number, sizes: Sizes | 
     HostConfig: hostConfigOf(container),
     GraphDriver: { Name: 'overlay2', Data: null },
     ...(sizes === undefined ? {} : { SizeRw: sizes.written, SizeRootFs: sizes.root }),
-    Mounts: container.mounts.map((mount) => mountJson(mount)),
+    Mounts: mountsJson(container),
     Config: configOf(container),
     NetworkSettings: networkSettings(container, api),
   };
@@ -72,7 +74,15 @@ function healthJson(health: Health): object {
   };
 }
 
-export function mountJson(mount: MountPoint): object {
+/** What was asked for by `Tmpfs` is told there alone. */
+function mountsJson(container: Container): object[] {
+  const memory = new Set(Object.keys(readKept(container)?.host.Tmpfs ?? {}).map((path) => posix.resolve(path)));
+  return container.mounts
+    .filter(({ type, destination }) => type !== 'tmpfs' || !memory.has(destination))
+    .map((mount) => mountJson(mount));
+}
+
+function mountJson(mount: MountPoint): object {
   return {
     Type: mount.type,
     ...(mount.name === undefined ? {} : { Name: mount.name }),
@@ -105,7 +115,7 @@ export function containerSummary(
     Status: statusText(state, told.now),
     HostConfig: { NetworkMode: networkMode(spec) },
     NetworkSettings: { Networks: networksOf(container, told.api) },
-    Mounts: container.mounts.map((mount) => mountJson(mount)),
+    Mounts: mountsJson(container),
   };
 }
 

@@ -63,5 +63,6 @@ function merged<T>(
   base: Readonly<Record<string, T>> | undefined,
   own: Readonly<Record<string, T>> | null,
 ): Record<string, T> | null {
-  return base === undefined && own === null ? null : { ...base, ...own };
+  const all = { ...base, ...own };
+  return Object.keys(all).length === 0 ? null : all;
 }
