@@ -208,6 +208,13 @@ describe('the commands for a running Kobune', () => {
     assert.equal(out, 'none kobune\n');
   });
 
+  it('run leads Docker here, whatever was set to lead it elsewhere', async () => {
+    const script = 'console.log(Object.keys(process.env).filter((name) => /^DOCKER/.test(name)).join())';
+    const env = { DOCKER_HOST: 'tcp://x', DOCKER_CONTEXT: 'x', DOCKER_TLS: '1', DOCKER_TLS_VERIFY: '1' };
+    const { out } = await kobune(['run', '--data', data, '--', process.execPath, '-e', script], { env });
+    assert.equal(out, 'DOCKER_HOST\n');
+  });
+
   it('run ends with 128 and the number of the signal that ended the command, and names a command that is not there', async () => {
     assert.equal((await kobune(['run', '--data', data, '--', 'sh', '-c', 'kill -TERM $$'])).code, 143);
     const missing = await kobune(['run', '--data', data, '--', 'no-such-command']);

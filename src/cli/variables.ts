@@ -30,7 +30,7 @@ export async function variablesOf(
       NODE_EXTRA_CA_CERTS: environment.NODE_EXTRA_CA_CERTS || certificate,
       DOCKER_HOST: `unix://${socketOf(directory)}`,
     },
-    unset: ['AWS_SESSION_TOKEN', 'AWS_PROFILE', 'DOCKER_CONTEXT', 'DOCKER_TLS_VERIFY'],
+    unset: ['AWS_SESSION_TOKEN', 'AWS_PROFILE', 'DOCKER_CONTEXT', 'DOCKER_TLS', 'DOCKER_TLS_VERIFY'],
   };
 }
 
