@@ -67,6 +67,7 @@ export class LayerStore {
   /** Sizes by chain ID. */
   readonly #present = new Map<string, number>();
   readonly #unpacking = new Map<string, Unpacking>();
+  readonly #adopting = new Map<string, Promise<void>>();
   /** Layers that are not known to be on the disk. */
   readonly #unsynced = new Set<string>();
   readonly #recent: RecentLayers;
@@ -140,12 +141,29 @@ export class LayerStore {
 
   /** Makes a directory with a layer's files the unpacked layer. The caller holds the layers below, and the result. */
   async adopt(directory: string, chain: string, record: Omit<LayerRecord, 'boot'>): Promise<void> {
+    // A build and a pull, or two builds, may have come to the same layer.
+    for (let others = this.#adopting.get(chain); others; others = this.#adopting.get(chain)) {
+      await others.catch(() => {}); // told to whom it is about
+    }
     if (this.#present.has(chain)) {
       await this.#options.trash.discard(directory);
       return;
     }
+    const adopting = this.#adopt(directory, chain, record).finally(() => this.#adopting.delete(chain));
+    this.#adopting.set(chain, adopting);
+    await adopting;
+  }
+
+  async #adopt(directory: string, chain: string, record: Omit<LayerRecord, 'boot'>): Promise<void> {
+    const { store, trash } = this.#options;
     await rename(directory, this.path(chain));
-    await this.#options.store.put(layerKey(chain), { ...record, boot: await bootId() } satisfies LayerRecord);
+    try {
+      await store.put(layerKey(chain), { ...record, boot: await bootId() } satisfies LayerRecord);
+    } catch (error) {
+      // What nobody knows of would be in the way of the next attempt.
+      await trash.discard(this.path(chain));
+      throw error;
+    }
     this.#present.set(chain, record.size);
     this.#syncLater(chain);
   }
