@@ -78,9 +78,9 @@ export class CompressedLayers {
     if (!plain) throw notThere(digest);
     const target = join(this.#directory, random.hex(32));
     try {
+      const task = { kind: 'compress', archive: await content.path(digest), target } as const;
       const file = await GrowingFile.create(target);
       onBegun(file);
-      const task = { kind: 'compress', archive: await content.path(digest), target } as const;
       const compressing = this.#workers.run(task, (bytes) => file.grew(bytes));
       await compressing.then(
         ({ digest: made }) => file.finish(made),

@@ -29,7 +29,10 @@ export async function* download(
       const { body, start } = await client.openBlob(digest, received, signal);
       // A registry without ranges begins anew.
       let skip = received - start;
-      if (skip < 0) throw protocolError(`the registry answers from byte ${start} on instead of ${received}`);
+      if (skip < 0) {
+        body.destroy();
+        throw protocolError(`the registry answers from byte ${start} on instead of ${received}`);
+      }
       for await (const chunk of body as AsyncIterable<Buffer>) {
         const bytes = skip > 0 ? chunk.subarray(Math.min(skip, chunk.length)) : chunk;
         skip -= chunk.length - bytes.length;

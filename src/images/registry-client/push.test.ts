@@ -362,6 +362,23 @@ describe('pushing over a bad connection', { skip: noRootsReason }, () => {
     });
   });
 
+  it('tells that an upload has been sent nowhere', async () => {
+    await using registry = await TestRegistry.start();
+    await using at = await openTestImages();
+    await addImage(at, `${registry.host}/app:1`, [makeArchive([{ path: 'a' }])]);
+    for (const [location, problem] of [
+      ['http://[', /names a place that cannot be asked: http:\/\/\[/],
+      ['', /tells no place to upload to/],
+    ] as const) {
+      registry.intercept = ({ method }, response) => {
+        if (method !== 'POST') return false;
+        response.writeHead(202, { location }).end();
+        return true;
+      };
+      await assert.rejects(at.images.push(`${registry.host}/app:1`), refusedWith('RegistryError', problem));
+    }
+  });
+
   it('compresses a layer the same way each time, once', async () => {
     await using registry = await uploadRegistry();
     await using at = await openTestImages();

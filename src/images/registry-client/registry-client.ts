@@ -40,6 +40,8 @@ export interface UploadSession {
 const MAX_REDIRECTS = 10;
 const TAGS_PER_PAGE = 1000;
 const MAX_TAGS = 100_000;
+/** A registry may answer fewer tags in a page than it was asked for. */
+const MAX_PAGES = 10_000;
 
 /**
  * One repository of a registry. What fails for reasons that pass is tried again. Throws `RegistryAnswerError`, and errors of the
@@ -99,8 +101,11 @@ export class RegistryClient {
   /** All tags of the repository. Source: OCI Distribution Specification 1.1, "Listing Tags". */
   async tags(): Promise<string[]> {
     const tags: string[] = [];
+    const seen = new Set<string>();
     let path: string | undefined = this.#path(`tags/list?n=${TAGS_PER_PAGE}`);
     while (path !== undefined) {
+      if (seen.has(path) || seen.size === MAX_PAGES) throw protocolError('the list of tags has no end');
+      seen.add(path);
       const response: IncomingMessage = await this.#ask({ method: 'GET', path });
       tags.push(...readTags(await readBody(response, MAX_MANIFEST_SIZE)));
       if (tags.length > MAX_TAGS) throw protocolError(`the repository has more than ${MAX_TAGS} tags`);
@@ -230,7 +235,7 @@ export class RegistryClient {
     for (let count = 0; isRedirect(response); count++) {
       if (count === MAX_REDIRECTS) throw protocolError(`the registry redirects more than ${MAX_REDIRECTS} times`);
       response.destroy();
-      const target = new URL(response.headers.location!, at.origin);
+      const target = placeOf(response.headers.location!, at.origin);
       if (target.origin !== at.origin) {
         at = { origin: target.origin };
         // Whoever keeps the content has a signed address of its own, and is not shown the authorization.
@@ -244,7 +249,7 @@ export class RegistryClient {
   #nextPage(link: string | string[] | undefined): string | undefined {
     const [, target] = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(link ?? '')) ?? [];
     if (target === undefined) return undefined;
-    const { pathname, search } = new URL(target, this.#options.endpoint.address.origin);
+    const { pathname, search } = placeOf(target, this.#options.endpoint.address.origin);
     return pathname + search;
   }
 
@@ -253,7 +258,7 @@ export class RegistryClient {
     const location = response.headers.location;
     if (!location) throw protocolError('the registry tells no place to upload to');
     const origin = new URL(address.origin);
-    const target = new URL(location, origin);
+    const target = placeOf(location, address.origin);
     // Behind a proxy, or when it is located elsewhere, a registry may call itself by the name that it is known by.
     const own = target.host === origin.host || target.host === address.host;
     return { address: own ? address : { origin: target.origin }, path: target.pathname + target.search, foreign: !own };
@@ -266,6 +271,15 @@ export class RegistryClient {
   #name(): string {
     return `${this.#options.endpoint.address.origin}/v2/${this.#options.path}`;
   }
+}
+
+/** A place that an answer names, maybe relative to where it came from. */
+function placeOf(text: string, base: string): URL {
+  const url = URL.parse(text, base);
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw protocolError(`the registry names a place that cannot be asked: ${text.slice(0, 200)}`);
+  }
+  return url;
 }
 
 function isRead({ method }: HttpRequest): boolean {

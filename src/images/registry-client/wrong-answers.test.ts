@@ -141,6 +141,18 @@ describe('pulling from a registry that answers wrongly', { skip }, () => {
       'RegistryError',
       /redirects more than/,
     ],
+    ...['http://[', 'ftp://localhost/blob'].map((place): (typeof wrong)[number] => [
+      `a redirection to ${place}`,
+      (registry) => {
+        registry.intercept = ({ path }, response) => {
+          if (!path.includes('/blobs/')) return false;
+          response.writeHead(307, { location: place }).end();
+          return true;
+        };
+      },
+      'RegistryError',
+      /names a place that cannot be asked/,
+    ]),
   ];
   for (const [what, spoilIt, code, problem] of wrong) {
     it(`refuses ${what}, and keeps nothing`, async () => {
@@ -189,6 +201,24 @@ describe('pulling from a registry that answers wrongly', { skip }, () => {
       at.images.pull('registry.invalid/app'),
       refusedWith('RegistryError', /cannot talk to the registry registry\.invalid/),
     );
+  });
+});
+
+describe('listing tags of a registry that answers wrongly', () => {
+  it('ends when pages lead in a circle', async () => {
+    await using registry = await TestRegistry.start();
+    await using at = await openTestImages();
+    registry.intercept = ({ path }, response) => {
+      if (!path.includes('/tags/')) return false;
+      response.setHeader('link', `</v2/app/tags/list?last=${path.includes('last=a') ? 'b' : 'a'}>; rel="next"`);
+      response.end('{"tags":[]}');
+      return true;
+    };
+    await assert.rejects(
+      at.images.remoteTags(`${registry.host}/app`),
+      refusedWith('RegistryError', /the list of tags has no end/),
+    );
+    assert.equal(registry.made(/tags/).length, 3);
   });
 });
 
