@@ -112,6 +112,16 @@ describe('docker cp and what is mounted', { skip: noDockerReason(DOCKER_28) }, (
     await docker.ok('rm', '-f', 'links', 'maker');
   });
 
+  it('keeps nobody from the rest when its place is a link to nothing', async () => {
+    await docker.ok('run', '--name', 'cut', 'busybox', 'ln', '-s', '/nowhere', '/dangling');
+    await docker.ok('commit', 'cut', 'cut');
+    const mount = 'type=volume,src=parts,dst=/dangling/v,volume-subpath=sub';
+    await docker.ok('create', '--name', 'half', '--mount', mount, 'cut');
+    await docker.ok('cp', 'half:/bin/sh', 'sh');
+    assert.match((await docker.run(['cp', 'half:/dangling/v', 'v'])).stderr, /Could not find the file/);
+    await docker.ok('rm', '-v', 'cut', 'half');
+  });
+
   it('from elsewhere whenever it is used is so for a copy, too', async () => {
     write('other/there', 'there\n');
     const device = ['-o', 'type=none', '-o', `device=${docker.directory}/other`, '-o', 'o=bind'];

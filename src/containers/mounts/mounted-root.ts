@@ -55,6 +55,7 @@ function bind(parts: Parts, root: string, { point, subpath }: PlannedMount): voi
   if (source === undefined) return;
   try {
     const target = openTarget(kernel, root, point.destination, fstatSync(source).isDirectory());
+    if (target === undefined) return;
     try {
       kernel.call('mount', pathOf(source), pathOf(target), '', BigInt(MS_BIND | MS_REC), '');
     } finally {
@@ -80,8 +81,11 @@ function openIfThere(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false }) && openSync(path, O_PATH);
 }
 
-/** The place of a mount, made as the runtime makes it at the start where it is not there. No link on the way leads out of the root. */
-function openTarget(kernel: Kernel, root: string, destination: string, isDirectory: boolean): number {
+/**
+ * The place of a mount, made as the runtime makes it at the start where it is not there. No link on the way leads out of the root; one that
+ * leads to nothing leaves no place.
+ */
+function openTarget(kernel: Kernel, root: string, destination: string, isDirectory: boolean): number | undefined {
   const names = destination.split('/').filter((name) => name !== '');
   let at = openSync(root, O_PATH | constants.O_DIRECTORY);
   for (let i = 1; i <= names.length; i++) {
@@ -99,6 +103,7 @@ function openTarget(kernel: Kernel, root: string, destination: string, isDirecto
       at = next;
     } catch (error) {
       closeSync(at);
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
       throw error;
     }
   }
