@@ -85,7 +85,10 @@ services:
     );
     const { status, err } = await project.run('up', '-d', '--wait', '--wait-timeout', '1');
     assert.deepEqual([status, /not everything was ready within 1 s/.test(err)], [1, true]);
-    await using ends = compose.project('ends', 'services: {job: {image: busybox, command: "true"}}');
+    await using ends = compose.project(
+      'ends',
+      'services: {job: {image: busybox, command: "sleep 0.2", healthcheck: {test: "false", interval: 1h, start_period: 1h}}}',
+    );
     assert.match(
       (await ends.run('up', '-d', '--wait')).err,
       /^kobune: ends-job-1 ended with 0\n {2}What is waited for may end if another service needs it so/m,
@@ -164,6 +167,15 @@ services:
       assert.equal(await project.client.find(`/networks/nothing${name}_default`), undefined);
       await project.run('down');
     }
+  });
+
+  it('says which container cannot be made', async () => {
+    const mount = '{type: bind, source: ./none, target: /x, bind: {create_host_path: false}}';
+    await using project = compose.project('unmade', `services: {a: {${SLEEPER}, volumes: [${mount}]}}`);
+    const { status, err } = await project.run('up', '-d');
+    assert.equal(status, 1);
+    assert.match(err, /^kobune: unmade-a-1 could not be made: .*bind source path does not exist/m);
+    await project.ok('down');
   });
 
   it('says which network cannot be made', async () => {

@@ -22,10 +22,15 @@ export async function createContainer(
   files: readonly CopiedFile[],
   platform: string | undefined,
 ): Promise<ContainerHandle> {
-  const answer = await client.json<{ Id: string; Warnings?: string[] | null }>('POST', '/containers/create', {
-    query: { name, platform },
-    body: request.body,
-  });
+  const answer = await client
+    .json<{ Id: string; Warnings?: string[] | null }>('POST', '/containers/create', {
+      query: { name, platform },
+      body: request.body,
+    })
+    .catch((error: unknown) => {
+      if (!(error instanceof DockerError)) throw error;
+      throw new CommandError(`${name} could not be made: ${error.message}`, { cause: error });
+    });
   const { Id: id } = answer;
   for (const warning of answer.Warnings ?? []) report.warn(`${name}: ${warning}`);
   try {
