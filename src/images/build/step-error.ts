@@ -28,6 +28,9 @@ export function stepError(error: unknown, instruction: Pick<Instruction, 'lines'
   if (error instanceof DockerfileError || !(error instanceof Error)) return error;
   const full = diskError(error, place);
   if (full !== undefined) return full;
+  if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') {
+    return dockerfileError(instruction, file, 'a path is longer than 4095 bytes, or a name in it than 255');
+  }
   const isUsers =
     error.constructor === Error ||
     [CopyError, SourceNotFoundError, PatternError, InsidePathError].some((kind) => error instanceof kind);

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import { type Key, type Store, StoreWriteError } from '../../store/index.ts';
@@ -57,10 +59,20 @@ export class Trash {
 
   #delete(path: string): void {
     this.#deleting = this.#deleting
-      .then(() => rm(path, { recursive: true, force: true }))
+      .then(() => removeTree(path))
       .catch((error: unknown) => {
         // It stays in the trash; the next start tries again.
         this.#options.logger.warn('files of an image cannot be deleted', { error: String(error) });
       });
+  }
+}
+
+/** Containers can make trees that are deeper than a path can be long: then the system's `rm` goes on, which goes by directories. */
+async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') throw error;
+    await promisify(execFile)('rm', ['-rf', '--', path]);
   }
 }

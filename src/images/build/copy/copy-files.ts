@@ -15,7 +15,7 @@ import { dirname, join, posix } from 'node:path';
 import type { FileSystemCalls } from '../../layers/file-system-calls.ts';
 import type { Owner } from './accounts.ts';
 import { parseModeChange } from './file-mode.ts';
-import { resolveInside } from './inside.ts';
+import { missingBelow, resolveInside } from './inside.ts';
 
 /** A file as it is to be. Plain data: it is handed to another thread. */
 export interface CopyFile {
@@ -81,6 +81,8 @@ export class CopyError extends Error {
 }
 
 const BILLION = 1_000_000_000n;
+/** Bytes, for Linux. */
+const LONGEST_PATH = 4095;
 const ROOT_OWNER: Owner = { uid: 0, gid: 0 };
 
 /**
@@ -97,8 +99,8 @@ export function makeDirectories(root: string, path: string, owner: Owner): strin
   const { path: host, inside, stats } = resolveInside(root, path);
   if (stats?.isDirectory()) return host;
   if (stats !== undefined) throw new CopyError(`${inside} is not a directory`);
-  if (inside !== '/') makeDirectories(root, posix.dirname(inside), owner);
-  makeDirectory(host, 0o755, owner);
+  if (Buffer.byteLength(host) > LONGEST_PATH) throw new CopyError('the path of the destination is too long');
+  for (const missing of missingBelow(root, inside)) makeDirectory(join(root, missing), 0o755, owner);
   return host;
 }
 

@@ -346,6 +346,15 @@ describe('COPY', { skip }, () => {
     });
   });
 
+  it('to a path or a name that is too long says where', async () => {
+    for (const destination of [`/${'x/'.repeat(3000)}`, `/${'x'.repeat(300)}`]) {
+      await assert.rejects(
+        scratch.build(`FROM scratch\nCOPY a ${destination}`, { files: { a: '' } }),
+        /^DockerfileError: Dockerfile:2: (a path is longer than 4095 bytes, or a name in it than 255|the path of the destination is too long)$/,
+      );
+    }
+  });
+
   describe('on a full disk', () => {
     it('is said, and nothing half-made is left', async () => {
       const directory = await mkdtemp(join(tmpdir(), 'kobune-full-'));

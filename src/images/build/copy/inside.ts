@@ -57,6 +57,13 @@ export function resolveInside(root: string, path: string, options: { readonly fo
   return { path: join(root, at), inside: at, stats };
 }
 
+/** A path that `resolveInside` has answered, and those above it, as far as nothing is there; the highest first. */
+export function missingBelow(root: string, inside: string): string[] {
+  const missing: string[] = [];
+  for (let at = inside; at !== '/' && lstatInside(root, at) === undefined; at = posix.dirname(at)) missing.push(at);
+  return missing.reverse();
+}
+
 function parts(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
 }

@@ -264,6 +264,16 @@ describe('the expansion of instructions', () => {
     );
   });
 
+  it('fails for values with NUL characters, wherever they go', () => {
+    const withNul = { ...options, name: 'Dockerfile', lookup: () => 'a\0b' };
+    for (const text of ['WORKDIR $x', 'COPY a $x', 'EXPOSE $x', 'COPY <<E /f\n$x\nE']) {
+      assert.throws(() => expandInstruction(instructionsOf(text)[0]!, withNul), /Dockerfile:2: .* NUL character/, text);
+    }
+    const [run] = instructionsOf('RUN --mount=target=$x x');
+    assert.ok(run?.kind === 'RUN');
+    assert.throws(() => expandMount(run, run.mounts[0]!, withNul), /Dockerfile:2: .* NUL character/);
+  });
+
   it('fills in mounts', () => {
     const mount = (text: string): RunMount => {
       const [run] = instructionsOf(`RUN --mount=${text} x`);

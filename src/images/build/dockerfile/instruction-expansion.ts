@@ -19,6 +19,7 @@ const MAXIMUM_LENGTH = 16 * 1024 * 1024;
 export function expandInstruction<T extends Instruction>(instruction: T, options: InstructionExpansion): T {
   let length = 0;
   const bound = (text: string) => {
+    if (text.includes('\0')) throw new SyntaxProblem('the value of a variable has a NUL character');
     length += text.length;
     if (length > MAXIMUM_LENGTH) throw new SyntaxProblem('what the variables stand for is too long');
     return text;
@@ -38,7 +39,11 @@ export function expandInstruction<T extends Instruction>(instruction: T, options
 /** A mount of RUN, read and filled in. Throws `DockerfileError` at the RUN. */
 export function expandMount(instruction: Instruction, mount: UnexpandedMount, options: InstructionExpansion): RunMount {
   try {
-    return readMountOptions(mount, (word) => expandWord(word, options));
+    return readMountOptions(mount, (word) => {
+      const value = expandWord(word, options);
+      if (value.includes('\0')) throw new SyntaxProblem('the value of a variable has a NUL character');
+      return value;
+    });
   } catch (error) {
     if (error instanceof SyntaxProblem) throw dockerfileError(instruction, options.name, error.message);
     throw error;

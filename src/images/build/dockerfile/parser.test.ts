@@ -76,6 +76,13 @@ describe('the format of a Dockerfile', () => {
     );
   });
 
+  it('has no NUL characters', () => {
+    const { problem, place } = problemOf('FROM a\nRUN b\0');
+    assert.match(problem, /the file has a NUL character, .* Save it as UTF-8/);
+    assert.equal(place.line, 2);
+    assert.match(problemOf(Buffer.from('FROM a', 'utf16le').toString()).problem, /a NUL character/);
+  });
+
   it('reads text of any language', () => {
     assert.equal(one('LABEL', 'LABEL 名前="値 あり"').pairs[0]!.value, '"値 あり"');
     assert.equal(one('RUN', 'RUN echo こんにちは　世界').command.form, 'shell');

@@ -52,6 +52,12 @@ export function readStatements(text: string, file: string): Statements {
     const problem = `the file is longer than ${MAXIMUM_LENGTH} characters`;
     return result(new DockerfileError(problem, { file, line: 1, excerpt: '' }));
   }
+  const nul = text.indexOf('\0');
+  if (nul >= 0) {
+    const line = text.slice(0, nul).split('\n').length;
+    const problem = 'the file has a NUL character, as binary files and those in UTF-16 have. Save it as UTF-8';
+    return result(new DockerfileError(problem, { file, line, excerpt: '' }));
+  }
   const lines = (text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text).split('\n');
   const fail = (problem: string, at: Lines) =>
     result(new DockerfileError(problem, { file, line: at.start, excerpt: excerptOf(lines, at) }));

@@ -1,7 +1,7 @@
 import { type BigIntStats, closeSync, lstatSync, mkdirSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type { FileSystemCalls } from '../../layers/file-system-calls.ts';
-import { InsidePathError, resolveInside } from '../copy/inside.ts';
+import { missingBelow, resolveInside } from '../copy/inside.ts';
 
 interface Stub {
   readonly path: string;
@@ -24,6 +24,8 @@ export class MountPoints {
   readonly #root: string;
   readonly #calls: FileSystemCalls;
   readonly #stubs: Stub[] = [];
+  /** Their paths inside. */
+  readonly #made = new Set<string>();
   /** Directories that something was made in or below, as they were, by their paths inside. */
   readonly #touched = new Map<string, BigIntStats>();
 
@@ -36,16 +38,21 @@ export class MountPoints {
   make(target: string, kind: 'file' | 'directory'): void {
     const { inside, stats } = resolveInside(this.#root, target);
     if (stats !== undefined || inside === '/') return;
-    this.make(posix.dirname(inside), 'directory');
-    for (let above = posix.dirname(inside); above !== '/'; above = posix.dirname(above)) {
-      if (this.#touched.has(above) || this.#stubs.some((stub) => stub.path === join(this.#root, above))) continue;
+    const missing = missingBelow(this.#root, inside);
+    for (let above = posix.dirname(missing[0]!); above !== '/'; above = posix.dirname(above)) {
+      if (this.#touched.has(above) || this.#made.has(above)) continue;
       this.#touched.set(above, lstatSync(join(this.#root, above), { bigint: true }));
     }
+    for (const at of missing) this.#make(at, at === inside ? kind : 'directory');
+  }
+
+  #make(inside: string, kind: Stub['kind']): void {
     const path = join(this.#root, inside);
     const parent = posix.dirname(path);
     const before = lstatSync(parent, { bigint: true });
     if (kind === 'directory') mkdirSync(path, 0o755);
     else closeSync(openSync(path, 'wx', 0o644));
+    this.#made.add(inside);
     this.#stubs.push({
       path,
       inside: posix.dirname(inside),
@@ -62,8 +69,9 @@ export class MountPoints {
    * place of directories, which would lead out of it.
    */
   clear(): string[] {
+    const directories = new RealDirectories(this.#root);
     for (const { path, inside, kind, parent, before, after } of this.#stubs.reverse()) {
-      const holder = this.#look(inside);
+      const holder = directories.look(inside);
       if (holder === undefined || !removeEmpty(path, kind)) continue;
       // Whatever else was done in the directory has its own time.
       const time = holder.mtimeNs === after.mtimeNs ? before.mtimeNs : holder.mtimeNs;
@@ -74,22 +82,36 @@ export class MountPoints {
       });
     }
     this.#stubs.length = 0;
+    this.#made.clear();
     return [...this.#touched].flatMap(([inside, before]) => {
-      const now = this.#look(inside);
+      const now = directories.look(inside);
       return now !== undefined && isSame(now, before) ? [inside] : [];
     });
   }
+}
 
-  /** A directory that is still where it was, with no link on the way. */
-  #look(inside: string): BigIntStats | undefined {
-    try {
-      const found = resolveInside(this.#root, inside, { follow: false });
-      if (found.inside !== inside || !found.stats?.isDirectory()) return undefined;
-      return lstatSync(found.path, { bigint: true });
-    } catch (error) {
-      if (error instanceof InsidePathError) return undefined;
-      throw error;
+/** Directories of a root that are what they seem: no link is on the way to them. Nothing may change the root meanwhile but deletions. */
+class RealDirectories {
+  readonly #root: string;
+  readonly #known = new Set(['/']);
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** The directory as it is now; undefined when it is not there, or not by itself. */
+  look(inside: string): BigIntStats | undefined {
+    const unknown: string[] = [];
+    for (let at = inside; !this.#known.has(at); at = posix.dirname(at)) unknown.push(at);
+    for (const at of unknown.reverse()) {
+      if (this.#lstat(at)?.isDirectory() !== true) return undefined;
+      this.#known.add(at);
     }
+    return this.#lstat(inside);
+  }
+
+  #lstat(inside: string): BigIntStats | undefined {
+    return lstatSync(join(this.#root, inside), { bigint: true, throwIfNoEntry: false });
   }
 }
 
