@@ -228,7 +228,10 @@ class Engine implements ContainerEngine {
   }
 
   async top(nameOrId: string, psArguments?: string) {
-    return top(this.#parts, this.#containers.get(nameOrId), psArguments);
+    const container = this.#containers.get(nameOrId);
+    const told = await top(this.#parts, container, psArguments);
+    this.#emit('top', container.record);
+    return told;
   }
 
   async stats(nameOrId: string): Promise<Stats> {
@@ -252,16 +255,19 @@ class Engine implements ContainerEngine {
   }
 
   async export(nameOrId: string): Promise<Readable> {
-    const root = await this.#containers.get(nameOrId).root();
+    const container = this.#containers.get(nameOrId);
+    const root = await container.root();
     // Source: `docker export` names what is in the root without a slash, and not the root.
     const archive = await this.#parts.images.roots.readArchive(root, '/', '');
+    this.#emit('export', container.record);
     return archive ?? Readable.from([EMPTY_ARCHIVE]);
   }
 
   async commit(nameOrId: string, options: Parameters<ContainerEngine['commit']>[1]): Promise<Image> {
     const container = this.#containers.get(nameOrId);
     const image = await commit(this.#parts, container, options);
-    this.#emit('commit', container.record, { comment: options.comment ?? '', imageID: image.id });
+    const { reference: imageRef, comment = '' } = options;
+    this.#emit('commit', container.record, { comment, imageID: image.id, ...(imageRef ? { imageRef } : {}) });
     return image;
   }
 

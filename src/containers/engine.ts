@@ -105,7 +105,7 @@ export interface Volume {
 
 export interface ContainerEvent {
   readonly kind: 'container' | 'volume';
-  /** `create start die stop kill oom pause unpause restart rename update destroy attach detach resize exec_create exec_start exec_die health_status…` */
+  /** `create start die stop kill oom pause unpause restart rename update destroy attach detach resize exec_create exec_start exec_die top export commit health_status…` */
   readonly action: string;
   readonly id: string;
   readonly attributes: Readonly<Record<string, string>>;

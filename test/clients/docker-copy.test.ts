@@ -112,6 +112,25 @@ describe('docker cp and what is mounted', { skip: noDockerReason(DOCKER_28) }, (
     await docker.ok('rm', '-f', 'links', 'maker');
   });
 
+  it('is told as an event, as an export and a list of processes are', async () => {
+    await docker.ok('run', '-d', '--name', 'told', '-l', 'a=b', 'busybox', 'sleep', '1000');
+    const since = String(Date.now() / 1000);
+    write('n', 'n');
+    await docker.ok('cp', 'n', 'told:/n');
+    await docker.ok('cp', 'told:/n', 'n');
+    await docker.ok('top', 'told');
+    await docker.ok('export', '-o', 'told.tar', 'told');
+    const until = (Date.now() / 1000).toFixed(9);
+    const format = '{{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.a}}';
+    const events = await docker.ok('events', '--since', since, '--until', until, '-f', 'label=a=b', '--format', format);
+    const expected = ['extract-to-dir', 'archive-path', 'top', 'export'];
+    assert.deepEqual(
+      events.split('\n'),
+      expected.map((action) => `${action} told b`),
+    );
+    await docker.ok('rm', '-f', 'told');
+  });
+
   it('keeps nobody from the rest when its place is a link to nothing', async () => {
     await docker.ok('run', '--name', 'cut', 'busybox', 'ln', '-s', '/nowhere', '/dangling');
     await docker.ok('commit', 'cut', 'cut');

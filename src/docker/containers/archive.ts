@@ -18,11 +18,12 @@ export async function containerArchiveInfo(call: Call): Promise<Answer> {
 /** What is at a path as an archive, with what is mounted there and below. */
 export async function containerArchive(call: Call): Promise<Answer> {
   using opened = new DisposableStack();
-  const { roots, root, path, stat } = opened.use(await locate(call));
+  const { container, roots, root, path, stat } = opened.use(await locate(call));
   const source = await roots.readArchive(root, path, stat.name === '/' ? undefined : stat.name);
   if (source === undefined) throw notFound(call);
   const held = opened.move();
   source.once('close', () => held.dispose());
+  tell(call, 'archive-path', container);
   return {
     kind: 'stream',
     status: 200,
@@ -50,7 +51,12 @@ export async function putContainerArchive(call: Call): Promise<Answer> {
     if ((error as NodeJS.ErrnoException).code === 'EROFS') throw readOnly('mounted volume');
     throw error;
   }
+  tell(call, 'extract-to-dir', container);
   return empty(200);
+}
+
+function tell({ host }: Call, action: string, { id, name, spec }: Container): void {
+  host.events.add('container', action, id, { ...spec.labels, image: spec.image.reference, name });
 }
 
 function readOnly(what: string): ServiceError {
