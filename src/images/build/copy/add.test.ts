@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -67,6 +67,21 @@ describe('ADD', { skip }, () => {
         'o',
         'o/t.tar',
       ]);
+    });
+
+    it('that are damaged, or need a program that is not there, are told with their place', async () => {
+      const archive = gzipSync(await tar({ a: randomBytes(100_000) }));
+      const add = (name: string, content: Buffer) =>
+        scratch.build(`FROM base\nADD ${name} /x/`, { files: { [name]: content } });
+      await assert.rejects(add('t.tar.gz', archive.subarray(0, 50_000)), /Dockerfile:2: the archive is damaged: /);
+      const { PATH } = process.env;
+      process.env.PATH = '/nonexistent';
+      try {
+        const xz = Buffer.from('fd377a585a000000', 'hex');
+        await assert.rejects(add('t.tar.xz', xz), /Dockerfile:2: ADD of a \.tar\.xz archive needs the program xz/);
+      } finally {
+        process.env.PATH = PATH;
+      }
     });
 
     it('no name and no link in an archive leads out of the root', async () => {
@@ -239,6 +254,25 @@ describe('ADD', { skip }, () => {
       ]);
       await scratch.builder.pruneCache();
       assert.deepEqual(await scratch.builder.cacheUsage(), []);
+    });
+
+    it('a server that goes away in the middle is told with the place, and nothing is kept', async () => {
+      const cut = createServer((_, response) => {
+        response.writeHead(200, { 'content-length': '100' });
+        response.write('half', () => response.destroy());
+      });
+      await new Promise<void>((resolve) => cut.listen(0, '127.0.0.1', resolve));
+      try {
+        const url = `http://127.0.0.1:${(cut.address() as AddressInfo).port}/x`;
+        const { href } = new URL(url);
+        await assert.rejects(scratch.build(`FROM scratch\nADD ${url} /x`), (error: Error) => {
+          assert.ok(error.message.startsWith(`Dockerfile:2: ${href}: `), error.message);
+          return true;
+        });
+        assert.ok((await scratch.builder.cacheUsage()).every(({ description }) => !description.includes(href)));
+      } finally {
+        cut.close();
+      }
     });
 
     it('what cannot be had is said', async () => {

@@ -34,7 +34,7 @@ export async function openArchive(path: string): Promise<AsyncIterable<Uint8Arra
   } catch (error) {
     await archive.close();
     // What only begins like a compressed file is a file like any other.
-    if (error instanceof MissingProgramError) throw error;
+    if (error instanceof MissingProgramError) throw new Error(error.message);
     return undefined;
   }
   await archive.close();
@@ -109,10 +109,15 @@ function decompress(source: AsyncIterable<Uint8Array>, compression: Compression)
   }
 }
 
-function through(source: AsyncIterable<Uint8Array>, transform: Transform): AsyncIterable<Uint8Array> {
+async function* through(source: AsyncIterable<Uint8Array>, transform: Transform): AsyncGenerator<Uint8Array> {
   // An error of the source comes out of the transform.
   pipeline(source, transform).catch(() => undefined);
-  return transform;
+  try {
+    for await (const chunk of transform) yield chunk as Buffer;
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw /^Z(_|STD)/.test(code) ? new Error(`the archive is damaged: ${message}`) : error;
+  }
 }
 
 async function* program(source: AsyncIterable<Uint8Array>, name: 'bzip2' | 'xz'): AsyncGenerator<Buffer> {

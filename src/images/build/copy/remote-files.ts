@@ -104,7 +104,7 @@ export class RemoteFiles {
       response.destroy();
       throw new Error(`${url} answers ${response.statusCode} ${response.statusMessage}`);
     }
-    return await this.#keep(url, key, response, checksum);
+    return await this.#keep(url, key, response, { checksum, signal });
   }
 
   async #reuse(key: Key, file: KnownFile, lease: BlobLease): Promise<RemoteFile & BlobLease> {
@@ -118,10 +118,17 @@ export class RemoteFiles {
     return await this.#answer(file, lease);
   }
 
-  async #keep(url: string, key: Key, response: IncomingMessage, checksum: string | undefined) {
+  async #keep(
+    url: string,
+    key: Key,
+    response: IncomingMessage,
+    { checksum, signal }: { readonly checksum: string | undefined; readonly signal: AbortSignal },
+  ) {
     const length = response.headers['content-length'];
-    const blob = await this.#content.write(response, {
-      ...(length === undefined ? {} : { size: Number(length) }),
+    const size = length === undefined ? {} : { size: Number(length) };
+    const blob = await this.#content.write(response, size).catch((error: unknown) => {
+      if (signal.aborted) throw signal.reason;
+      throw response.errored === null ? error : new Error(`${url}: ${response.errored.message}`);
     });
     if (checksum?.startsWith('sha256:') && checksum !== blob.digest) {
       blob.release();
