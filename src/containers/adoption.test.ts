@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -151,12 +151,15 @@ describe('containers and a Kobune that is killed', { skip: noContainersReason },
     await deleted.kill();
     await moved.kill();
     // As a user does: what is mounted stays.
+    await writeFile(join(scratch, 'kept'), 'x');
     spawnSync('rm', ['-rf', join(scratch, 'deleted')]);
+    await mkdir(join(scratch, 'deleted/docker'));
+    await rename(join(scratch, 'kept'), join(scratch, 'deleted/docker/kept'));
     await rename(join(scratch, 'moved'), join(scratch, 'elsewhere'));
     const another = await EngineProcess.start(join(scratch, 'another'));
     assert.deepEqual(isRunning(), [false, true, true]);
     assert.equal(readFileSync('/proc/self/mountinfo', 'utf8').includes(join(scratch, 'deleted')), false);
-    assert.deepEqual(await readdir(join(scratch, 'deleted')), []);
+    assert.deepEqual(await readdir(join(scratch, 'deleted'), { recursive: true }), ['docker', 'docker/kept']);
     await another.stop();
     sendSignal(begun[1]!.process, 'SIGKILL');
     for (const mount of mountsBelow(scratch)) spawnSync('umount', ['--lazy', mount]);

@@ -49,11 +49,12 @@ export async function sweepDeadInstances(kernel: Kernel, hierarchies: Hierarchie
     const groups = [groupPath(instance, ''), `/kobune-${instance}-steps`];
     const gone = await Promise.all(groups.map((group) => removeGroups(hierarchies, group)));
     const roots = join(dirname(claim.directory), 'images', 'roots');
-    for (const mount of mountsBelow(roots)) {
+    for (const mount of [roots, claim.directory].flatMap(mountsBelow)) {
       unmount(kernel, mount);
       await removeEmpty(mount, dirname(claim.directory));
     }
-    await removeFiles(kernel, claim.directory);
+    // Who has deleted the state of a lasting one says what becomes of the rest.
+    if (claim.ephemeral) await removeFiles(kernel, claim.directory);
     await rm(stateDirectoryOf('steps', instance), { recursive: true, force: true });
     // What would not go is tried again by the next one.
     if (gone.every(Boolean)) await releaseInstance(instance, claim.runtimeState);
