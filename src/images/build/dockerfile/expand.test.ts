@@ -373,7 +373,10 @@ describe('ports of EXPOSE', () => {
     assert.deepEqual(readPorts('80'), ['80/tcp']);
     assert.deepEqual(readPorts('53/UDP'), ['53/udp']);
     assert.deepEqual(readPorts('8000-8002/sctp'), ['8000/sctp', '8001/sctp', '8002/sctp']);
-    for (const word of ['', 'x', '70000', '80/xyz', '9-8', '80:80', '-1', '8080:80/tcp']) {
+    for (const word of ['8080:80', '127.0.0.1:8080:80/tcp', '127.0.0.1::80', ':80', '[::1]:8080:80', '8080-8081:80']) {
+      assert.deepEqual(readPorts(word), ['80/tcp'], word);
+    }
+    for (const word of ['', 'x', '70000', '80/xyz', '9-8', '-1', '80:', 'x:80', '1:2:80', '80:x', '::80']) {
       assert.throws(() => readPorts(word), SyntaxProblem, word);
     }
   });

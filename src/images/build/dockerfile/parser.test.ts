@@ -456,6 +456,17 @@ describe('the other instructions', () => {
     assert.deepEqual(one('SHELL', 'SHELL ["powershell", "-command"]').words, ['powershell', '-command']);
   });
 
+  it('warn of what EXPOSE does not do', () => {
+    const { warnings } = parse('FROM a\nEXPOSE 80 8080:80 $P:80 ${P:-80}');
+    assert.deepEqual(
+      warnings.map(({ line, message }) => [line, message.split(' maps ')[0]]),
+      [
+        [2, 'EXPOSE 8080:80'],
+        [2, 'EXPOSE $P:80'],
+      ],
+    );
+  });
+
   it('warn of MAINTAINER', () => {
     assert.match(parse('FROM a\nMAINTAINER b').warnings[0]!.message, /MAINTAINER is deprecated/);
   });

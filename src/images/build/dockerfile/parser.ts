@@ -11,6 +11,7 @@ import type {
   Stage,
   StageInstruction,
 } from './model.ts';
+import { hasMapping } from './ports.ts';
 import { type Comment, readStatements, type Statement, type Statements } from './statements.ts';
 
 export interface ParseOptions {
@@ -124,8 +125,16 @@ function warningsOf(read: Statements, instructions: readonly Instruction[]): Doc
           message: 'MAINTAINER is deprecated. Use LABEL org.opencontainers.image.authors instead',
         },
   );
+  const mapped = instructions.flatMap((instruction) =>
+    instruction.kind !== 'EXPOSE'
+      ? []
+      : instruction.ports.filter(hasMapping).map((port) => ({
+          line: instruction.lines.start,
+          message: `EXPOSE ${port} maps no port to the host: docker run -p does. Write the container's port alone`,
+        })),
+  );
   const strict = readCheckDirective(read.directives.check ?? '').strict
     ? [{ line: 1, message: 'check=error=true does not fail a build. Check the file with kobune lint' }]
     : [];
-  return [...strict, ...empty, ...deprecated].sort((a, b) => a.line - b.line);
+  return [...strict, ...empty, ...deprecated, ...mapped].sort((a, b) => a.line - b.line);
 }
