@@ -373,6 +373,15 @@ describe('ADD', { skip }, () => {
       }
     });
 
+    it('--exclude leaves files out, and counts for the cache', async () => {
+      const without = async (pattern: string) => {
+        const { image } = await scratch.build(`FROM scratch\nADD --exclude=${pattern} ${origin}#v1 /n`);
+        return [...(await scratch.list(image)).keys()].sort();
+      };
+      assert.deepEqual(await without('a.txt'), ['n', 'n/sub', 'n/sub/s.txt']);
+      assert.deepEqual(await without('sub'), ['n', 'n/a.txt']);
+    });
+
     it('is cached by the commit that a name means now', async () => {
       const text = `FROM scratch\nADD ${origin} /c`;
       await scratch.build(text, { tags: ['from-git'] });

@@ -136,7 +136,9 @@ export class CopyOperation implements Operation {
       } else if (source.kind === 'git') {
         const commit = await this.#commit(source);
         filesOf.push(() => new Map([[source.address.remote, commit.slice(0, 16)]]));
-        sources.push({ commit, subdirectory: source.address.subdirectory });
+        // The commit tells what there is, not what of it is taken.
+        const left = exclude.length === 0 ? undefined : [...exclude];
+        sources.push({ commit, subdirectory: source.address.subdirectory, exclude: left });
       } else if (selected === undefined) {
         sources.push({ path: source.path });
       } else {
