@@ -189,7 +189,7 @@ export class BuildSession {
 
   async #mount(snapshot: Snapshot, label: string): Promise<SourceTree> {
     const root = await this.root(snapshot, { readOnly: true });
-    return new SourceTree({ root: root.path, label, owner: 'own' });
+    return new SourceTree({ root: root.path, label, owner: 'own', calls: this.parts.calls });
   }
 
   /** A root over a snapshot, removed when the build ends if nobody has before. */

@@ -14,6 +14,7 @@ import {
 import { dirname, join, posix } from 'node:path';
 import type { FileSystemCalls } from '../../layers/file-system-calls.ts';
 import type { Owner } from './accounts.ts';
+import { copiedAttributes } from './attributes.ts';
 import { parseModeChange } from './file-mode.ts';
 import { missingBelow, resolveInside } from './inside.ts';
 
@@ -235,11 +236,7 @@ class Copying {
     const hasMode = isRoots && file.kind === 'file' && file.sourceMode === file.mode;
     if (file.kind !== 'link' && !(hasMode && mode === file.mode)) chmodSync(path, mode);
     if (!file.attributes || file.from === undefined) return;
-    for (const name of this.#calls.listXattrs(file.from)) {
-      if (name.startsWith('trusted.') || name === 'security.selinux') continue;
-      const value = this.#calls.getXattr(file.from, name);
-      if (value !== undefined) this.#calls.setXattr(path, name, value);
-    }
+    for (const [name, value] of copiedAttributes(this.#calls, file.from)) this.#calls.setXattr(path, name, value);
   }
 
   #inheritsGroup(directory: string): boolean {

@@ -157,7 +157,7 @@ function unescapePart(part: string): string {
 
 /** What was found of a source. */
 export interface SelectionDigest {
-  /** SHA-256 of names, kinds, modes, owners and contents; of no times. */
+  /** SHA-256 of names, kinds, modes, owners, extended attributes and contents; of no times. */
   readonly digest: string;
   /** The beginning of each file's own digest by path, so that a later build can tell which file has changed. */
   files(): ReadonlyMap<string, string>;
@@ -183,7 +183,8 @@ export async function digestSelections(selections: readonly Selection[]): Promis
       const { kind, mode, uid, gid, stats } = entry.file;
       const same = kind === 'file' && stats.nlink > 1 ? hardLink(links, stats.ino, entry.path) : '';
       const device = kind === 'device' ? `${stats.rdev}:${stats.isBlockDevice()}` : '';
-      lines += `${entry.path}\0${kind}\0${mode}\0${uid}\0${gid}\0${content}\0${same}\0${device}\0`;
+      const attributes = tree.attributes(entry.file);
+      lines += `${entry.path}\0${kind}${attributes}\0${mode}\0${uid}\0${gid}\0${content}\0${same}\0${device}\0`;
       if (kind !== 'directory') known.push([entry.file, content]);
       if (index % GATHERED !== 0) continue;
       sum.update(lines);

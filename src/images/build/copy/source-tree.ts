@@ -1,7 +1,9 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import type { FileSystemCalls } from '../../layers/file-system-calls.ts';
 import { type DirectoryDigests, digestOf } from '../cache/file-digests.ts';
 import type { Ignore } from '../dockerfile/index.ts';
+import { attributesDigest } from './attributes.ts';
 import { InsidePathError, resolveInside } from './inside.ts';
 
 /** A file, directory or link that can be copied from. */
@@ -31,6 +33,8 @@ export interface SourceTreeOptions {
   readonly digests?: DirectoryDigests;
   /** Every file is of this time; epoch seconds. */
   readonly time?: number;
+  /** Reads extended attributes, of files that have their own. */
+  readonly calls?: Pick<FileSystemCalls, 'listXattrs' | 'getXattr'>;
 }
 
 /** Files read at a time. */
@@ -130,6 +134,12 @@ export class SourceTree {
       this.#digests.set(file.path, digest);
     }
     return digest;
+  }
+
+  /** Tells the extended attributes that are copied with a file; empty when there are none. */
+  attributes(file: TreeFile): string {
+    const { calls } = this.#options;
+    return calls === undefined ? '' : attributesDigest(calls, file.absolute);
   }
 
   async #read(file: TreeFile): Promise<string> {
