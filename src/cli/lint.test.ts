@@ -80,6 +80,12 @@ describe('kobune lint', () => {
     );
   });
 
+  it('shows no control characters of a file', async () => {
+    await writeFile(join(directory, 'Odd.Dockerfile'), 'FROM a:1\nRUN\u001b[2J x\n');
+    const { out } = await lintHere(['Odd.Dockerfile']);
+    assert.match(out, /^Odd\.Dockerfile:2 error DL1000 unknown instruction: RUN\ufffd\[2J/);
+  });
+
   it('takes other severities and a threshold', async () => {
     for (const [words, code] of [
       [['--fail-on', 'warning', 'Good.Dockerfile'], 0],

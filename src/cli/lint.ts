@@ -58,9 +58,13 @@ export async function lint(terminal: Terminal, files: readonly string[], options
   return failed ? EXIT.failure : EXIT.ok;
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a file that is looked at must not speak to the terminal
+const CONTROLS = /[\0-\x1f\x7f-\x9f]/g;
+
 function show(terminal: Terminal, { file, line, message, rule, severity }: Finding): void {
   const place = paint(terminal, 'bold', `${file}:${line}`);
-  print(terminal, `${place} ${paint(terminal, COLORS[severity], severity)} ${rule} ${message}`);
+  const text = message.replace(CONTROLS, '\ufffd');
+  print(terminal, `${place} ${paint(terminal, COLORS[severity], severity)} ${rule} ${text}`);
 }
 
 function printRules(terminal: Terminal, json: boolean): number {
