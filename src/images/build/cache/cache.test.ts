@@ -4,20 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { createSystemRandom } from '../../../base/system-random.ts';
-import { createStepRunner } from '../../../containers/index.ts';
-import type { StepRunner } from '../step-runner.ts';
-import { ScratchBuilder, SILENT } from '../testing/scratch-builder.ts';
+import { ScratchBuilder } from '../testing/scratch-builder.ts';
+import { noStepsReason, stepContainers } from '../testing/step-containers.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'containers need root';
 const random = createSystemRandom();
-const realRunner = (directory: string): StepRunner =>
-  createStepRunner({ networks: undefined as never, random, logger: SILENT, directory, instance: random.hex(12) });
 
-describe('the build cache', { skip }, () => {
+describe('the build cache', { skip: noStepsReason }, () => {
   let scratch: ScratchBuilder;
   let directory: string;
   before(async () => {
-    scratch = await ScratchBuilder.open(realRunner);
+    scratch = await ScratchBuilder.open(stepContainers);
     await scratch.busybox();
   });
   after(() => scratch[Symbol.asyncDispose]());
@@ -173,7 +169,7 @@ describe('the build cache', { skip }, () => {
         const options = { directory: join(import.meta.dirname, '..'), ignore: '*\n!testing' };
         const text = 'FROM busybox\nCOPY testing /src';
         const once = async () => {
-          await using builder = await ScratchBuilder.open(realRunner, { directory: lasting });
+          await using builder = await ScratchBuilder.open(stepContainers, { directory: lasting });
           await builder.busybox();
           return (await builder.build(text, options)).misses;
         };
@@ -265,7 +261,7 @@ describe('the build cache', { skip }, () => {
     });
 
     it('is bounded', async () => {
-      await using small = await ScratchBuilder.open(realRunner, { maxCacheBytes: 400_000 });
+      await using small = await ScratchBuilder.open(stepContainers, { maxCacheBytes: 400_000 });
       await small.busybox();
       for (const n of [1, 2, 3, 4, 5]) {
         await small.build(`FROM busybox\nRUN dd if=/dev/zero of=/f${n} bs=1k count=100`);
