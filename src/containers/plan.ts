@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { Root } from '../images/index.ts';
 import { containerFiles } from './directories.ts';
 import { standardVariables, withDefaults } from './environment.ts';
@@ -146,10 +146,15 @@ function initMount(): RuntimeMount {
 function mountOf({ point, options }: PlannedMount, sources: ReadonlyMap<string, string>): RuntimeMount {
   const { destination } = point;
   if (point.type === 'tmpfs') return { destination, type: 'tmpfs', source: 'tmpfs', options };
-  // Read-only with everything that is mounted below.
-  const access = point.readOnly ? ['ro', 'rro'] : ['rw'];
   const source = sources.get(destination) ?? point.source;
+  // Read-only with everything that is mounted below, which crun does not try of a file. Otherwise as the source is: crun takes `rw` for
+  // an order to make it writable.
+  const access = point.readOnly ? ['ro', ...(isDirectory(source) ? ['rro'] : [])] : [];
   return { destination, type: 'bind', source, options: ['rbind', point.propagation || 'rprivate', ...access] };
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function namespaceOf(

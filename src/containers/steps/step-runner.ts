@@ -263,7 +263,7 @@ function forward(from: NodeJS.ReadableStream, to: Writable, running: () => boole
 
 function mountOf(mount: Step['mounts'][number]): RuntimeMount {
   if (mount.type === 'bind') {
-    const options = ['rbind', 'rprivate', mount.readOnly ? 'ro' : 'rw'];
+    const options = ['rbind', 'rprivate', ...(mount.readOnly ? ['ro'] : [])];
     return { destination: mount.target, type: 'bind', source: mount.source, options };
   }
   const options = ['nosuid', 'nodev', 'mode=1777', ...(mount.sizeBytes ? [`size=${mount.sizeBytes}`] : [])];
