@@ -113,7 +113,7 @@ describe('content store', () => {
   });
 });
 
-describe('content store: collection', () => {
+describe('content store: collection', { timeout: 20_000 }, () => {
   it('deletes what is neither referenced nor leased, whichever name it goes by', async () => {
     await using at = await open();
     for (const algorithm of ALGORITHMS) {

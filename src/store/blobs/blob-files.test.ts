@@ -292,6 +292,35 @@ describe('blob store: collection', { timeout: 20_000 }, () => {
     }
   });
 
+  it('looks again for who asks when it has passed already what is not referenced any more', async () => {
+    const inner = openMemoryStore();
+    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const store: Store = Object.create(inner, {
+      revision: { get: () => inner.revision },
+      transact: { value: inner.transact.bind(inner) },
+      range: {
+        value: async (options: Parameters<Store['range']>[0]) => {
+          const found = await inner.range(options);
+          asked.resolve();
+          await gate.promise;
+          return found;
+        },
+      },
+    });
+    await using at = await open({ store });
+    const { digest, release } = await at.blobs.write(bytesOf(10));
+    await refer({ ...at, store: inner }, digest, 'a');
+    release();
+    const first = at.blobs.collect();
+    await asked.promise;
+    await forget({ ...at, store: inner }, digest, 'a');
+    const [second, third] = [at.blobs.collect(), at.blobs.collect()];
+    gate.resolve();
+    assert.equal((await first).deleted, 0);
+    assert.deepEqual([(await second).deleted, await third], [1, await second]);
+    await inner.close();
+  });
+
   it('never deletes what is referenced, however writers, copiers and deleters meet it', async () => {
     await using at = await open({ durable: false });
     const random = createSeededRandom(4);

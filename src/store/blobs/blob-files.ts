@@ -56,6 +56,7 @@ class BlobFiles implements BlobStore {
   readonly #directorySync: DirectorySync;
   readonly #working = new Set<Promise<unknown>>();
   #collecting: Promise<{ deleted: number; bytes: number }> | undefined;
+  #nextCollection: Promise<{ deleted: number; bytes: number }> | undefined;
   #timer: Timer | undefined;
   #forget: () => Promise<void> = async () => {};
   #closed = false;
@@ -154,10 +155,15 @@ class BlobFiles implements BlobStore {
   }
 
   collect(): Promise<{ readonly deleted: number; readonly bytes: number }> {
-    this.#collecting ??= this.#track(this.#collect()).finally(() => {
-      this.#collecting = undefined;
-    });
-    return this.#collecting;
+    if (!this.#collecting) return this.#startCollection();
+    // The one under way may have passed what the caller has taken a reference from.
+    this.#nextCollection ??= this.#track(
+      this.#collecting.then(
+        () => this.#startCollection(),
+        () => this.#startCollection(),
+      ),
+    );
+    return this.#nextCollection;
   }
 
   async close(): Promise<void> {
@@ -238,7 +244,16 @@ class BlobFiles implements BlobStore {
     }
   }
 
+  #startCollection(): Promise<{ deleted: number; bytes: number }> {
+    this.#nextCollection = undefined;
+    this.#collecting = this.#track(this.#collect()).finally(() => {
+      this.#collecting = undefined;
+    });
+    return this.#collecting;
+  }
+
   async #collect(): Promise<{ deleted: number; bytes: number }> {
+    if (this.#closed) return { deleted: 0, bytes: 0 };
     await this.#forget();
     let deleted = 0;
     let bytes = 0;
