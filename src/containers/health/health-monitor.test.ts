@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createManualClock } from '../../base/system-clock.ts';
 import type { Health } from '../container.ts';
-import { noContainersReason, TestEngine } from '../testing/test-engine.ts';
+import { noContainersReason, printed, TestEngine } from '../testing/test-engine.ts';
 import { afterProbe } from './probe-result.ts';
 
 const SECOND = 1e9;
@@ -57,9 +57,10 @@ describe('containers with a health check', { skip: noContainersReason }, () => {
   }
 
   it('are asked at each interval', async () => {
-    const id = await world.start('touch /ok; sleep 100', {
+    const id = await world.start('touch /ok; echo ready; sleep 100', {
       healthcheck: { Test: ['CMD-SHELL', 'echo looking; test -e /ok'], Interval: 5 * SECOND, Retries: 2 },
     });
+    await printed(world.engine, id, 'ready');
     assert.equal((await world.engine.get(id)).state.health?.status, 'starting');
     const healthy = becomes(() => id, 'healthy');
     clock.advance(5000);
