@@ -17,6 +17,8 @@ export interface ServerOptions {
  * signal does not wait for requests under way.
  */
 export async function runServer(settings: Settings, options: ServerOptions): Promise<void> {
+  // Images and containers hold files for other users than this one; what is secret is given its mode by name.
+  process.umask(0o022);
   const stop = Promise.withResolvers<void>();
   const logger = createLogger({
     level: settings.logLevel,

@@ -4,6 +4,7 @@ import { containerFiles } from './directories.ts';
 import { standardVariables, withDefaults } from './environment.ts';
 import { invalid, notRunning } from './errors.ts';
 import type { PlannedMount } from './mounts/mount-points.ts';
+import { isReadOnlyMount } from './mounts/mount-table.ts';
 import { type CloudAccess, type EngineParts, groupPath } from './parts.ts';
 import type { ContainerRecord } from './records.ts';
 import { linuxResources } from './resources.ts';
@@ -59,7 +60,7 @@ export function planRun(parts: EngineParts, record: ContainerRecord, surrounding
       ...(spec.init ? [initMount()] : []),
       ...(cloud?.certificates === undefined ? [] : [bindMount(cloud.certificates, CERTIFICATES, true)]),
       ...(surroundings.shm === undefined ? [] : [bindMount(surroundings.shm, '/dev/shm', false)]),
-      ...record.mounts.map((mount) => mountOf(mount, surroundings.sources)),
+      ...record.mounts.map((mount) => mountOf(mount, surroundings.sources, parts.runtime.name)),
     ],
     shmSizeBytes: spec.ipcMode === 'none' ? 0 : spec.shmSizeBytes,
     network: surroundings.network,
@@ -143,13 +144,18 @@ function initMount(): RuntimeMount {
   return bindMount(program, INIT, true);
 }
 
-function mountOf({ point, options }: PlannedMount, sources: ReadonlyMap<string, string>): RuntimeMount {
+function mountOf(
+  { point, options }: PlannedMount,
+  sources: ReadonlyMap<string, string>,
+  runtime: 'runc' | 'crun',
+): RuntimeMount {
   const { destination } = point;
   if (point.type === 'tmpfs') return { destination, type: 'tmpfs', source: 'tmpfs', options };
   const source = sources.get(destination) ?? point.source;
-  // Read-only with everything that is mounted below, which crun does not try of a file. Otherwise as the source is: crun takes `rw` for
-  // an order to make it writable.
-  const access = point.readOnly ? ['ro', ...(isDirectory(source) ? ['rro'] : [])] : [];
+  // crun makes all else writable, also what is mounted read-only on the machine.
+  const readOnly = point.readOnly || (runtime === 'crun' && isReadOnlyMount(source));
+  // With everything that is mounted below, which crun does not try of a file.
+  const access = readOnly ? ['ro', ...(isDirectory(source) ? ['rro'] : [])] : [];
   return { destination, type: 'bind', source, options: ['rbind', point.propagation || 'rprivate', ...access] };
 }
 

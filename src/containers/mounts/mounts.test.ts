@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { MountSpec } from '../container.ts';
 import { noContainersReason, TestEngine } from '../testing/test-engine.ts';
+import { isReadOnlyMount } from './mount-table.ts';
 
 describe('mounts of containers', { skip: noContainersReason }, () => {
   let world: TestEngine;
@@ -183,6 +184,26 @@ describe('mounts of containers', { skip: noContainersReason }, () => {
     await world.engine.volumes.remove('left');
     assert.ok(existsSync(join(directory, 'precious')));
     assert.equal(existsSync(mountpoint), false);
+  });
+
+  it('of the machine are known to be read-only where nothing may be written through them', async () => {
+    const [place, inside] = [join(directory, 'place'), join(directory, 'place/of files')];
+    await mkdir(join(directory, 'source/of files'), { recursive: true });
+    await mkdir(place);
+    execFileSync('mount', ['--bind', join(directory, 'source'), place]);
+    try {
+      assert.equal(isReadOnlyMount(inside), false);
+      execFileSync('mount', ['-o', 'remount,bind,ro', place]);
+      await symlink(inside, join(directory, 'link'));
+      assert.deepEqual([inside, place, join(directory, 'link'), directory].map(isReadOnlyMount), [
+        true,
+        true,
+        true,
+        false,
+      ]);
+    } finally {
+      execFileSync('umount', [place]);
+    }
   });
 
   it('show a part of a volume, through no link that leads out of it', async () => {
