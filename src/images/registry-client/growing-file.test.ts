@@ -59,6 +59,16 @@ describe('a file that grows', () => {
       await assert.rejects(file.digest, /the disk is full/);
     }));
 
+  it('has no more for who has left, even if he waits', () =>
+    withFile(async (_path, file) => {
+      const reader = file.read();
+      const reading = textOf(reader.pieces);
+      await new Promise((resolve) => setImmediate(resolve));
+      await reader[Symbol.asyncDispose]();
+      assert.equal(await reading, '');
+      await file.finish('its digest');
+    }));
+
   it('is closed when nobody reads on', () =>
     withFile(async (_path, file) => {
       const reader = file.read();

@@ -57,18 +57,20 @@ export class GrowingFile {
     this.#users++;
     let left = false;
     return {
-      pieces: this.#pieces(),
+      pieces: this.#pieces(() => left),
       [Symbol.asyncDispose]: async () => {
         if (left) return;
         left = true;
+        this.#wake();
         await this.#leave();
       },
     };
   }
 
-  async *#pieces(): AsyncGenerator<Buffer> {
+  async *#pieces(isLeft: () => boolean): AsyncGenerator<Buffer> {
     for (let position = 0; ; ) {
-      while (position === this.#size && !this.#over) await this.#change();
+      while (position === this.#size && !this.#over && !isLeft()) await this.#change();
+      if (isLeft()) return;
       if (this.#failure !== undefined) throw this.#failure;
       if (position === this.#size) return;
       const length = Math.min(READ_CHUNK, this.#size - position);
