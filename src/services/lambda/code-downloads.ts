@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { BlobStore, Store } from '../../store/index.ts';
+import { SigningSecret } from '../signing-secret.ts';
 import { keys } from './model.ts';
 import type { CodeDownloads } from './room.ts';
 
@@ -13,17 +14,14 @@ export const DOWNLOAD_PATH = '/_lambda/code/';
 
 /** Signed addresses of deployment packages: whoever has one may fetch that package until it expires. */
 export class SignedDownloads implements CodeDownloads {
-  readonly #store: Store;
   readonly #blobs: BlobStore;
   readonly #clock: Clock;
-  readonly #random: Random;
-  #secret: Promise<Uint8Array> | undefined;
+  readonly #secret: SigningSecret;
 
   constructor(options: { store: Store; blobs: BlobStore; clock: Clock; random: Random }) {
-    this.#store = options.store;
     this.#blobs = options.blobs;
     this.#clock = options.clock;
-    this.#random = options.random;
+    this.#secret = new SigningSecret(options, keys.downloadSecret);
   }
 
   async location(digest: string, at: { readonly host: string; readonly secure: boolean }): Promise<string> {
@@ -47,19 +45,8 @@ export class SignedDownloads implements CodeDownloads {
   }
 
   async #sign(hex: string, expires: number): Promise<string> {
-    this.#secret ??= this.#loadSecret();
-    return createHmac('sha256', await this.#secret)
+    return createHmac('sha256', await this.#secret.get())
       .update(`${hex}\n${expires}`)
       .digest('hex');
-  }
-
-  #loadSecret(): Promise<Uint8Array> {
-    return this.#store.transact(async (transaction) => {
-      const kept = (await transaction.get<Uint8Array>(keys.downloadSecret))?.value;
-      if (kept) return kept;
-      const secret = this.#random.bytes(32);
-      transaction.put(keys.downloadSecret, secret);
-      return secret;
-    });
   }
 }
