@@ -41,6 +41,7 @@ export type {
   TransferOptions,
   TransferProgress,
 } from './images.ts';
+export { spreadApart } from './layers/spread-apart.ts';
 export {
   type Descriptor,
   type HealthcheckConfig,

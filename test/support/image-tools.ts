@@ -20,7 +20,8 @@ export async function run(
   options: { readonly input?: string; readonly env?: NodeJS.ProcessEnv } = {},
 ): Promise<string> {
   const running = promisify(execFile)(program, args, { maxBuffer: 16 << 20, ...options });
-  running.child.stdin!.end(options.input ?? '');
+  // A program that wants no input may have ended before it is written.
+  running.child.stdin!.on('error', () => {}).end(options.input ?? '');
   return (await running).stdout;
 }
 

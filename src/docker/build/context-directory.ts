@@ -18,8 +18,8 @@ import { decompressed, type TarEntry, TarError, type TarHandler, TarReader } fro
 import { invalid } from '../shapes/shape.ts';
 import { SMALL_CONTEXT_BYTES } from './context-places.ts';
 
-/** Chunks of an archive between which others have their turn. */
-const TURN_BYTES = 8 * 1024 * 1024;
+/** Others have their turn after so long, however many files it was. */
+const TURN_MS = 10;
 
 /** An empty directory that is nobody else's; `small`: the context has no more than {@link SMALL_CONTEXT_BYTES}. */
 export type MakeDirectory = (small: boolean) => Promise<string>;
@@ -59,13 +59,12 @@ async function beginningOf(
 }
 
 async function unpack(head: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>, reader: TarReader): Promise<void> {
-  let inTurn = 0;
+  let turn = performance.now();
   const take = async (piece: Uint8Array) => {
     reader.write(piece);
-    inTurn += piece.length;
-    if (inTurn < TURN_BYTES) return;
-    inTurn = 0;
+    if (performance.now() - turn < TURN_MS) return;
     await new Promise((resolve) => setImmediate(resolve));
+    turn = performance.now();
   };
   for (const piece of head) await take(piece);
   for await (const piece of rest) await take(piece);

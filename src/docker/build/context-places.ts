@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { spreadApart } from '../../images/index.ts';
 import type { DockerHost } from '../server/rooms.ts';
 
 /** Contexts up to so many bytes (as a plain archive) are kept in memory: making and deleting many small files on a disk takes longer than all else of a build. */
@@ -33,6 +34,7 @@ export class ContextPlaces {
         ? join(this.#memory, `kobune-${instance}-${process.pid}-${random.hex(16)}`)
         : join(onDisk, random.hex(16));
     await mkdir(onDisk, { recursive: true, mode: 0o700 });
+    spreadApart(onDisk);
     // Fails when it is there already: whoever has made it could change what is built.
     mkdirSync(path, { mode: 0o700 });
     this.#made.push(path);
