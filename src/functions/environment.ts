@@ -25,7 +25,11 @@ interface Running {
   readonly resolve: (result: InvocationResult) => void;
 }
 
-const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+/**
+ * Resolves when everything was read that can be read by now. What is read in this turn of the event loop may have been written after the
+ * turn has looked what there is; the next turn looks again.
+ */
+const wholeTurn = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
 
 /**
  * One execution environment: a sandbox that serves one request at a time. starting → idle → busy → idle … → stopping.
@@ -259,10 +263,8 @@ export class Environment {
       void this.#afterExtensions(running, outcome, settled);
       return;
     }
-    const conclude = () => running.resolve(this.#conclude(running.invocation, running.startedAt, outcome));
-    // Output that took the other way (a child's, native code's) is read in this turn of the event loop.
-    if (this.#link?.hasRawOutput) void nextTurn().then(conclude);
-    else conclude();
+    // Output that took the other way (a child's, native code's) was written before the answer, and may be read after it.
+    void wholeTurn().then(() => running.resolve(this.#conclude(running.invocation, running.startedAt, outcome)));
   }
 
   /**

@@ -4,7 +4,6 @@ import type { Sandbox, SandboxExit } from './sandbox/index.ts';
 
 /** A runtime that never came up: it ended while booting, or an extension beside it failed. */
 export class FailedLink implements RuntimeLink {
-  readonly hasRawOutput = true;
   readonly #process: RuntimeProcess;
   readonly #outcome: InitOutcome;
 

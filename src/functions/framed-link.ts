@@ -36,7 +36,6 @@ export class FramedLink implements RuntimeLink {
   #initialised: ((outcome: InitOutcome) => void) | undefined;
   #pausedFor: Promise<void> | undefined;
   readonly #hosted: HostedProcess | undefined;
-  hasRawOutput = false;
 
   /** `hosted`: the runtime has extensions beside it. */
   constructor(process: RuntimeProcess, log: EnvironmentLog, hosted?: HostedProcess) {
@@ -57,7 +56,6 @@ export class FramedLink implements RuntimeLink {
       return exit;
     });
     process.onRawOutput = (bytes) => {
-      this.hasRawOutput = true;
       this.#log.output(bytes);
       this.#holdBack();
     };

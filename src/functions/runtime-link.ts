@@ -27,8 +27,6 @@ export interface RuntimeLink {
   readonly sandbox: Sandbox;
   /** Resolves once every process inside has ended and its output was read. */
   readonly ended: Promise<SandboxExit>;
-  /** The runtime's output also comes by a way that has no order with its answers. */
-  readonly hasRawOutput: boolean;
   /** Lets the runtime load the function. Resolves when it can serve, or has said why not. */
   initialise(): Promise<InitOutcome>;
   /** Passes an invocation on; `complete` is called once with how it ended, unless the process ends first. */

@@ -44,7 +44,6 @@ const unknownRequest = refusal(400, 'InvalidRequestID', 'Invalid request ID');
 /** A custom runtime, spoken to over the Runtime API. */
 export class ApiLink implements RuntimeLink, RuntimeApiHandler {
   /** Everything that it prints comes by a pipe, unordered with its answers. */
-  readonly hasRawOutput = true;
   describeExit: RuntimeLink['describeExit'];
   #host: HostedRuntime | undefined;
   #initialised: ((outcome: InitOutcome) => void) | undefined;
