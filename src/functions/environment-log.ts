@@ -51,6 +51,7 @@ export class EnvironmentLog {
   #bytes = 0;
   readonly #telemetry: EnvironmentTelemetry | undefined;
   readonly #function = new LineSplitter((line) => this.#addLine('function', line));
+  #raw: LineSplitter | undefined;
   #extension: LineSplitter | undefined;
   #tail: string[] | undefined;
   #tailLength = 0;
@@ -71,19 +72,25 @@ export class EnvironmentLog {
 
   /** One event as the platform or a runtime's logger wrote it. */
   event(message: string): void {
-    this.endLine();
+    this.#function.end();
     this.#add(message);
   }
 
   /** One event from a runtime of ours, as bytes. */
   functionEvent(message: Buffer): void {
-    this.endLine();
+    this.#function.end();
     this.#addLine('function', message.toString('utf8'));
   }
 
   /** Bytes of standard output or error: every line is an event, as on Lambda. */
   output(bytes: Buffer): void {
     this.#function.push(bytes);
+  }
+
+  /** The same, of bytes that did not come through the runtime: they have no order with those that did, so lines do not mix. */
+  rawOutput(bytes: Buffer): void {
+    this.#raw ??= new LineSplitter((line) => this.#addLine('function', line));
+    this.#raw.push(bytes);
   }
 
   /** What external extensions print. */
@@ -132,6 +139,7 @@ export class EnvironmentLog {
   /** Ends a line that was not ended, as at the end of an invocation. */
   endLine(): void {
     this.#function.end();
+    this.#raw?.end();
   }
 
   flush(): void {

@@ -56,7 +56,7 @@ export class FramedLink implements RuntimeLink {
       return exit;
     });
     process.onRawOutput = (bytes) => {
-      this.#log.output(bytes);
+      this.#log.rawOutput(bytes);
       this.#holdBack();
     };
     process.channel.listener = {
