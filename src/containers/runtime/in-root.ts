@@ -5,6 +5,9 @@ const OPENAT2 = 437;
 const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_IN_ROOT = 0x10;
 
+/** More would only be needed where somebody renames without a pause. */
+const MOST_ATTEMPTS = 1000;
+
 /**
  * Opens `path` as a process whose root is `root` would find it: no link, and no `..`, leads out, whatever a process inside
  * does meanwhile. `undefined` when there is nothing. Source: `openat2(2)`.
@@ -15,7 +18,14 @@ export function openInRoot(kernel: Kernel, root: string, path: string, flags: nu
     const how = Buffer.alloc(24);
     how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
     how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16);
-    return kernel.syscall('openat2', OPENAT2, directory, Buffer.from(`${path}\0`), how, how.length);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return kernel.syscall('openat2', OPENAT2, directory, Buffer.from(`${path}\0`), how, how.length);
+      } catch (error) {
+        // Something was renamed or mounted anywhere on the machine while a `..` was followed: the kernel asks for another attempt.
+        if (attempt === MOST_ATTEMPTS || !(error instanceof KernelError) || error.code !== 'EAGAIN') throw error;
+      }
+    }
   } catch (error) {
     if (error instanceof KernelError && ABSENT.includes(error.code)) return undefined;
     throw error;
