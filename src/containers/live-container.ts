@@ -412,7 +412,7 @@ export class LiveContainer {
     this.#startedAtExactly = performance.now();
     const complain = (error: unknown) =>
       this.#parts.logger.error('a container cannot be followed', { container: this.id, error });
-    run.watchMemory(() => void this.#lock.run(() => this.#outOfMemory(run)).catch(complain));
+    run.watchMemory(this.#record.oomKilled, () => void this.#lock.run(() => this.#outOfMemory(run)).catch(complain));
     run.ended.then((ending) => this.#lock.run(() => this.#end(run, ending))).catch(complain);
   }
 

@@ -2,6 +2,8 @@ import { rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../base/logger.ts';
+import { memoryEvents, newKills } from './cgroups/memory-events.ts';
+import { type MemoryWatch, watchMemory } from './cgroups/memory-watch.ts';
 import { removeGroups } from './cgroups/remove-groups.ts';
 import type { LogConfig } from './container.ts';
 import type { ContainerFiles } from './directories.ts';
@@ -10,7 +12,7 @@ import { OutputSpool } from './logs/output-spool.ts';
 import type { OutputHub } from './output/output-hub.ts';
 import { type EngineParts, groupPath } from './parts.ts';
 import type { RunRecord } from './records.ts';
-import { onMonitorEnd, onOutOfMemory, type RunEnd, readEnd, startMonitor, takeOutOfMemory } from './runtime/conmon.ts';
+import { onMonitorEnd, type RunEnd, readEnd, startMonitor, takeOutOfMemory } from './runtime/conmon.ts';
 import { makeSpec, type RunPlan } from './runtime/make-spec.ts';
 import { forget, releaseProcess } from './runtime/oci-runtime.ts';
 import { endProcess, identify, isAlive, type ProcessIdentity, sendSignal } from './runtime/processes.ts';
@@ -40,7 +42,7 @@ export class Run {
   readonly #parts: EngineParts;
   readonly #options: RunOptions;
   readonly #stopWaiting: () => void;
-  #stopWatchingMemory = () => {};
+  #memory: MemoryWatch | undefined;
 
   private constructor(parts: EngineParts, options: RunOptions, record: RunRecord) {
     this.#parts = parts;
@@ -97,27 +99,34 @@ export class Run {
     return releaseProcess(this.#parts.runtime, this.#options.id, this.record.process);
   }
 
-  /** Calls `told` whenever a process of the container has been ended for want of memory. */
-  watchMemory(told: () => void): void {
-    this.#stopWatchingMemory = onOutOfMemory(this.#options.files.run, told);
+  /** Calls `told` whenever a process of the container has been ended for want of memory; `toldBefore`: what was until now, is known. */
+  watchMemory(toldBefore: boolean, told: () => void): void {
+    const { hierarchies, instance } = this.#parts;
+    const { files, id } = this.#options;
+    const group = groupPath(instance, id);
+    // With control groups of version 2 conmon 2.1 is silent about other processes than the first.
+    this.#memory =
+      hierarchies.version === 2
+        ? watchMemory(memoryEvents(hierarchies, group)!, newKills(hierarchies, group, toldBefore), told)
+        : watchMemory(files.run.exits, () => takeOutOfMemory(files.run), told);
   }
 
   /** Whether there was such an end of which nobody has been told. */
   takeOutOfMemory(): boolean {
-    return takeOutOfMemory(this.#options.files.run);
+    return this.#memory?.take() ?? false;
   }
 
   /** Stops following; the process goes on. */
   letGo(): void {
     this.#stopWaiting();
-    this.#stopWatchingMemory();
+    this.#memory?.stop();
     this.spool.close();
   }
 
   async #finish(): Promise<RunEnd> {
     const { files, id } = this.#options;
     // A monitor that was killed leaves its process behind, whose output nobody reads any more.
-    this.#stopWatchingMemory();
+    this.#memory?.stop();
     const end = await readEnd(files.run, id, () => this.goesOn);
     if (!end) await endProcess(this.record.process);
     await this.spool.finish();

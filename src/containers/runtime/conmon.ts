@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, constants, type FSWatcher, openSync, readFileSync, statSync, unlinkSync, watch } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -114,7 +114,7 @@ export function onMonitorEnd(files: RunFiles, ended: () => void): () => void {
   };
 }
 
-/** Whether a process has been ended for want of memory since this was last asked. */
+/** Whether conmon has told since this was last asked that a process was ended for want of memory. It tells of it in `files.exits`. */
 export function takeOutOfMemory(files: RunFiles): boolean {
   try {
     unlinkSync(files.outOfMemory);
@@ -122,24 +122,6 @@ export function takeOutOfMemory(files: RunFiles): boolean {
   } catch {
     return false;
   }
-}
-
-/** Calls `told` when a process has been ended for want of memory, each time; answers what stops that. */
-export function onOutOfMemory(files: RunFiles, told: () => void): () => void {
-  const look = () => {
-    if (takeOutOfMemory(files)) told();
-  };
-  let watcher: FSWatcher;
-  try {
-    watcher = watch(files.exits, { persistent: false }, look);
-  } catch {
-    // The machine gives no more watches: it is told at the run's end.
-    return () => {};
-  }
-  watcher.on('error', () => {});
-  // It may have been there before, while nobody looked.
-  look();
-  return () => watcher.close();
 }
 
 export interface RunEnd {
