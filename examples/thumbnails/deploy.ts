@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import {
   AttachRolePolicyCommand,
@@ -51,6 +52,7 @@ interface ThumbnailFunction {
 
 const SOURCE = 'pictures';
 const TARGET = 'thumbnails';
+const REPORT_ATTEMPTS = 50;
 const WAIT = { maxWaitTime: 60, minDelay: 0.05, maxDelay: 0.2 } as const;
 
 const functions: readonly ThumbnailFunction[] = [
@@ -90,6 +92,7 @@ export async function runDemo({ endpoint, credentials, print }: DemoOptions): Pr
     logs: new CloudWatchLogsClient(client),
   });
   const { s3 } = clients;
+  const began = Date.now();
   for (const Bucket of [SOURCE, TARGET]) await createBucket(s3, Bucket);
   print(`Buckets ${SOURCE} and ${TARGET} are there.`);
 
@@ -120,7 +123,7 @@ export async function runDemo({ endpoint, credentials, print }: DemoOptions): Pr
   for (const { name } of functions) {
     print('');
     print(`${name}:`);
-    for (const line of await reports(clients.logs, name)) print(`  ${line}`);
+    for (const line of await reports(clients.logs, name, began)) print(`  ${line}`);
   }
   return good;
 }
@@ -228,12 +231,17 @@ async function deploy(lambda: LambdaClient, definition: ThumbnailFunction, role:
   return created.FunctionArn!;
 }
 
-/** The newest two REPORT lines of a function, oldest first: those of the cold and the warm start. */
-async function reports(logs: CloudWatchLogsClient, name: string): Promise<string[]> {
-  const { events } = await logs.send(
-    new FilterLogEventsCommand({ logGroupName: `/aws/lambda/${name}`, filterPattern: 'REPORT' }),
-  );
-  return (events ?? []).slice(-2).map(({ message }) => message!.trim().replaceAll('\t', '  '));
+/** The two REPORT lines of a function since `startTime`, oldest first: those of the cold and the warm start. */
+async function reports(logs: CloudWatchLogsClient, name: string, startTime: number): Promise<string[]> {
+  const request = { logGroupName: `/aws/lambda/${name}`, filterPattern: 'REPORT', startTime };
+  for (let attempt = 1; ; attempt++) {
+    const { events = [] } = await logs.send(new FilterLogEventsCommand(request));
+    // A thumbnail is there before its function has ended and that is in the log.
+    if (events.length >= 2 || attempt === REPORT_ATTEMPTS) {
+      return events.slice(-2).map(({ message }) => message!.trim().replaceAll('\t', '  '));
+    }
+    await setTimeout(100);
+  }
 }
 
 type Clients = Record<string, { destroy(): void }>;
