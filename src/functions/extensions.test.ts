@@ -53,6 +53,7 @@ describe('Lambda extensions', () => {
       /watcher registered 200 \{"functionName":"fn-\d+","functionVersion":"\$LATEST","handler":"index\.handler"\}/,
     );
     assert.match(text, /watcher SHUTDOWN spindown/);
+    await fixture[Symbol.asyncDispose]();
     fixture = await startEngine();
   });
 
