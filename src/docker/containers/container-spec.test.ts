@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import { describe, it } from 'node:test';
 import type { Image, RunConfig } from '../../images/index.ts';
 import { NEWEST_API } from '../server/api-version.ts';
@@ -67,6 +68,13 @@ describe('a container made of a request and its image', () => {
     assert.deepEqual(spec.labels, { a: '1', b: '2' });
     assert.deepEqual(spec.exposedPorts, ['53/udp', '80/tcp']);
     assert.deepEqual(spec.imageVolumes, ['/data', '/more']);
+  });
+
+  it('has the machine’s name in the machine’s network, unless another is told', () => {
+    const HostConfig = { NetworkMode: 'host' };
+    assert.equal(specOf({ HostConfig }).hostname, hostname());
+    assert.equal(specOf({ HostConfig, Hostname: 'own' }).hostname, 'own');
+    assert.equal(specOf({}).hostname, undefined);
   });
 
   it('takes from the image’s health check what its own leaves open', () => {

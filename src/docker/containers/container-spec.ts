@@ -1,3 +1,4 @@
+import { hostname as machineName } from 'node:os';
 import { posix } from 'node:path';
 import {
   type ContainerSpec,
@@ -34,6 +35,8 @@ export function toContainerSpec(
   const command = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (command.length === 0 || command[0] === '') throw invalid('no command specified');
   const network = readNetwork(body, portRequests(exposed, host), made.api);
+  // In the machine's network it has the machine's name there.
+  const hostname = config.Hostname || (network.mode === 'host' ? machineName() : '');
   const timeout = config.StopTimeout;
   return {
     ...(made.name === '' ? {} : { name: made.name.replace(/^\//, '') }),
@@ -44,7 +47,7 @@ export function toContainerSpec(
     workingDirectory: config.WorkingDir,
     user: config.User,
     additionalGroups: host.GroupAdd ?? [],
-    ...(config.Hostname === '' ? {} : { hostname: config.Hostname }),
+    ...(hostname === '' ? {} : { hostname }),
     ...(config.Domainname === '' ? {} : { domainname: config.Domainname }),
     labels: config.Labels ?? {},
     tty: config.Tty,
